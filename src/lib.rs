@@ -1,1 +1,3 @@
-//! x
+//! Orangery's rooms.
+
+pub mod display;
