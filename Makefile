@@ -83,9 +83,11 @@ uninstall:
 		"$(DESTDIR)$(PREFIX)/share/metainfo/$(APP).metainfo.xml" \
 		"$(DESTDIR)$(PREFIX)"/share/icons/hicolor/*/apps/$(APP).{svg,png}
 
-# The pictures from the drawing; needs rsvg-convert (librsvg2-bin).
+# The pictures from the drawings; needs rsvg-convert (librsvg2-bin).
 icons:
-	for size in $(SIZES); do rsvg-convert -w $$size -h $$size icons/$(APP).svg -o icons/$$size.png; done
+	for size in $(SIZES); do \
+		drawing=icons/$(APP).svg; [ $$size -gt 32 ] || drawing=icons/small.svg; \
+		rsvg-convert -w $$size -h $$size $$drawing -o icons/$$size.png; done
 
 clean:
 	cargo clean
