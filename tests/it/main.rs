@@ -1,1 +1,3 @@
-fn main(){}
+//! The one integration test binary: more binaries would each link all of egui again.
+
+mod tidy;
