@@ -1,1 +1,4 @@
-//! x
+//! Orangery.
+
+pub mod engine;
+pub mod model;

@@ -1,0 +1,120 @@
+//! Everything that crosses from a window or a client to the engine and back.
+//!
+//! The same values go through channels inside the process and, serialised as JSON, through the
+//! owner's `control` socket.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{
+    Action, Answer, ByteSize, Change, ComputerReport, Failure, HostLoad, JobId, JobReport,
+    MachineId, MachineReport, NewMachine, Settings, TrashReport,
+};
+
+/// Numbers a request so that its answer can be told from others. Chosen by the asker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RequestId(pub u64);
+
+/// A request to the engine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Command {
+    /// Start, pause, save, delete, …: answered when it is done, not when it is begun.
+    Act {
+        machine: MachineId,
+        action: Action,
+    },
+    /// Makes a machine, and starts it if asked.
+    Create {
+        spec: NewMachine,
+        start: bool,
+    },
+    /// Edits a machine; all changes or none.
+    Change {
+        machine: MachineId,
+        changes: Vec<Change>,
+    },
+    /// Presses the named keys together and lets them go: `["ctrl", "alt", "delete"]`.
+    PressKeys {
+        machine: MachineId,
+        keys: Vec<String>,
+    },
+    /// Types `text` on a US keyboard.
+    TypeText {
+        machine: MachineId,
+        text: String,
+    },
+    /// Asks for a connected display socket; comes back as a file descriptor.
+    OpenDisplay {
+        machine: MachineId,
+    },
+    /// Asks for the guest's screen as a PPM; comes back as a file descriptor.
+    Screenshot {
+        machine: MachineId,
+    },
+    /// Asks for a fresh measurement.
+    Stats {
+        machine: MachineId,
+    },
+    /// Asks for the command line of the next start.
+    CommandLine {
+        machine: MachineId,
+    },
+    /// Asks what lies in the trash.
+    ShowTrash,
+    /// Removes for good what lies in the trash and no other machine rests on.
+    EmptyTrash,
+    CancelJob(JobId),
+    /// Looks at this computer again.
+    Examine,
+    SaveSettings(Settings),
+    /// A console window of its own opened or closed.
+    ConsoleShown {
+        machine: MachineId,
+        shown: bool,
+    },
+    /// The machines whose rows are in sight, for thumbnails.
+    InSight(Vec<MachineId>),
+    /// Asks the owner to let the library go: machines run on.
+    HandOver,
+    /// Asks the owner's window to come to the front.
+    Raise,
+}
+
+/// News from the engine. Each carries the whole new value, never a difference, so that a lost or
+/// merged event can't leave a screen wrong.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Event {
+    Machine(Box<MachineReport>),
+    /// The machine's folder is gone.
+    Gone(MachineId),
+    Job(JobReport),
+    Computer(Box<ComputerReport>),
+    Load(HostLoad),
+    Trash(TrashReport),
+    Settings(Settings),
+    /// A small picture of a running machine's screen.
+    Thumbnail {
+        machine: MachineId,
+        width: u32,
+        height: u32,
+        /// RGBA, row by row, `width * height * 4` bytes.
+        #[serde(skip)]
+        rgba: std::sync::Arc<Vec<u8>>,
+    },
+    /// The outcome of a request. What came along as a file descriptor is not part of the event.
+    Answer {
+        request: RequestId,
+        result: Result<Answer, Failure>,
+    },
+    /// Someone started the program again: show yourself.
+    Raise,
+    /// Another process asked for the library; it is released.
+    HandedOver,
+    /// Something went wrong that no request asked for.
+    Notice(Failure),
+    /// Free space of the library's file system ran low while a machine wrote.
+    DiskFull {
+        machine: MachineId,
+        free: ByteSize,
+    },
+}

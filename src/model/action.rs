@@ -1,0 +1,86 @@
+//! What a user can ask of one machine: the one place for its word, tooltip and shortcut.
+
+use serde::{Deserialize, Serialize};
+
+/// Something the user can ask a machine to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    Start,
+    Pause,
+    Resume,
+    ShutDown,
+    PowerOff,
+    Reset,
+    Save,
+    DiscardSaved,
+    OpenConsole,
+    Screenshot,
+    SendKeys,
+    Edit,
+    Delete,
+    Restore,
+    DeleteForever,
+}
+
+impl Action {
+    pub const ALL: [Self; 15] = [
+        Self::Start,
+        Self::Pause,
+        Self::Resume,
+        Self::ShutDown,
+        Self::PowerOff,
+        Self::Reset,
+        Self::Save,
+        Self::DiscardSaved,
+        Self::OpenConsole,
+        Self::Screenshot,
+        Self::SendKeys,
+        Self::Edit,
+        Self::Delete,
+        Self::Restore,
+        Self::DeleteForever,
+    ];
+
+    /// The word on the button, also used in messages about the action.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Start => "Start",
+            Self::Pause => "Pause",
+            Self::Resume => "Resume",
+            Self::ShutDown => "Shut down",
+            Self::PowerOff => "Power off",
+            Self::Reset => "Reset",
+            Self::Save => "Save",
+            Self::DiscardSaved => "Discard saved state",
+            Self::OpenConsole => "Open in a window",
+            Self::Screenshot => "Screenshot",
+            Self::SendKeys => "Send keys",
+            Self::Edit => "Edit",
+            Self::Delete => "Move to trash",
+            Self::Restore => "Restore",
+            Self::DeleteForever => "Delete for good…",
+        }
+    }
+
+    /// One line that says what will happen.
+    pub fn explain(self) -> &'static str {
+        match self {
+            Self::Start => "Start the machine, or go on from its saved state",
+            Self::Pause => "Stop the guest's processors; memory stays",
+            Self::Resume => "Let the guest go on",
+            Self::ShutDown => "Press the guest's power button and let it shut down by itself",
+            Self::PowerOff => "Cut the power; the guest may lose what it has not written",
+            Self::Reset => "Press the reset button; the guest may lose what it has not written",
+            Self::Save => "Write the running guest to disk and stop; start goes on from there",
+            Self::DiscardSaved => "Forget the saved memory; the next start boots from the disk",
+            Self::OpenConsole => "Show the screen in a window of its own",
+            Self::Screenshot => "Keep the guest's screen as a picture",
+            Self::SendKeys => "Press keys that your own desktop would catch",
+            Self::Edit => "Change the machine's hardware and name",
+            Self::Delete => "Move to the trash; nothing is lost until the trash is emptied",
+            Self::Restore => "Take the machine out of the trash",
+            Self::DeleteForever => "Remove the machine and its own disks from this computer",
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! What a new machine is made from, and which names are allowed.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ByteSize, FirmwareKind};
+
+/// What a new machine starts with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Source {
+    /// An installer ISO and an empty disk.
+    Iso(PathBuf),
+    /// A disk image, used where it lies.
+    Disk(PathBuf),
+    /// An empty disk.
+    Empty,
+    /// The built-in tiny guest, filling `ballast` bytes of memory with noise it checks again.
+    TestCard { ballast: ByteSize },
+}
+
+/// Everything that "New machine" asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewMachine {
+    pub name: String,
+    pub source: Source,
+    pub cpus: u32,
+    pub memory: ByteSize,
+    /// Size of the new empty disk; ignored for a disk image and the test card.
+    pub disk_size: ByteSize,
+    pub firmware: FirmwareKind,
+}
+
+impl NewMachine {
+    /// Sensible hardware for `source` on a computer with `host_cpus` processors and
+    /// `host_memory` bytes.
+    pub fn suggest(source: Source, host_cpus: u32, host_memory: ByteSize) -> Self {
+        let name = match &source {
+            Source::Iso(path) | Source::Disk(path) => path
+                .file_stem()
+                .map(|stem| tidy_name(&stem.to_string_lossy()))
+                .filter(|name| !name.is_empty())
+                .unwrap_or_else(|| "Machine".to_owned()),
+            Source::Empty => "Machine".to_owned(),
+            Source::TestCard { .. } => "Test card".to_owned(),
+        };
+        let (cpus, memory) = match &source {
+            Source::TestCard { ballast } => (1, ByteSize::mib(128 + ballast.as_mib())),
+            Source::Iso(_) | Source::Disk(_) | Source::Empty => (
+                (host_cpus / 2).clamp(1, 4),
+                if host_memory >= ByteSize::gib(16) {
+                    ByteSize::gib(4)
+                } else {
+                    ByteSize::gib(2)
+                },
+            ),
+        };
+        Self {
+            name,
+            source,
+            cpus,
+            memory,
+            disk_size: ByteSize::gib(32),
+            firmware: FirmwareKind::Bios,
+        }
+    }
+}
+
+/// A file's stem as a machine name: separators become spaces, odd characters go.
+fn tidy_name(stem: &str) -> String {
+    let spaced: String = stem
+        .chars()
+        .map(|c| if c == '_' || c == '-' { ' ' } else { c })
+        .filter(|c| !c.is_control() && !is_bidi(*c) && *c != '/')
+        .collect();
+    let name: String = spaced
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .chars()
+        .take(60)
+        .collect();
+    name.trim().to_owned()
+}
+
+/// Why a name can't be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    #[error("A machine needs a name")]
+    Empty,
+    #[error("The name is longer than 80 characters")]
+    TooLong,
+    #[error("The name contains a character that can't be shown")]
+    Unprintable,
+    #[error("The name may not contain “/” or start with “-” or “.”")]
+    Awkward,
+    #[error("The name looks like a machine id; take another one")]
+    LooksLikeId,
+    #[error("There is already a machine called “{name}”")]
+    Taken { name: String },
+}
+
+fn is_bidi(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Checks a machine name against the rules and the names already `taken`, ignoring case.
+pub fn check_name<'a>(
+    name: &str,
+    taken: impl IntoIterator<Item = &'a str>,
+) -> Result<(), NameError> {
+    if name.trim().is_empty() {
+        return Err(NameError::Empty);
+    }
+    if name.chars().count() > 80 {
+        return Err(NameError::TooLong);
+    }
+    if name.chars().any(|c| c.is_control() || is_bidi(c)) {
+        return Err(NameError::Unprintable);
+    }
+    if name.contains('/') || name.starts_with(['-', '.']) || name != name.trim() {
+        return Err(NameError::Awkward);
+    }
+    if name.parse::<uuid::Uuid>().is_ok() {
+        return Err(NameError::LooksLikeId);
+    }
+    let lower = name.to_lowercase();
+    match taken
+        .into_iter()
+        .find(|other| other.to_lowercase() == lower)
+    {
+        Some(other) => Err(NameError::Taken {
+            name: other.to_owned(),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// `wanted`, or `wanted 2`, `wanted 3`, … until no machine has the name.
+pub fn free_name(wanted: &str, taken: &[&str]) -> String {
+    let free = |name: &String| {
+        let lower = name.to_lowercase();
+        !taken.iter().any(|other| other.to_lowercase() == lower)
+    };
+    std::iter::once(wanted.to_owned())
+        .chain((2..).map(|number: u32| format!("{wanted} {number}")))
+        .find(free)
+        .unwrap_or_else(|| wanted.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_without_regard_to_case() {
+        assert_eq!(
+            check_name("debian", ["Debian"]),
+            Err(NameError::Taken {
+                name: "Debian".to_owned()
+            })
+        );
+        assert_eq!(free_name("Test card", &["test CARD"]), "Test card 2");
+    }
+
+    #[test]
+    fn names_that_could_deceive_are_refused() {
+        for (name, error) in [
+            ("", NameError::Empty),
+            ("a\u{202e}b", NameError::Unprintable),
+            ("a\nb", NameError::Unprintable),
+            ("../x", NameError::Awkward),
+            ("-rf", NameError::Awkward),
+            (
+                "c0ffee00-1234-4234-8234-123456789abc",
+                NameError::LooksLikeId,
+            ),
+        ] {
+            assert_eq!(check_name(name, []), Err(error), "{name:?}");
+        }
+        assert_eq!(check_name("Ubuntu 26.04 (test)", ["Debian"]), Ok(()));
+    }
+
+    #[test]
+    fn a_file_name_becomes_a_machine_name() {
+        let iso = Source::Iso(PathBuf::from("/tmp/debian-12_netinst-amd64.iso"));
+        let suggestion = NewMachine::suggest(iso, 8, ByteSize::gib(32));
+        assert_eq!(suggestion.name, "debian 12 netinst amd64");
+        assert_eq!(suggestion.cpus, 4);
+        assert_eq!(suggestion.memory, ByteSize::gib(4));
+    }
+}

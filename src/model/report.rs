@@ -1,0 +1,134 @@
+//! What the engine tells about machines and jobs: whole values with a generation.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Accelerator, ByteSize, Failure, Machine, MachineId, Standing, State, Timestamp};
+
+/// Everything a screen needs to know about one machine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MachineReport {
+    /// Grows with each report of this machine; the newest wins.
+    pub generation: u64,
+    pub id: MachineId,
+    /// The machine's name, or its folder's name when the file is broken.
+    pub name: String,
+    pub state: State,
+    /// Since when it is in this state.
+    pub since: Timestamp,
+    /// What the next start uses; `None` when the file is broken.
+    pub machine: Option<Machine>,
+    /// The folder.
+    pub path: PathBuf,
+    pub pid: Option<u32>,
+    pub accelerator: Option<Accelerator>,
+    /// Why it is broken, unavailable, crashed or not responding, or why the last action failed.
+    pub trouble: Option<Failure>,
+    /// While stopping: when the offer to force it comes; passed means the guest ignored it.
+    pub force_after: Option<Timestamp>,
+    /// Changes were made that take effect at the next start.
+    pub pending: bool,
+    /// A console window of its own shows the screen.
+    pub console_open: bool,
+    /// The job that works on this machine.
+    pub job: Option<JobId>,
+}
+
+impl MachineReport {
+    pub fn standing(&self) -> Standing {
+        Standing {
+            state: self.state,
+            trashed: self.trashed().is_some(),
+        }
+    }
+
+    /// When it was moved to the trash.
+    pub fn trashed(&self) -> Option<Timestamp> {
+        self.machine.as_ref().and_then(|machine| machine.trashed)
+    }
+}
+
+/// Names a job while the owner lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct JobId(pub u64);
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum JobState {
+    Running,
+    Done,
+    Cancelled,
+    Failed(Failure),
+}
+
+/// Long work as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobReport {
+    pub id: JobId,
+    pub machine: Option<MachineId>,
+    /// "Creating Debian".
+    pub title: String,
+    /// "Writing memory".
+    pub step: String,
+    /// Progress `done` of `of`, in a unit of the job's own; `of` 0 means unknown.
+    pub done: u64,
+    pub of: u64,
+    pub can_cancel: bool,
+    pub state: JobState,
+}
+
+/// One measurement of a running machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// Milliseconds since the machine's QEMU started.
+    pub at_ms: u64,
+    /// Processor time of the guest's processors since the last sample, in shares of one
+    /// processor: 2.0 is two processors fully busy.
+    pub cpu: f32,
+    /// QEMU's memory on this computer.
+    pub resident: ByteSize,
+    /// Bytes since the start.
+    pub disk_read: u64,
+    pub disk_written: u64,
+}
+
+/// A machine in the trash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrashedMachine {
+    pub id: MachineId,
+    pub name: String,
+    pub since: Timestamp,
+    pub size: ByteSize,
+    /// Names of machines that still rest on its layers.
+    pub kept_for: Vec<String>,
+}
+
+/// The trash.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrashReport {
+    pub machines: Vec<TrashedMachine>,
+}
+
+impl TrashReport {
+    pub fn size(&self) -> ByteSize {
+        ByteSize(self.machines.iter().map(|machine| machine.size.0).sum())
+    }
+}
+
+/// What a finished command gave.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Answer {
+    Done,
+    Created(MachineId),
+    /// An argument list, program first.
+    CommandLine(Vec<String>),
+    Stats(Sample),
+    Trash(TrashReport),
+    /// A connected display socket came along as a file descriptor.
+    Display {
+        path: super::DisplayPath,
+    },
+    /// A binary PPM came along as a file descriptor.
+    Picture,
+}
