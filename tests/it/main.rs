@@ -1,3 +1,4 @@
 //! The one integration test binary: more binaries would each link all of egui again.
 
+mod guests;
 mod tidy;
