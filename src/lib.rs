@@ -1,4 +1,5 @@
 //! Orangery.
 
 pub mod engine;
+pub mod library;
 pub mod model;
