@@ -19,7 +19,7 @@ use super::wire::{self, Wire};
 const MAX_CLIENTS: usize = 64;
 
 /// Packets waiting for one client. A client that does not read falls behind, not us.
-const OUTBOX_LEN: usize = 256;
+const OUTBOX_LEN: usize = 4096;
 
 /// How long a client may take to say hello or to take a packet.
 const PATIENCE: Duration = Duration::from_secs(5);

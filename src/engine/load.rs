@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::library::space;
+use crate::library;
 use crate::model::{ByteSize, HostLoad};
 
 /// Measures by comparing with the last measurement.
@@ -39,7 +39,8 @@ impl LoadMeter {
             cpu,
             memory_used: ByteSize(total.saturating_sub(meminfo(&memory, "MemAvailable:"))),
             memory_total: ByteSize(total),
-            disk_free: space::free(&self.folder).unwrap_or_default(),
+            disk_free: library::free_space(&self.folder)
+                .map_or_else(|_| ByteSize::default(), |space| space.free),
         }
     }
 }

@@ -8,10 +8,13 @@ pub mod agent;
 pub mod client;
 pub mod clock;
 mod control;
+mod edit;
 mod facts;
 mod hub;
 mod jobs;
+mod launches;
 mod load;
+mod making;
 pub mod message;
 pub mod offline;
 pub mod picture;
@@ -20,6 +23,7 @@ mod wire;
 mod worker;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,7 +39,7 @@ use client::{Client, ClientError};
 use control::Control;
 use hub::{Delivery, Listener, WINDOW};
 pub use message::{Command, Event, RequestId};
-use supervisor::{Message, Supervisor};
+use supervisor::{Charge, Message, Supervisor};
 
 /// Messages waiting for the supervisor: workers, jobs and clients share it and wait when full.
 const INBOX_LEN: usize = 1024;
@@ -89,10 +93,8 @@ impl Engine {
         wake: Arc<dyn Fn() + Send + Sync>,
     ) -> Result<Self, OpenError> {
         let library = Arc::new(take_library(places, window)?);
-        let runtime = library
-            .runtime_folder()
-            .map_err(|error| error.failure("Orangery can't start"))?;
-        let settings = crate::library::read_settings(&places.settings).value;
+        let runtime = runtime_folder(places, &library)?;
+        let settings = crate::library::read_settings(&places.settings).settings;
         let (inbox, messages) = bounded(INBOX_LEN);
         let control = Control::start(&runtime.join("control"), window, inbox.clone())
             .map_err(|error| Failure::new("Orangery can't start", error.to_string()))?;
@@ -105,13 +107,19 @@ impl Engine {
                 move || wake()
             }),
         };
-        let sender = inbox.clone();
-        let settings_file = places.settings.clone();
+        let charge = Charge {
+            library,
+            runtime,
+            settings,
+            settings_file: places.settings.clone(),
+            control,
+            sender: inbox.clone(),
+            window,
+        };
         let supervisor = std::thread::Builder::new()
             .name("supervisor".to_owned())
             .spawn(move || {
-                let mut supervisor =
-                    Supervisor::new(library, (settings, settings_file), control, sender, window);
+                let mut supervisor = Supervisor::new(charge);
                 supervisor.join(WINDOW, listener);
                 supervisor.run(&messages);
             })
@@ -222,13 +230,11 @@ fn take_library(places: &Places, window: bool) -> Result<Library, OpenError> {
         let opened = Library::open(&places.library)
             .map_err(|error| error.failure("The library can't be opened"))?;
         let holder = match opened {
-            Opened::Ours(library) => return Ok(library),
-            Opened::HeldBy(holder) => holder,
+            Opened::Owner(library) => return Ok(library),
+            Opened::LockedBy(holder) => holder,
         };
         if !asked {
-            let runtime = crate::library::runtime_folder_of(&places.library)
-                .map_err(|error| error.failure("The library can't be opened"))?;
-            match Client::connect(&runtime.join("control"), false) {
+            match agent::connect(places, false) {
                 Ok(client) if client.owner_is_window || !window => {
                     return Err(OpenError::WindowIsOpen(Box::new(client)));
                 }
@@ -250,4 +256,14 @@ fn take_library(places: &Places, window: bool) -> Result<Library, OpenError> {
         }
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+fn runtime_folder(places: &Places, library: &Library) -> Result<PathBuf, Failure> {
+    let id = library
+        .id()
+        .ok_or_else(|| Failure::new("Orangery can't start", "The library has no id"))?;
+    places.runtime(id).map_err(|error| {
+        Failure::new("Orangery can't start", error.to_string())
+            .fix("Log in again, or set XDG_RUNTIME_DIR to a private folder of yours")
+    })
 }

@@ -3,6 +3,7 @@
 use super::{Next, Supervisor};
 use crate::engine::hub::{Asker, WINDOW};
 use crate::engine::message::{Command, Event};
+use crate::engine::edit;
 use crate::engine::worker::Order;
 use crate::library;
 use crate::model::{
@@ -196,7 +197,7 @@ impl Supervisor {
             machine,
             Box::new(move |record| {
                 for change in changes {
-                    library::edit::apply(record, change);
+                    edit::apply(record, change);
                 }
             }),
         );
@@ -214,22 +215,20 @@ impl Supervisor {
         for change in changes {
             if let Change::Name(name) = change {
                 let others = self
-                    .slots
-                    .iter()
-                    .filter(|(id, _)| **id != machine)
-                    .map(|(_, slot)| slot.name.as_str());
+                    .names()
+                    .filter(|(id, _)| *id != machine)
+                    .map(|(_, name)| name);
                 check_name(name, others.chain(self.reserved.values().map(String::as_str)))
                     .map_err(|error| Failure::new("The name was not changed", error.to_string()))?;
             }
-            library::edit::check(change)
-                .map_err(|why| Failure::new("The machine was not changed", why))?;
+            edit::check(change)?;
         }
         Ok(())
     }
 
     fn save_settings(&mut self, asker: Asker, settings: Settings) {
-        let result = library::settings::save(&settings)
-            .map_err(|error| Failure::new("The settings were not saved", error.to_string()));
+        let result = library::save_settings(&self.settings_file, &settings)
+            .map_err(|error| error.failure("The settings were not saved"));
         if result.is_ok() {
             self.settings = settings.clone();
             self.hub.publish(&Event::Settings(settings));

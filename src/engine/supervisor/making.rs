@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use super::records::resting;
 use super::{Message, Slot, Supervisor};
 use crate::engine::facts::{self, Facts};
 use crate::engine::hub::{Asker, WINDOW};
 use crate::engine::jobs::Job;
 use crate::engine::message::{Command, Event};
 use crate::engine::worker::{self, Adoption, Launching, Live, Post};
-use crate::engine::{clock, making};
+use crate::engine::{clock, launches, making};
 use crate::model::{
     Action, Answer, Failure, JobId, Machine, MachineId, NewMachine, State, check_name,
 };
@@ -85,7 +86,7 @@ impl Supervisor {
 
     /// Takes over what an earlier owner left running, and notices what died meanwhile.
     pub(super) fn adopt_running(&mut self) {
-        for (machine, folder) in facts::launches(&self.runtime.join("m")) {
+        for (machine, folder) in launches::all(&self.runtime.join("m")) {
             let Some(slot) = self.slots.get_mut(&machine) else {
                 continue; // Not ours to touch; its folder stays.
             };
@@ -107,8 +108,8 @@ impl Supervisor {
                     }
                 }
                 Err(error) => {
-                    let resting = self.resting(&record);
-                    let live = facts::found_dead(&record, &folder, &error, resting);
+                    let resting = resting(&self.library, &record);
+                    let live = launches::found_dead(&record, &folder, &error, resting);
                     if let Some(slot) = self.slots.get_mut(&machine) {
                         slot.live = live;
                     }
@@ -160,7 +161,7 @@ impl Supervisor {
     pub(super) fn made(&mut self, machine: Machine, start: bool, asker: Asker) {
         let id = machine.id;
         let folder = self.library.machine_dir(id);
-        let live = self.resting(&machine);
+        let live = resting(&self.library, &machine);
         self.slots.insert(id, Slot::resting(machine, folder, live));
         self.publish(id);
         self.hub.answer(asker, Ok(Answer::Created(id)), None);
@@ -240,10 +241,5 @@ impl Supervisor {
             })
             .ok()
             .map(|_handle| id)
-    }
-
-    /// The facts about this computer, once they are known.
-    pub(super) fn facts(&self) -> Option<&Arc<Facts>> {
-        self.facts.as_ref()
     }
 }

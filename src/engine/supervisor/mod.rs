@@ -34,6 +34,7 @@ use crate::model::{
     Answer, ComputerReport, Failure, JobId, JobReport, JobState, Machine, MachineId, Settings,
     State,
 };
+pub use records::read_slots;
 pub use slot::Slot;
 
 /// How often rows in sight get a new thumbnail.
@@ -138,18 +139,38 @@ pub struct Supervisor {
     load: LoadMeter,
     idle_since: Option<Instant>,
     control: Option<Control>,
+    /// Where the machines' sockets are.
+    runtime: PathBuf,
+    settings_file: PathBuf,
+    /// What went wrong before anyone listened.
+    notices: Vec<Failure>,
+}
+
+/// What a supervisor is given.
+pub struct Charge {
+    pub library: Arc<Library>,
+    pub runtime: PathBuf,
+    pub settings: Settings,
+    pub settings_file: PathBuf,
+    pub control: Control,
+    pub sender: Sender<Message>,
+    /// A person looks on.
+    pub window: bool,
 }
 
 impl Supervisor {
-    /// Takes over `library`: reads every machine and adopts those that run.
-    pub fn new(
-        library: Arc<Library>,
-        settings: Settings,
-        control: Control,
-        sender: Sender<Message>,
-        window: bool,
-    ) -> Self {
-        let load = LoadMeter::new(library.folder());
+    /// Takes over the library: reads every machine and adopts those that run.
+    pub fn new(charge: Charge) -> Self {
+        let Charge {
+            library,
+            runtime,
+            settings,
+            settings_file,
+            control,
+            sender,
+            window,
+        } = charge;
+        let load = LoadMeter::new(library.dir());
         let mut supervisor = Self {
             library,
             slots: BTreeMap::new(),
@@ -169,11 +190,23 @@ impl Supervisor {
             load,
             idle_since: None,
             control: Some(control),
+            runtime,
+            settings_file,
+            notices: Vec::new(),
         };
-        supervisor.read_library();
+        match read_slots(&supervisor.library) {
+            Ok(slots) => supervisor.slots = slots,
+            Err(failure) => supervisor.notices.push(failure),
+        }
         supervisor.adopt_running();
         supervisor.examine();
         supervisor
+    }
+
+    /// Adds a listener before the first message.
+    pub fn join(&mut self, id: ListenerId, listener: Listener) {
+        self.hub.join(id, listener);
+        self.tell_everything(id);
     }
 
     /// Runs until told to stop, until another process takes the library, or, without a window,
@@ -213,10 +246,7 @@ impl Supervisor {
 
     fn handle(&mut self, message: Message) -> Next {
         match message {
-            Message::Joined(id, listener) => {
-                self.hub.join(id, listener);
-                self.tell_everything(id);
-            }
+            Message::Joined(id, listener) => self.join(id, listener),
             Message::Left(id) => self.left(id),
             Message::Request {
                 listener,
@@ -343,6 +373,7 @@ impl Supervisor {
                 .map(|(report, _)| Event::Job(report.clone())),
         );
         events.push(Event::Trash(self.trash()));
+        events.extend(self.notices.drain(..).map(Event::Notice));
         for event in events {
             self.hub.tell(listener, event);
         }
@@ -442,11 +473,6 @@ impl Supervisor {
             }
         }
         self.hub.tell(WINDOW, Event::HandedOver);
-    }
-
-    /// Where the machine's own files are.
-    fn folder(&self, machine: MachineId) -> PathBuf {
-        self.library.machine_folder(machine)
     }
 
     /// The state of a machine, `Off` for one that is not there.

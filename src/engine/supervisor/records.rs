@@ -1,5 +1,6 @@
 //! The library's records: reading them all, changing one, the trash, saved states.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{Message, RecordChange, Slot, Supervisor};
@@ -7,76 +8,19 @@ use crate::engine::clock;
 use crate::engine::hub::Asker;
 use crate::engine::message::Event;
 use crate::engine::worker::Live;
-use crate::library::{Broken, Entry, Loaded};
+use crate::library::{Broken, Entry, Library, Loaded};
 use crate::model::{
     Action, Answer, DeviceKind, DiskSource, Failure, Machine, MachineId, State, TrashReport,
 };
 
 impl Supervisor {
-    /// Reads every machine. A broken one never hides the others.
-    pub(super) fn read_library(&mut self) {
-        let entries = match self.library.scan() {
-            Ok(entries) => entries,
-            Err(error) => {
-                let failure = error.failure("The library could not be read");
-                self.hub.publish(&Event::Notice(failure));
-                return;
-            }
-        };
-        for entry in entries {
-            let (id, slot) = match entry {
-                Entry::Machine(loaded) => self.whole_slot(*loaded),
-                Entry::Broken(broken) => broken_slot(broken),
-            };
-            self.slots.insert(id, slot);
-        }
-    }
-
-    fn whole_slot(&self, loaded: Loaded) -> (MachineId, Slot) {
-        let machine = loaded.machine;
-        let mut live = self.resting(&machine);
-        if !loaded.warnings.is_empty() && live.trouble.is_none() {
-            live.trouble = Some(Failure::new(
-                format!("{}: parts of its file are not understood", machine.name),
-                loaded.warnings.join("; "),
-            ));
-        }
-        (machine.id, Slot::resting(machine, loaded.folder, live))
-    }
-
-    /// How a machine without QEMU stands: off, saved, or unavailable.
-    pub(super) fn resting(&self, machine: &Machine) -> Live {
-        if let Some(failure) = self.missing_disk(machine) {
-            return Live::resting(State::Unavailable, clock::now(), Some(failure));
-        }
-        match &machine.saved {
-            Some(saved) => Live::resting(State::Saved, saved.when, None),
-            None => Live::resting(State::Off, machine.created, None),
-        }
-    }
-
-    /// The first disk whose file is not there.
-    fn missing_disk(&self, machine: &Machine) -> Option<Failure> {
-        machine.devices.iter().find_map(|device| {
-            let DeviceKind::Disk(disk) = &device.kind else {
-                return None; // A missing CD does not keep a machine from running.
-            };
-            match &disk.source {
-                DiskSource::InPlace(image) => missing(&machine.name, &image.path),
-                DiskSource::Layers(chain) => chain
-                    .iter()
-                    .find_map(|layer| missing(&machine.name, &self.library.layer_file(*layer))),
-            }
-        })
-    }
-
     /// Looks again whether disks are there, for machines that don't run.
     pub(super) fn look_at_disks(&mut self) {
         let resting: Vec<(MachineId, Live)> = self
             .slots
             .iter()
             .filter(|(_, slot)| matches!(slot.live.state, State::Off | State::Unavailable | State::Saved))
-            .filter_map(|(id, slot)| Some((*id, self.resting(slot.machine.as_ref()?))))
+            .filter_map(|(id, slot)| Some((*id, resting(&self.library, slot.machine.as_ref()?))))
             .collect();
         for (id, live) in resting {
             if let Some(slot) = self.slots.get_mut(&id)
@@ -222,6 +166,58 @@ impl Supervisor {
             Ok(Answer::Done)
         });
     }
+}
+
+/// Every machine of the library by its id. A broken one never hides the others.
+pub fn read_slots(library: &Library) -> Result<BTreeMap<MachineId, Slot>, Failure> {
+    let entries = library
+        .scan()
+        .map_err(|error| error.failure("The library could not be read"))?;
+    Ok(entries
+        .into_iter()
+        .map(|entry| match entry {
+            Entry::Machine(loaded) => whole_slot(library, *loaded),
+            Entry::Broken(broken) => broken_slot(broken),
+        })
+        .collect())
+}
+
+fn whole_slot(library: &Library, loaded: Loaded) -> (MachineId, Slot) {
+    let machine = loaded.machine;
+    let mut live = resting(library, &machine);
+    if !loaded.warnings.is_empty() && live.trouble.is_none() {
+        live.trouble = Some(Failure::new(
+            format!("{}: parts of its file are not understood", machine.name),
+            loaded.warnings.join("; "),
+        ));
+    }
+    (machine.id, Slot::resting(machine, loaded.folder, live))
+}
+
+/// How a machine without QEMU stands: off, saved, or unavailable.
+pub(super) fn resting(library: &Library, machine: &Machine) -> Live {
+    if let Some(failure) = missing_disk(library, machine) {
+        return Live::resting(State::Unavailable, clock::now(), Some(failure));
+    }
+    match &machine.saved {
+        Some(saved) => Live::resting(State::Saved, saved.when, None),
+        None => Live::resting(State::Off, machine.created, None),
+    }
+}
+
+/// The first disk whose file is not there.
+fn missing_disk(library: &Library, machine: &Machine) -> Option<Failure> {
+    machine.devices.iter().find_map(|device| {
+        let DeviceKind::Disk(disk) = &device.kind else {
+            return None; // A missing CD does not keep a machine from running.
+        };
+        match &disk.source {
+            DiskSource::InPlace(image) => missing(&machine.name, &image.path),
+            DiskSource::Layers(chain) => chain
+                .iter()
+                .find_map(|layer| missing(&machine.name, &library.layer_file(*layer))),
+        }
+    })
 }
 
 fn missing(name: &str, path: &Path) -> Option<Failure> {

@@ -174,7 +174,6 @@ impl Worker {
         for asker in self.waiting_for_off.drain(..) {
             self.post.answer(asker, Err(trouble.clone()));
         }
-        self.process.keep_as_crashed();
         self.live = super::Live::resting(State::Crashed, crate::engine::clock::now(), Some(trouble));
         self.post.publish(&self.live);
         Flow::End

@@ -16,7 +16,6 @@ mod picture;
 mod save;
 mod stats;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -25,6 +24,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use super::clock;
+use super::launches;
 use super::hub::Asker;
 use super::jobs::Job;
 use super::supervisor::{Message, RecordChange};
@@ -35,7 +35,7 @@ use crate::model::{
 use crate::qemu::process::Process;
 use crate::qemu::qmp::{Client as QmpClient, QmpEvent};
 
-pub use begin::{Adoption, Launching};
+pub use begin::{Adoption, Launching, preview};
 
 /// Orders waiting for one worker: more than a person or script sends while it is busy.
 const ORDERS_LEN: usize = 64;
@@ -148,8 +148,6 @@ impl Handle {
 pub struct Post {
     pub id: MachineId,
     pub name: String,
-    /// The machine's folder.
-    pub folder: PathBuf,
     pub library: Arc<Library>,
     pub supervisor: Sender<Message>,
 }
@@ -376,7 +374,7 @@ impl Worker {
 
     /// Publishes that the machine has no QEMU any more, and answers who waited for that.
     fn rest(&mut self, state: State, trouble: Option<Failure>) -> Flow {
-        self.process.clean_up();
+        launches::forget(self.process.folder());
         self.live = Live::resting(state, clock::now(), trouble);
         self.post.publish(&self.live);
         for asker in self.waiting_for_off.drain(..) {

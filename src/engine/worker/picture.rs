@@ -1,7 +1,6 @@
 //! The guest's screen for others: a display socket, a screenshot, a thumbnail.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Seek as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -11,19 +10,15 @@ use rustix::fs::MemfdFlags;
 use serde_json::{Value, json};
 
 use super::{PATIENCE, Worker};
-use crate::display::picture::Picture;
-use crate::display::ppm;
 use crate::engine::hub::Asker;
 use crate::engine::message::Event;
+use crate::engine::picture::read_ppm;
 use crate::engine::supervisor::Message;
 use crate::model::{Answer, DisplayPath, Failure, MachineId};
 use crate::qemu::qmp::QmpError;
 
 /// A screendump of a large screen on a busy computer.
 const DUMP_PATIENCE: Duration = Duration::from_secs(20);
-
-/// The largest picture taken from QEMU, bytes: 16384x8192 pixels.
-const MAX_PICTURE: u64 = 16_384 * 8_192 * 3 + 64;
 
 /// Thumbnails are twice the size of the list's 67x42, for high resolutions.
 const THUMBNAIL: (u32, u32) = (134, 84);
@@ -84,7 +79,7 @@ impl Worker {
                 self.post
                     .tell(Message::Answer(asker, Ok(Answer::Picture), file));
             }
-            (Ok(file), true) => match self.read_picture(file) {
+            (Ok(file), true) => match read_ppm(file) {
                 Ok(picture) => {
                     self.post.tell(Message::Publish(Event::Picture {
                         machine,
@@ -102,27 +97,19 @@ impl Worker {
 
     /// A missing thumbnail is no failure: the list shows the last one.
     pub(super) fn thumbnail(&self) {
-        let Ok(picture) = self.dump_screen().and_then(|file| self.read_picture(file)) else {
+        let Ok(picture) = self.dump_screen().and_then(read_ppm) else {
             return;
         };
-        let small = picture.scale_to(THUMBNAIL.0, THUMBNAIL.1);
+        let (width, height) = picture.fit(THUMBNAIL.0, THUMBNAIL.1);
+        let Ok(small) = picture.scale_to(width, height) else {
+            return;
+        };
         self.post.tell(Message::Publish(Event::Thumbnail {
             machine: self.post.id,
             width: small.width,
             height: small.height,
             rgba: Arc::new(small.rgba),
         }));
-    }
-
-    fn read_picture(&self, mut file: File) -> Result<Picture, Failure> {
-        let refuse = |why: String| {
-            Failure::new(format!("{}: no picture of the screen", self.post.name), why)
-        };
-        let mut bytes = Vec::new();
-        file.rewind()
-            .and_then(|()| file.by_ref().take(MAX_PICTURE).read_to_end(&mut bytes))
-            .map_err(|error| refuse(error.to_string()))?;
-        ppm::parse(&bytes).map_err(|error| refuse(error.to_string()))
     }
 
     /// Has QEMU write the screen as a PPM into a file in memory. PNG would be encoded in QEMU's
