@@ -1,4 +1,5 @@
 //! Orangery.
 
+pub mod cli;
 pub mod engine;
 pub mod model;
