@@ -290,3 +290,64 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Args, clap::Err
     }
     Ok(args)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &[&str]) -> Result<Args, clap::Error> {
+        let program = std::iter::once("orangery");
+        super::parse(program.chain(words.iter().copied()).map(OsString::from))
+    }
+
+    #[test]
+    fn wrong_command_lines_are_usage_errors_that_say_what_is_wrong() {
+        for (words, expected) in [
+            (&["shwo"][..], "shwo"),
+            (&["show"], "NAME"),
+            (&["create", "x", "--iso", "a", "--disk", "b"], "--disk"),
+            (&["create", "x", "--ballast", "1G"], "--test-card"),
+            (
+                &["create", "x", "--disk", "b", "--disk-size", "1G"],
+                "--disk-size",
+            ),
+            (&["create", "x", "--memory", "lots"], "“lots” is not a size"),
+            (&["create", "x", "--cpus", "0"], "1..=255"),
+            (
+                &["create", "x", "--firmware", "efi"],
+                "bios, uefi or secure",
+            ),
+            (&["set", "x"], "KEY=VALUE"),
+            (&["set", "x", "cpus=none"], "cpus: write a whole number"),
+            (
+                &["set", "x", "cpus=1", "cpus=2"],
+                "cpus is given more than once",
+            ),
+            (&["set", "x", "colour=red"], "there is no “colour”"),
+            (&["shutdown", "x", "--timeout", "0"], "1..=86400"),
+            (&["trash", "--yes"], "--empty"),
+            (&["key", "x", "ctrl--"], "minus"),
+            (&["key", "x", "a-a-a-a-a-a-a-a-a-a-a"], "at most 10 keys"),
+            (&["type", "x", ""], "no text"),
+        ] {
+            let error = parse(words).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{words:?}");
+            let message = error.to_string();
+            assert!(message.contains(expected), "{words:?}: {message}");
+        }
+    }
+
+    #[test]
+    fn global_options_stand_before_or_after_the_subcommand() {
+        let before = parse(&["--json", "--library", "/l", "-v", "list"]).unwrap();
+        let after = parse(&["list", "--library", "/l", "--json", "--verbose"]).unwrap();
+        assert_eq!(before.global, after.global);
+        assert_eq!(before.global.library, Some(PathBuf::from("/l")));
+        assert!(before.global.json && before.global.verbose);
+    }
+
+    #[test]
+    fn the_definition_of_the_command_line_is_sound() {
+        <Args as clap::CommandFactory>::command().debug_assert();
+    }
+}

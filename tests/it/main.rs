@@ -1,1 +1,3 @@
-fn main() {}
+//! Tests from outside.
+
+mod cli;
