@@ -24,6 +24,20 @@ Exit status: 0 when it is done, 2 when the command line is wrong, 1 for everythi
 
 Environment: ORANGERY_LIBRARY names the library when --library does not.";
 
+const LIST_JSON: &str = "\
+With --json, prints an array of objects:
+  id, name         strings
+  state            off, starting, running, paused, saving, saved, stopping, crashed,
+                   not-responding, broken (its file) or unavailable (its disk)
+  since, trashed   seconds since 1970; trashed only in the trash
+  memory_mib, cpus numbers; null when the file is broken
+  pid, accelerator only while it has a process; accelerator is kvm or tcg
+  path             the machine's folder
+  error            what is wrong, if something is";
+
+/// Where the options that go everywhere stand in the help.
+const GLOBAL: &str = "For every subcommand";
+
 /// Virtual machines on the desktop.
 ///
 /// Without a subcommand, opens the window. Every subcommand does what the window does, by the
@@ -41,13 +55,13 @@ pub struct Args {
 #[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
 pub struct Global {
     /// The folder of the library, instead of the one in your home.
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", help_heading = GLOBAL)]
     pub library: Option<PathBuf>,
     /// Print JSON, for scripts.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub json: bool,
     /// With an error, print all that is known about it.
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = GLOBAL)]
     pub verbose: bool,
 }
 
@@ -62,12 +76,15 @@ pub struct Target {
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum Task {
     /// List the machines and what they do.
+    #[command(after_long_help = LIST_JSON)]
     List {
         /// Also those in the trash.
         #[arg(long)]
         all: bool,
     },
     /// Show one machine: its hardware, state and troubles.
+    ///
+    /// A machine whose file can't be read is named by its folder.
     Show(Target),
     Create(Create),
     Set(Set),
@@ -140,6 +157,11 @@ pub enum Task {
     /// Say what this computer can do, what is missing, and how to mend it.
     ///
     /// Exit status 0 means that machines can run.
+    #[command(
+        after_long_help = "With --json: accelerator has choice (kvm or tcg) and reason; each of \
+                           checks has id, title, level (good, note or bad), finding and fix; \
+                           sizes are in bytes."
+    )]
     Doctor,
     #[command(about = Action::OpenConsole.explain())]
     Console(Target),
@@ -154,16 +176,17 @@ pub enum Task {
 
 /// Make a machine.
 ///
-/// Without --iso, --disk or --test-card it gets an empty disk and an empty CD drive. What is
-/// not given is chosen to suit this computer.
+/// Without --iso, --disk or --test-card it gets an empty disk. What is not given is
+/// chosen to suit this computer.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
 #[command(after_long_help = "Examples:
   orangery create Debian --iso debian-12.iso --memory 4G --firmware uefi --start
   orangery create Old --disk ~/images/old.qcow2
   orangery create Card --test-card --ballast 256M")]
 pub struct Create {
-    #[command(flatten)]
-    pub target: Target,
+    /// What to call it. No two machines of a library have the same name.
+    #[arg(value_name = "NAME")]
+    pub name: String,
     /// Install from this ISO image onto an empty disk.
     #[arg(long, value_name = "FILE", group = "source")]
     pub iso: Option<PathBuf>,
@@ -213,7 +236,11 @@ pub struct Set {
 }
 
 /// Press the guest's power button and wait until it is off.
+///
+/// A guest can ignore the button. When the time is over the machine stays on and the exit
+/// status is 1, unless --force is given.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
+#[command(after_long_help = "Example:\n  orangery shutdown Debian --timeout 30 --force")]
 pub struct ShutDown {
     #[command(flatten)]
     pub target: Target,
@@ -227,6 +254,8 @@ pub struct ShutDown {
 }
 
 /// Show what lies in the trash, or empty it.
+///
+/// What another machine rests on is kept until that machine is gone too.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
 pub struct Trash {
     /// Remove for good what no other machine rests on.

@@ -112,4 +112,4 @@ fn silent(pid: u32) -> Failure {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -4,7 +4,7 @@ use std::io::{IsTerminal as _, Write as _};
 
 use super::text::clean;
 use crate::engine::message::Event;
-use crate::model::{JobReport, JobState};
+use crate::model::{JobReport, JobState, MachineId};
 
 /// Longest line, so that it never wraps and can be wiped.
 const WIDTH: usize = 78;
@@ -12,13 +12,16 @@ const WIDTH: usize = 78;
 /// The line on stderr; silent when that is not a terminal.
 #[derive(Debug)]
 pub struct Progress {
+    /// Jobs of other machines are not shown; `None` shows all.
+    about: Option<MachineId>,
     terminal: bool,
     shown: bool,
 }
 
 impl Progress {
-    pub fn new() -> Self {
+    pub fn new(about: Option<MachineId>) -> Self {
         Self {
+            about,
             terminal: std::io::stderr().is_terminal(),
             shown: false,
         }
@@ -31,6 +34,7 @@ impl Progress {
         }
         if let Event::Job(job) = event
             && job.state == JobState::Running
+            && (self.about.is_none() || self.about == job.machine)
         {
             self.shown = true;
             self.write(&format!("\r{:<WIDTH$}", line(job)));

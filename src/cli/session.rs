@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::doors;
@@ -10,6 +10,7 @@ use super::owner::{Owner, Trouble};
 use super::progress::Progress;
 use super::tasks::{Backend, Reply};
 use crate::engine::Command;
+use crate::engine::client::Client;
 use crate::model::{
     Action, Answer, ByteSize, ComputerReport, Failure, MachineId, MachineReport, State,
 };
@@ -24,6 +25,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 pub struct Live {
     library: Option<PathBuf>,
     owner: Option<Owner>,
+    /// Finds the owner, or starts an agent.
+    ensure: fn(Option<&Path>) -> Result<Client, Failure>,
 }
 
 impl Live {
@@ -32,6 +35,7 @@ impl Live {
         Self {
             library,
             owner: None,
+            ensure: doors::ensure,
         }
     }
 
@@ -39,7 +43,10 @@ impl Live {
     fn owner(&mut self) -> Result<&mut Owner, Failure> {
         match &mut self.owner {
             Some(owner) => Ok(owner),
-            none => Ok(none.insert(Owner::new(doors::ensure(self.library.as_deref())?))),
+            none => {
+                let client = (self.ensure)(self.library.as_deref())?;
+                Ok(none.insert(Owner::new(client)))
+            }
         }
     }
 
@@ -103,7 +110,11 @@ impl Backend for Live {
 
     fn call(&mut self, command: Command, patience: Option<Duration>) -> Result<Reply, Failure> {
         let deadline = patience.map(|patience| Instant::now() + patience);
-        let mut progress = Progress::new();
+        let about = match &command {
+            Command::Act { machine, .. } => Some(*machine),
+            _ => None,
+        };
+        let mut progress = Progress::new(about);
         let owner = self.owner()?;
         let lost = match owner.ask(command.clone(), patience, |event| progress.see(event)) {
             Ok(reply) => return Ok(reply),
@@ -202,6 +213,55 @@ fn progress_of(action: Action, state: State) -> Way {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::fake;
+    use crate::cli::owner::tests::{ID, Script, machine, play};
+    use crate::engine::Event;
+
+    /// Shuts down a machine while its owners come and go as in `scripts`.
+    fn shut_down(scripts: Vec<Script>) -> (Result<Reply, Failure>, Vec<Command>) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("control");
+        let thread = play(&path, scripts);
+        let mut live = Live::new(Some(path));
+        live.ensure = |path| Ok(Client::connect(path.unwrap(), true)?);
+        let reply = live.call(press(), Some(Duration::from_secs(10)));
+        drop(live);
+        (reply, thread.join().unwrap())
+    }
+
+    fn press() -> Command {
+        Command::Act {
+            machine: ID.parse().unwrap(),
+            action: Action::ShutDown,
+        }
+    }
+
+    #[test]
+    fn waiting_goes_on_when_the_library_changes_hands() {
+        let (reply, heard) = shut_down(vec![
+            vec![vec![machine(State::Stopping)]],
+            vec![
+                vec![machine(State::Running), None],
+                vec![machine(State::Stopping)], // Pressed again.
+                vec![None],
+                vec![machine(State::Off), None],
+            ],
+        ]);
+        assert!(
+            matches!(reply, Ok(Reply::Answer(Answer::Done, None))),
+            "{reply:?}"
+        );
+        let look = Command::ShowTrash;
+        assert_eq!(heard, [press(), look.clone(), press(), look.clone(), look]);
+    }
+
+    #[test]
+    fn a_machine_that_vanished_meanwhile_is_an_error() {
+        let other = fake::report("mail", "abcd0000-1234-4234-8234-123456789abc", State::Off);
+        let other = Some(Event::Machine(Box::new(other)));
+        let (reply, _) = shut_down(vec![vec![vec![]], vec![vec![other, None]]]);
+        assert_eq!(reply.unwrap_err().why, "the owner went away");
+    }
 
     #[test]
     fn the_state_tells_whether_an_action_came_to_its_end() {

@@ -162,7 +162,7 @@ impl Session<'_> {
 
     fn new_machine(&mut self, create: Create) -> Result<NewMachine, Failure> {
         let Create {
-            target,
+            name,
             iso,
             disk,
             test_card,
@@ -173,7 +173,7 @@ impl Session<'_> {
             firmware,
             start: _,
         } = create;
-        check_name(&target.name, []).map_err(|error| {
+        check_name(&name, []).map_err(|error| {
             Failure::new("The machine was not created", error.to_string())
                 .fix("Choose another name")
         })?;
@@ -188,7 +188,7 @@ impl Session<'_> {
         let (host_cpus, host_memory) = self.backend.size();
         let suggested = NewMachine::suggest(source, host_cpus, host_memory);
         Ok(NewMachine {
-            name: target.name,
+            name,
             cpus: cpus.unwrap_or(suggested.cpus),
             memory: memory.unwrap_or(suggested.memory),
             disk_size: disk_size.unwrap_or(suggested.disk_size),

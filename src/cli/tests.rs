@@ -456,8 +456,10 @@ fn the_trash_is_emptied_only_after_a_yes() {
     let show = |trash: TrashReport| Ok(Reply::Answer(Answer::Trash(trash), None));
     let empty = TrashReport::default;
     let done = || Ok(Reply::Answer(Answer::Done, None));
-    let mut fake = Fake::default();
-    fake.replies = VecDeque::from([show(full.clone())]);
+    let mut fake = Fake {
+        replies: VecDeque::from([show(full.clone())]),
+        ..Fake::default()
+    };
     assert_eq!(
         text(&mut fake, &["trash"]),
         "NAME  ID        SINCE     SIZE\nold   c0ffee00  1 h ago  3 GiB  kept for fork\n\n\

@@ -1,5 +1,7 @@
 //! The real program from outside: help, wrong command lines, libraries with nothing in them.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use std::path::Path;
 use std::process::{Output, Stdio};
 

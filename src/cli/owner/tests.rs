@@ -1,5 +1,7 @@
 //! Talks to an owner that a thread plays, packet by packet.
 
+use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::thread::JoinHandle;
 
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
@@ -9,13 +11,14 @@ use crate::cli::fake;
 use crate::engine::client::{Ask, PROTOCOL, Say};
 use crate::model::{Action, Answer, State, TrashReport};
 
-const ID: &str = "c0ffee00-1234-4234-8234-123456789abc";
+pub const ID: &str = "c0ffee00-1234-4234-8234-123456789abc";
 
-/// Connects to an owner that answers the n-th request with the n-th list of events, of which
-/// `None` is the answer to the request, and then goes away.
-fn played(script: Vec<Vec<Option<Event>>>) -> (Owner, JoinHandle<Vec<Command>>) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("control");
+/// What an owner says on one connection: the n-th request is followed by the n-th list of events,
+/// in which `None` stands for the answer. Then it goes away.
+pub type Script = Vec<Vec<Option<Event>>>;
+
+/// Plays owners at `path`, one after the other. Ends with all that was asked.
+pub fn play(path: &Path, scripts: Vec<Script>) -> JoinHandle<Vec<Command>> {
     let listener = rustix::net::socket_with(
         AddressFamily::UNIX,
         SocketType::SEQPACKET,
@@ -23,48 +26,63 @@ fn played(script: Vec<Vec<Option<Event>>>) -> (Owner, JoinHandle<Vec<Command>>) 
         None,
     )
     .unwrap();
-    rustix::net::bind(&listener, &SocketAddrUnix::new(&path).unwrap()).unwrap();
-    rustix::net::listen(&listener, 1).unwrap();
-    let thread = std::thread::Builder::new()
+    rustix::net::bind(&listener, &SocketAddrUnix::new(path).unwrap()).unwrap();
+    rustix::net::listen(&listener, 4).unwrap();
+    std::thread::Builder::new()
         .name("played owner".to_owned())
         .spawn(move || {
-            let socket = rustix::net::accept(&listener).unwrap();
-            let hear = || {
-                let mut bytes = vec![0; 65536];
-                let (_, length) =
-                    rustix::net::recv(&socket, &mut bytes, RecvFlags::empty()).unwrap();
-                serde_json::from_slice::<Ask>(&bytes[..length]).unwrap()
-            };
-            let say = |say: &Say| {
-                let bytes = serde_json::to_vec(say).unwrap();
-                rustix::net::send(&socket, &bytes, SendFlags::NOSIGNAL).unwrap();
-            };
-            assert!(matches!(hear(), Ask::Hello { events: true, .. }));
-            say(&Say::Welcome {
-                protocol: PROTOCOL,
-                pid: 7,
-                window: true,
-            });
             let mut heard = Vec::new();
-            for events in script {
-                let Ask::Request { id, command } = hear() else {
-                    panic!("not a request");
-                };
-                heard.push(command);
-                for event in events {
-                    say(&Say::Event(event.unwrap_or(Event::Answer {
-                        request: id,
-                        result: Ok(Answer::Trash(TrashReport::default())),
-                    })));
-                }
+            for script in scripts {
+                let socket = rustix::net::accept(&listener).unwrap();
+                follow(&socket, script, &mut heard);
             }
             heard
         })
-        .unwrap();
+        .unwrap()
+}
+
+fn follow(socket: &OwnedFd, script: Script, heard: &mut Vec<Command>) {
+    assert!(matches!(hear(socket), Ask::Hello { events: true, .. }));
+    let welcome = Say::Welcome {
+        protocol: PROTOCOL,
+        pid: 7,
+        window: true,
+    };
+    say(socket, &welcome);
+    for events in script {
+        let Ask::Request { id, command } = hear(socket) else {
+            panic!("not a request");
+        };
+        heard.push(command);
+        for event in events {
+            let answer = || Event::Answer {
+                request: id,
+                result: Ok(Answer::Trash(TrashReport::default())),
+            };
+            say(socket, &Say::Event(event.unwrap_or_else(answer)));
+        }
+    }
+}
+
+fn hear(socket: &OwnedFd) -> Ask {
+    let mut bytes = vec![0; 65536];
+    let (_, length) = rustix::net::recv(socket, &mut bytes, RecvFlags::empty()).unwrap();
+    serde_json::from_slice(&bytes[..length]).unwrap()
+}
+
+fn say(socket: &OwnedFd, say: &Say) {
+    let bytes = serde_json::to_vec(say).unwrap();
+    rustix::net::send(socket, &bytes, SendFlags::NOSIGNAL).unwrap();
+}
+
+fn played(script: Script) -> (Owner, JoinHandle<Vec<Command>>) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("control");
+    let thread = play(&path, vec![script]);
     (Owner::new(Client::connect(&path, true).unwrap()), thread)
 }
 
-fn machine(state: State) -> Option<Event> {
+pub fn machine(state: State) -> Option<Event> {
     Some(Event::Machine(Box::new(fake::report("web", ID, state))))
 }
 
