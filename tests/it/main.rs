@@ -1,5 +1,6 @@
 //! The one integration test binary: more binaries would each link all of egui again.
 
+mod cli;
 mod display_live;
 mod guests;
 mod tidy;
