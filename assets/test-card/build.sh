@@ -1,9 +1,15 @@
 #!/bin/sh
 # Builds the test card image: build.sh OUTPUT. Uses $CC (default gcc) and its
-# linker only; the same compiler always gives the same bytes.
+# linker only; the same compiler and linker always give the same bytes.
+# build.sh --compiler prints which ones these are.
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 output=$1
+if [ "$output" = --compiler ]; then
+    ${CC:-gcc} --version | head -n 1
+    ${CC:-gcc} -Wl,--version 2>/dev/null | head -n 1
+    exit
+fi
 case $output in /*) ;; *) output=$PWD/$output ;; esac
 cd "$here"
 export LC_ALL=C SOURCE_DATE_EPOCH=0

@@ -129,7 +129,7 @@ struct font {
     } glyph[100];
 };
 enum { SIGN_CHECK = 127, SIGN_DASH, SIGN_DOT, SIGN_MORE, SIGN_CROSS }; /* characters after ASCII in our fonts */
-extern const struct font font_17, font_32;
+extern const struct font font_17, font_32, font_56; /* the last has the title's letters only */
 u32 mix(u32 from, u32 to, int part256);
 void blend(struct canvas *c, int x, int y, u32 colour, int alpha256);
 void fill(struct canvas *c, struct rect r, u32 colour);

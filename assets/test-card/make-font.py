@@ -7,7 +7,8 @@ import ctypes as c
 import sys
 
 REGULAR = "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"
-SIZES = (17, 32)
+TITLE = "Orangery test card"
+SIZES = ((17, None), (32, None), (56, TITLE))  # size and, for the biggest, the only characters wanted
 SIGNS = [chr(n) for n in range(32, 127)] + ["\u2713", "\u2013", "\u00b7", "\u2026", "\u2717"]
 
 ft = c.CDLL("libfreetype.so.6")
@@ -51,10 +52,13 @@ def main():
     assert ft.FT_New_Face(library, REGULAR.encode(), c.c_long(0), c.byref(face)) == 0
     print("/* DejaVu Sans as alpha bitmaps, made by make-font.py; licence in LICENSE. */")
     print('#include "card.h"\n')
-    for size in SIZES:
+    for size, only in SIZES:
         ft.FT_Set_Pixel_Sizes(face, 0, size)
         alpha, glyphs = [], []
         for sign in SIGNS:
+            if only and sign not in only:
+                glyphs.append((0, 0, 0, 0, 0, 0))
+                continue
             # FT_LOAD_RENDER with light hinting: vertical only, so that words keep their rhythm.
             assert ft.FT_Load_Char(face, c.c_ulong(ord(sign)), c.c_int32(4 | (1 << 16))) == 0
             slot = face.contents.slot.contents

@@ -15,7 +15,9 @@ int panel_right(void) { return right; }
 
 enum { LEFT = 32, INDENT = 24 };
 
-static int large(void) { return body == &font_32; }
+static bool large(void) { return body == &font_32; }
+static bool compact(void) { return screen.h < 620; }
+static int baseline(struct rect r) { return r.y + r.h / 2 + body->size * 3 / 8; }
 
 void panel_draw(void)
 {
@@ -24,23 +26,24 @@ void panel_draw(void)
     int wide = large() ? 1040 : 592;
     right = screen.w - 84 < LEFT + wide ? screen.w - 84 : LEFT + wide;
     top = strip + margin;
-    pitch = (screen.h - top - margin - 200) / LINES;
+    int head = compact() ? 56 : large() ? 190 : 104, foot = compact() ? 84 : large() ? 190 : 126;
     int most = large() ? 74 : 44;
+    pitch = (screen.h - top - margin - head - foot) / LINES;
     pitch = pitch > most ? most : pitch < 21 ? 21 : pitch;
-    int head = screen.h < 600 ? 56 : large() ? 150 : 104, foot = screen.h < 600 ? 84 : large() ? 190 : 126;
     height = head + LINES * pitch + foot;
     first = top + head;
     struct rect box = { LEFT, top, right - LEFT, height };
     round_rect(&scene, (struct rect){ box.x - 1, box.y - 1, box.w + 2, box.h + 2 }, 19, 0xffe0c0, 46);
     round_rect(&scene, box, 18, GLASS, 188);
-    int base = top + (screen.h < 600 ? 38 : 50);
-    text(&scene, &font_32, LEFT + INDENT, base, WHITE, "Orangery test card");
-    if (screen.h >= 600)
-        text(&scene, body, LEFT + INDENT, base + (large() ? 46 : 28), SOFT,
+    int base = top + (compact() ? 38 : large() ? 84 : 50);
+    text(&scene, large() ? &font_56 : &font_32, LEFT + INDENT, base, WHITE, "Orangery test card");
+    if (!compact())
+        text(&scene, body, LEFT + INDENT, base + (large() ? 54 : 28), SOFT,
              "A tiny guest that tries out your virtual machine");
     for (int i = 0; i < LINES; i++) {
         shown[i][0] = shown_sign[i] = 0;
-        text(&scene, body, LEFT + INDENT + body->size * 7 / 4, first + i * pitch + pitch / 2 + 6, SOFT, labels[i]);
+        struct rect line = { LEFT + INDENT + body->size * 7 / 4, first + i * pitch, 0, pitch };
+        text(&scene, body, line.x, baseline(line), SOFT, labels[i]);
     }
     shown_typed[0] = 1;
     shown_foot[0] = 0;
@@ -62,7 +65,7 @@ static void replace(struct rect r, const char *s, u32 colour, bool tail)
             cut[n - 1] = SIGN_MORE;
     }
     copy_rect(&still, &scene, r);
-    text(&still, body, r.x, r.y + r.h / 2 + body->size * 3 / 8, colour, from);
+    text(&still, body, r.x, baseline(r), colour, from);
     copy_rect(&screen, &still, r);
     screen_dirty(r);
 }
@@ -99,7 +102,7 @@ static void machine_lines(void)
     result(0, card.accelerator == ACCEL_KVM ? SIGN_CHECK : SIGN_DASH, s);
     screen_name(name, sizeof name);
     result(1, screen_is_virtio ? SIGN_CHECK : SIGN_DASH, name);
-    size_words(s, sizeof s, (memory_total() + (4 << 20)) >> 20 << 20);
+    size_words(s, sizeof s, (memory_total() + (2 << 20)) >> 22 << 22);
     result(6, SIGN_CHECK, s);
 }
 
@@ -148,7 +151,8 @@ static void ballast_line(void)
     switch (card.ballast) {
     case BALLAST_NONE: format(s, sizeof s, "none"); break;
     case BALLAST_FILLING: format(s, sizeof s, "filling: %s%s", size, less); break;
-    case BALLAST_OK: format(s, sizeof s, "%s%s, checked %u times", size, less, (u64)card.ballast_done); break;
+    case BALLAST_OK: format(s, sizeof s, "%s%s, checked %u time%s", size, less, (u64)card.ballast_done,
+               card.ballast_done == 1 ? "" : "s"); break;
     case BALLAST_BAD: format(s, sizeof s, "%s, damaged at 0x%x", size, card.ballast_bad_at); break;
     }
     result(7, card.ballast == BALLAST_BAD ? SIGN_CROSS : card.ballast == BALLAST_OK ? SIGN_CHECK : SIGN_DASH, s);
@@ -161,7 +165,7 @@ static void typed_line(void)
     if (strlen(s) == strlen(shown_typed) && !memcmp(s, shown_typed, strlen(s)))
         return;
     memcpy(shown_typed, s, sizeof s);
-    int h = large() ? 56 : 32, y = first + LINES * pitch + (screen.h < 600 ? 6 : 16);
+    int h = large() ? 56 : 32, y = first + LINES * pitch + (compact() ? 6 : 16);
     struct rect field = { LEFT + INDENT, y, right - LEFT - 2 * INDENT, h };
     copy_rect(&still, &scene, field);
     round_rect(&still, field, 8, 0xffe8d0, 30);
@@ -169,7 +173,7 @@ static void typed_line(void)
     const char *from = card.typed[0] ? s : "Type something";
     while (text_width(body, from) > room)
         from++;
-    text(&still, body, field.x + 12, y + h / 2 + body->size * 3 / 8, card.typed[0] ? WHITE : SOFT, from);
+    text(&still, body, field.x + 12, baseline(field), card.typed[0] ? WHITE : SOFT, from);
     copy_rect(&screen, &still, field);
     screen_dirty(field);
 }
@@ -178,14 +182,14 @@ static void foot_line(void)
 {
     char s[VALUE];
     u64 seconds = uptime_ms() / 1000;
-    format(s, sizeof s, "Up %u:%u%u %c first frame after %u ms %c %u disk writes", seconds / 60, seconds % 60 / 10,
-           seconds % 10, SIGN_DOT, (u64)card.boot_ms, SIGN_DOT, (u64)card.writes);
+    format(s, sizeof s, "Up %u:%u%u %c first frame after %u ms %c %u disk write%s", seconds / 60, seconds % 60 / 10,
+           seconds % 10, SIGN_DOT, (u64)card.boot_ms, SIGN_DOT, (u64)card.writes, card.writes == 1 ? "" : "s");
     if (card.leaving)
         format(s, sizeof s, "Power button pressed: switching off");
     if (strlen(s) == strlen(shown_foot) && !memcmp(s, shown_foot, strlen(s)))
         return;
     format(shown_foot, VALUE, "%s", s);
-    int y = top + height - (screen.h < 600 ? 36 : large() ? 80 : 52);
+    int y = top + height - (compact() ? 36 : large() ? 80 : 52);
     replace((struct rect){ LEFT + INDENT, y, right - LEFT - 2 * INDENT, large() ? 48 : 28 }, s,
             card.leaving ? AMBER : SOFT, false);
 }

@@ -249,9 +249,9 @@ static void terrace(void)
     for (int i = 0; i < 5; i++) { /* light that falls out of the windows */
         i32 x = 718 + 116 * i, spread = (x - 950) / 4;
         for (int step = 0; step < 12; step++) {
-            i32 y = 650 + step * 8, shift = spread * step / 12;
-            i32 p[] = { X(x - 36 - step * 2 + shift), Y(y), X(x + 36 + step * 2 + shift), Y(y),
-                        X(x + 38 + step * 2 + shift), Y(y + 8), X(x - 38 - step * 2 + shift), Y(y + 8) };
+            i32 y = 650 + step * 8, from = spread * step / 12, to = spread * (step + 1) / 12;
+            i32 p[] = { X(x - 36 - step * 2 + from), Y(y), X(x + 36 + step * 2 + from), Y(y),
+                        X(x + 38 + step * 2 + to), Y(y + 8), X(x - 38 - step * 2 + to), Y(y + 8) };
             polygon(&scene, p, 4, 0xffc070, 0xffc070, 104 - step * 9);
         }
     }
@@ -341,7 +341,7 @@ void scene_draw(void)
     hills(622, 20, 41000, 0x5c3a5c, 0x4a2e52);
     terrace();
     house();
-    tree(694, 742, 74, 260);
+    tree(708, 742, 74, 260);
     tree(1172, 782, 100, 420);
 }
 
