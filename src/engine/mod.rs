@@ -23,7 +23,7 @@ mod wire;
 mod worker;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -34,7 +34,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::display::Screen;
 use crate::library::{Library, Opened, Places};
-use crate::model::{Answer, DisplayPath, Failure, MachineId};
+use crate::model::{Answer, ComputerReport, DisplayPath, Failure, MachineId};
 use client::{Client, ClientError};
 use control::Control;
 use hub::{Delivery, Listener, WINDOW};
@@ -266,4 +266,15 @@ fn runtime_folder(places: &Places, library: &Library) -> Result<PathBuf, Failure
         Failure::new("Orangery can't start", error.to_string())
             .fix("Log in again, or set XDG_RUNTIME_DIR to a private folder of yours")
     })
+}
+
+/// Where the library, the settings and the sockets are: `library` is the option `--library`.
+pub fn places(library: Option<&Path>) -> Result<Places, Failure> {
+    Places::resolve(library, |name| std::env::var_os(name))
+        .map_err(|error| Failure::new("Orangery can't start", error.to_string()))
+}
+
+/// Looks at this computer, KVM included.
+pub fn examine(places: &Places) -> ComputerReport {
+    facts::examine(&places.library).0
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use crate::engine::clock;
 use crate::engine::facts::Facts;
 use crate::engine::launches;
 use crate::engine::hub::Asker;
-use crate::library::{Library, MemoryForm, SnapshotRecord};
+use crate::library::{Library, SnapshotRecord};
 use crate::model::{
     Answer, DeviceKind, DiskSource, DisplayPath, Failure, Firmware, FirmwareKind, LayerRef,
     Machine, MemoryBacking, NicNetwork, SavedState, State,
@@ -241,20 +242,35 @@ impl<'a> Start<'a> {
         };
         let file = memory::create(self.machine.memory)
             .map_err(|error| refuse(format!("No memory could be had: {error}")))?;
-        if let Some((saved, record)) = &self.saved
-            && let Some(store) = &record.memory
-            && store.form == MemoryForm::Pages
-        {
-            let target = File::from(file.try_clone().map_err(|error| refuse(error.to_string()))?);
+        if let Some((saved, _)) = &self.saved {
+            let target = file.try_clone().map_err(|error| refuse(error.to_string()))?;
             let folder = self.post.library.memory_dir(saved.snapshot);
-            memory_store::fill(&folder, store, &target, &mut |_, _| self.go_on())
-                .map_err(|error| refuse(error.to_string()))?;
+            memory_store::read(&folder)
+                .and_then(|store| {
+                    memory_store::fill(&folder, &store, &File::from(target), &mut |_, _| {
+                        self.go_on()
+                    })
+                })
+                .map_err(|error| self.not_restored(&error.to_string()))?;
         }
         Ok(Some(file))
     }
 
-    fn go_on(&self) -> bool {
-        !self.abort.load(Ordering::Relaxed)
+    /// Breaks once the machine is to be powered off.
+    fn go_on(&self) -> ControlFlow<()> {
+        if self.abort.load(Ordering::Relaxed) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+
+    fn not_restored(&self, why: &str) -> Failure {
+        Failure::new(
+            format!("{} can't go on from its saved state", self.post.name),
+            why,
+        )
+        .fix("Discard the saved state to boot from the disk")
     }
 
     fn files(&self) -> Files {
@@ -311,26 +327,18 @@ impl<'a> Start<'a> {
     ) -> Result<(Client, crossbeam_channel::Receiver<QmpEvent>), Failure> {
         let connected = process.connect(GREETING_PATIENCE);
         let (qmp, events) = connected.map_err(|error| self.explain(&error, Some(process)))?;
-        if let Some((saved, record)) = &self.saved {
-            let refuse = |why: String| {
-                Failure::new(
-                    format!("{} can't go on from its saved state", self.post.name),
-                    why,
-                )
-                .fix("Discard the saved state to boot from the disk")
-                .details(process.log_tail())
-            };
+        if let Some((saved, _)) = &self.saved {
             let folder = self.post.library.memory_dir(saved.snapshot);
-            let store = record
-                .memory
-                .as_ref()
-                .ok_or_else(|| refuse("The record names no memory".to_owned()))?;
-            memory_store::load(&qmp, &folder, store, &mut |_, _| self.go_on())
-                .map_err(|error| refuse(error.to_string()))?;
+            memory_store::read(&folder)
+                .and_then(|store| memory_store::load(&qmp, &folder, &store, &mut |_, _| self.go_on()))
+                .map_err(|error| {
+                    self.not_restored(&error.to_string())
+                        .details(process.log_tail())
+                })?;
             // From here on the disks move away from what was saved: forget it first.
             self.post.record(Box::new(|record| record.saved = None))?;
         }
-        if !self.go_on() {
+        if self.go_on().is_break() {
             return Err(Failure::new(
                 format!("{} was powered off", self.post.name),
                 "It was still starting",

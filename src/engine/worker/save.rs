@@ -4,6 +4,8 @@
 //! it → QEMU ends. Until the machine's record is written the guest can always go on; a crash in
 //! between leaves a paused QEMU and at most files that nothing names.
 
+use std::ops::ControlFlow;
+
 use serde_json::json;
 use uuid::Uuid;
 
@@ -11,11 +13,13 @@ use super::{Flow, PATIENCE, Worker};
 use crate::engine::clock;
 use crate::engine::hub::Asker;
 use crate::engine::jobs::Job;
-use crate::library::{DiskPoint, SnapshotKind, SnapshotRecord};
-use crate::model::{
-    Answer, DeviceKind, DiskSource, Failure, SavedState, SnapshotId, State,
+use crate::library::{
+    DiskPoint, MemoryForm, MemoryStore, SnapshotKind, SnapshotRecord, StoredFile,
 };
-use crate::qemu::memory_store::{self, Saved};
+use crate::model::{
+    Answer, ByteSize, DeviceKind, DiskSource, Failure, SavedState, SnapshotId, State,
+};
+use crate::qemu::memory_store::{self, Content, Saved};
 
 impl Worker {
     pub(super) fn save(&mut self, mut job: Job, asker: Asker) -> Flow {
@@ -64,9 +68,12 @@ impl Worker {
         let stored = memory_store::save(
             &self.qmp,
             memory.as_ref(),
-            &folder,
             self.machine.memory,
-            &mut |done, of| job.progress("Writing memory", done, of).is_ok(),
+            &folder,
+            &mut |done, of| match job.progress("Writing memory", done, of) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_cancelled) => ControlFlow::Break(()),
+            },
         )
         .map_err(|error| Failure::new(&what, error.to_string()).fix("The machine goes on"))?;
         job.commit();
@@ -110,10 +117,27 @@ impl Worker {
             cpu_model: manifest.cpu_model.clone(),
             machine_type: manifest.machine_type.clone(),
             qemu_version: manifest.qemu_version.clone(),
-            memory: Some(stored),
+            memory: Some(as_recorded(&stored)),
             hardware: self.machine.clone(),
             note: String::new(),
             picture: None,
         }
+    }
+}
+
+/// What was stored, as the snapshot's record says it.
+fn as_recorded(saved: &Saved) -> MemoryStore {
+    let file = |content: &Content| StoredFile {
+        bytes: ByteSize(content.bytes),
+        blake3: content.hash.clone(),
+    };
+    MemoryStore {
+        form: match saved.pages {
+            Some(_) => MemoryForm::Pages,
+            None => MemoryForm::InState,
+        },
+        ram: saved.ram_size,
+        state: file(&saved.state),
+        pages: saved.pages.as_ref().map(file),
     }
 }
