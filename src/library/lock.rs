@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{self, FlockOperation, Mode, OFlags};
@@ -53,7 +54,9 @@ pub struct Library {
 impl Library {
     /// Opens `dir` as its owner, making the folder and its name at first use.
     pub fn open(dir: &Path) -> Result<Opened, LibraryError> {
-        std::fs::create_dir_all(dir).map_err(|source| LibraryError::Write {
+        let mut builder = std::fs::DirBuilder::new();
+        let made = builder.recursive(true).mode(0o700).create(dir);
+        made.map_err(|source| LibraryError::Write {
             path: dir.to_owned(),
             source,
         })?;
@@ -71,6 +74,7 @@ impl Library {
             None => make_id(&dir)?,
         };
         files::make_folder(&dir.join("machines"))?;
+        files::sync_folder(&dir)?;
         let library = Self {
             dir,
             id: Some(id),

@@ -19,6 +19,9 @@ mod snapshot;
 mod text;
 mod trash;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::LibraryError;
 pub use files::{Space, allocated, free_space};
 pub use lock::{Holder, Library, Opened};
