@@ -7,4 +7,5 @@ pub mod engine;
 pub mod library;
 pub mod model;
 pub mod qemu;
+pub mod qemu;
 pub mod storage;
