@@ -1,4 +1,8 @@
 //! The screen of a real QEMU: pictures, keys and pointers over D-Bus and RFB.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop there"
+)]
 
 use std::io::{BufRead, BufReader, IoSlice, Write};
 use std::mem::MaybeUninit;
