@@ -122,6 +122,30 @@ fn the_pointer_is_absolute_while_the_machine_has_a_tablet() {
 }
 
 #[test]
+fn whoever_comes_last_controls_and_the_others_go_on_watching() {
+    let bios = ["-boot", "menu=on,splash-time=60000", "-device", "VGA"];
+    let Some(mut machine) = Machine::start("a bios menu", &bios) else {
+        return;
+    };
+    let first = machine.dbus(Offer::SharedMemory);
+    let mut page = first.slot().watch(Want::Pixels);
+    let waiting = settled(&mut page, &mut Vec::new());
+    let second = machine.dbus(Offer::SharedMemory);
+    wait("the controls to go over", || {
+        !first.slot().info().takes_input
+    });
+    wait("a second screen", || status(&second) == ScreenStatus::Live);
+    press(&first, ESC); // Dropped.
+    press(&second, ESC);
+    let mut shown = waiting.clone();
+    wait("the first to see what the second does", || {
+        look(&mut page, &mut shown);
+        differing(&shown, &waiting) > 500
+    });
+    assert!(second.slot().info().takes_input);
+}
+
+#[test]
 fn a_machine_that_ends_is_a_lost_screen_with_a_reason() {
     let Some(mut machine) = Machine::start("nothing", &["-S", "-device", "VGA"]) else {
         return;
