@@ -1,3 +1,5 @@
 //! Integration tests.
 
+mod card;
+mod card_tests;
 mod display_live;
