@@ -11,7 +11,11 @@ use source::{Source, functions};
 
 /// Which rooms each room may use. `room::part` allows only that part. A room that is not named here fails.
 const MAY_USE: &[(&str, &[&str])] = &[
-    ("main", &["cli", "app"]),
+    // A confined child runs our own program once more, and may load nothing before it has locked itself in.
+    (
+        "main",
+        &["cli", "app", "confine::CONFINED", "confine::confined_main"],
+    ),
     ("cli", &["app", "console", "engine", "model"]),
     ("app", &["ui", "engine", "model"]),
     (
