@@ -7,5 +7,4 @@ pub mod engine;
 pub mod library;
 pub mod model;
 pub mod qemu;
-pub mod qemu;
 pub mod storage;

@@ -5,13 +5,13 @@ use std::path::Path;
 use crate::model::{
     Accelerator, AcceleratorChoice, ComputerReport, DisplayPath, Failure, FirmwareKind,
 };
-use crate::qemu::binary::Binary;
+use crate::qemu::binary::Qemu;
 use crate::qemu::command_line::FirmwareCode;
 use crate::qemu::{doctor, firmware};
 
 /// See the module's text.
 pub struct Facts {
-    qemu: Result<Binary, Failure>,
+    qemu: Result<Qemu, Failure>,
     accelerator: AcceleratorChoice,
 }
 
@@ -23,7 +23,7 @@ pub fn examine(library: &Path) -> (ComputerReport, Facts) {
 
 impl Facts {
     /// The QEMU to use, or why there is none.
-    pub fn qemu(&self) -> Result<&Binary, Failure> {
+    pub fn qemu(&self) -> Result<&Qemu, Failure> {
         self.qemu.as_ref().map_err(Clone::clone)
     }
 

@@ -60,7 +60,7 @@ pub fn make(
     let what = format!("{} was not made", spec.name);
     let id = MachineId(Uuid::new_v4());
     let random = *Uuid::new_v4().as_bytes();
-    let machine_type = facts.qemu()?.capabilities.machine_type.clone();
+    let machine_type = facts.machine_type()?;
     job.progress("Making the disk", 0, 0)?;
     let newcomer = library.begin(id).map_err(|error| error.failure(&what))?;
     let (disk, disk_size) = make_disk(&newcomer, id, spec)?;
