@@ -95,7 +95,7 @@ fn a_program_inherits_only_the_files_it_was_given() {
     let given = file(&folder.path().join("given"), "through the number\n");
     let numbers = |files| {
         use_our_program();
-        let script = "cd /proc/self/fd; echo *; cat <&10";
+        let script = "cd /proc/self/fd; echo *; cat <&20";
         let mut program = Program::new("/bin/bash").args(["-c", script]);
         program.files = files;
         let stdout = run(program).stdout;
@@ -103,10 +103,10 @@ fn a_program_inherits_only_the_files_it_was_given() {
     };
     // What the test itself inherited from whoever started it does not count.
     let before = numbers(Vec::new());
-    let after = numbers(vec![(std::fs::File::open(given).unwrap().into(), 10)]);
+    let after = numbers(vec![(std::fs::File::open(given).unwrap().into(), 20)]);
     let (list, text) = after.split_once('\n').unwrap();
     assert_eq!(text, "through the number\n");
-    assert_eq!(list.replace(" 10 ", " "), before.trim_end());
+    assert_eq!(list.replace(" 20 ", " "), before.trim_end());
 }
 
 #[test]
