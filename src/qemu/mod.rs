@@ -6,5 +6,6 @@
 pub mod command_line;
 pub mod defaults;
 pub mod memory;
+pub mod memory_store;
 pub mod process;
 pub mod qmp;
