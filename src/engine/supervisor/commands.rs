@@ -79,7 +79,7 @@ impl Supervisor {
     }
 
     /// Answers with a refusal unless `action` is allowed now.
-    fn permitted(&mut self, asker: Asker, machine: MachineId, action: Action) -> bool {
+    pub(super) fn permitted(&mut self, asker: Asker, machine: MachineId, action: Action) -> bool {
         let refusal = match self.slots.get(&machine) {
             None => Some(Failure::new(
                 "No such machine",

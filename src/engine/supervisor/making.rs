@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::records::resting;
 use super::{Message, Slot, Supervisor};
-use crate::engine::facts::{self, Facts};
+use crate::engine::facts;
 use crate::engine::hub::{Asker, WINDOW};
 use crate::engine::jobs::Job;
 use crate::engine::message::{Command, Event};

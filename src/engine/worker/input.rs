@@ -15,10 +15,7 @@ const PACE: Duration = Duration::from_millis(15);
 impl Worker {
     /// Presses the named keys in order and lets them go in reverse.
     pub(super) fn press(&self, names: &[String]) -> Result<(), Failure> {
-        let chord = names
-            .iter()
-            .map(|name| keys::by_name(name))
-            .collect::<Result<Vec<KeyCode>, _>>()
+        let chord = keys::parse_chord(&names.join("-"))
             .map_err(|error| Failure::new("The keys were not pressed", error.to_string()))?;
         self.strike(&chord)
     }
@@ -38,10 +35,10 @@ impl Worker {
     }
 
     fn strike(&self, chord: &[KeyCode]) -> Result<(), Failure> {
-        let down = chord.iter().map(|key| event(*key, true));
+        let down = chord.iter().filter_map(|key| event(*key, true));
         self.send(down.collect())?;
         std::thread::sleep(PACE);
-        let up = chord.iter().rev().map(|key| event(*key, false));
+        let up = chord.iter().rev().filter_map(|key| event(*key, false));
         self.send(up.collect())
     }
 
@@ -53,10 +50,10 @@ impl Worker {
     }
 }
 
-/// An `InputEvent` (qapi/ui.json) by QEMU's key number.
-fn event(key: KeyCode, down: bool) -> Value {
-    json!({
+/// An `InputEvent` (qapi/ui.json) by QEMU's key number; `None` for a key QEMU has no number for.
+fn event(key: KeyCode, down: bool) -> Option<Value> {
+    Some(json!({
         "type": "key",
-        "data": { "down": down, "key": { "type": "number", "data": keys::qnum(key) } },
-    })
+        "data": { "down": down, "key": { "type": "number", "data": key.qnum()? } },
+    }))
 }
