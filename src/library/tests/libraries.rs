@@ -75,6 +75,17 @@ fn a_path_that_is_not_text_is_refused_and_the_file_stays() {
 }
 
 #[test]
+fn a_machine_too_large_to_be_read_again_is_not_saved() {
+    let dir = tempfile::tempdir().unwrap();
+    let library = owner(dir.path());
+    create(&library, &machine(1));
+    let grow = |machine: &mut Machine| machine.notes = "x".repeat(2 << 20);
+    let error = library.update(machine_id(1), grow).unwrap_err().to_string();
+    assert!(error.contains("1048576 is the most"), "{error}");
+    assert_eq!(library.machine(machine_id(1)).unwrap(), machine(1));
+}
+
+#[test]
 fn a_cancelled_creation_leaves_nothing_and_a_killed_one_a_leftover() {
     let dir = tempfile::tempdir().unwrap();
     let library = owner(dir.path());
