@@ -6,6 +6,9 @@
 pub mod binary;
 pub mod command_line;
 pub mod defaults;
+pub mod doctor;
+pub mod explain;
+pub mod firmware;
 pub mod kvm;
 pub mod memory;
 pub mod memory_store;
