@@ -2,9 +2,7 @@
 
 use std::path::Path;
 
-use crate::model::{
-    Address, ByteSize, Cdrom, Change, Device, DeviceKind, Failure, Machine,
-};
+use crate::model::{Address, ByteSize, Cdrom, Change, Device, DeviceKind, Failure, Machine};
 
 /// The most processors that q35 takes without further options.
 const MAX_CPUS: u32 = 255;
@@ -42,16 +40,20 @@ pub fn cpus(count: u32) -> Result<(), String> {
     if (1..=MAX_CPUS).contains(&count) {
         Ok(())
     } else {
-        Err(format!("A machine has 1 to {MAX_CPUS} processors, not {count}"))
+        Err(format!(
+            "A machine has 1 to {MAX_CPUS} processors, not {count}"
+        ))
     }
 }
 
 /// Whether a machine can have so much memory.
 pub fn memory(size: ByteSize) -> Result<(), String> {
     if size < MIN_MEMORY {
-        return Err(format!("A machine needs at least {MIN_MEMORY} of memory, not {size}"));
+        return Err(format!(
+            "A machine needs at least {MIN_MEMORY} of memory, not {size}"
+        ));
     }
-    if size.0 % ByteSize::mib(1).0 != 0 {
+    if !size.0.is_multiple_of(ByteSize::mib(1).0) {
         return Err("Memory comes in whole mebibytes".to_owned());
     }
     Ok(())

@@ -23,8 +23,8 @@ mod wire;
 mod worker;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -111,7 +111,7 @@ impl Engine {
             library,
             runtime,
             settings,
-            settings_file: places.settings.clone(),
+            places: places.clone(),
             control,
             sender: inbox.clone(),
             window,
@@ -276,5 +276,5 @@ pub fn places(library: Option<&Path>) -> Result<Places, Failure> {
 
 /// Looks at this computer, KVM included.
 pub fn examine(places: &Places) -> ComputerReport {
-    facts::examine(&places.library).0
+    facts::examine(places).0
 }

@@ -1,9 +1,9 @@
 //! Requests: checks them against the rules and passes them to whoever carries them out.
 
 use super::{Next, Supervisor};
+use crate::engine::edit;
 use crate::engine::hub::{Asker, WINDOW};
 use crate::engine::message::{Command, Event};
-use crate::engine::edit;
 use crate::engine::worker::Order;
 use crate::library;
 use crate::model::{
@@ -133,10 +133,9 @@ impl Supervisor {
             | Action::Resume
             | Action::ShutDown
             | Action::PowerOff
-            | Action::Reset => self.pass(asker, machine, action, |asker| Order::Act {
-                action,
-                asker,
-            }),
+            | Action::Reset => {
+                self.pass(asker, machine, action, |asker| Order::Act { action, asker })
+            }
             Action::Save => self.save(asker, machine),
             Action::DiscardSaved => self.discard_saved(asker, machine),
             Action::Delete => self.mark_trashed(asker, machine, action),
@@ -218,8 +217,11 @@ impl Supervisor {
                     .names()
                     .filter(|(id, _)| *id != machine)
                     .map(|(_, name)| name);
-                check_name(name, others.chain(self.reserved.values().map(String::as_str)))
-                    .map_err(|error| Failure::new("The name was not changed", error.to_string()))?;
+                check_name(
+                    name,
+                    others.chain(self.reserved.values().map(String::as_str)),
+                )
+                .map_err(|error| Failure::new("The name was not changed", error.to_string()))?;
             }
             edit::check(change)?;
         }
@@ -227,7 +229,7 @@ impl Supervisor {
     }
 
     fn save_settings(&mut self, asker: Asker, settings: Settings) {
-        let result = library::save_settings(&self.settings_file, &settings)
+        let result = library::save_settings(&self.places.settings, &settings)
             .map_err(|error| error.failure("The settings were not saved"));
         if result.is_ok() {
             self.settings = settings.clone();

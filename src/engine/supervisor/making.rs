@@ -1,5 +1,7 @@
 //! Machines come and go: starting, adopting, making new ones, and the jobs that do it.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::records::resting;
@@ -19,11 +21,11 @@ impl Supervisor {
     /// Looks at this computer in the background.
     pub(super) fn examine(&self) {
         let sender = self.sender.clone();
-        let library = self.library.dir().to_owned();
+        let places = self.places.clone();
         std::thread::Builder::new()
             .name("examine".to_owned())
             .spawn(move || {
-                let (report, facts) = facts::examine(&library);
+                let (report, facts) = facts::examine(&places);
                 let message = Message::Examined(Box::new(report), Arc::new(facts));
                 sender.send(message).ok(); // The engine is ending.
             })
@@ -54,6 +56,7 @@ impl Supervisor {
             facts,
             runtime: self.runtime.join("m"),
             display: self.settings.display,
+            holders: self.holders(),
             asker,
         };
         let post = self.post(machine);
@@ -72,6 +75,18 @@ impl Supervisor {
             }
         }
         self.publish(machine);
+    }
+
+    /// Which running machine has which disk open, to name who holds a lock.
+    fn holders(&self) -> BTreeMap<PathBuf, String> {
+        let running = self.slots.values().filter(|slot| slot.has_worker());
+        running
+            .filter_map(|slot| Some((slot.name.clone(), slot.machine.as_ref()?)))
+            .flat_map(|(name, machine)| {
+                let disks = worker::disk_files(machine, &self.library);
+                disks.into_iter().map(move |path| (path, name.clone()))
+            })
+            .collect()
     }
 
     fn post(&self, machine: MachineId) -> Post {
@@ -124,9 +139,12 @@ impl Supervisor {
             return;
         };
         let taken = self.names().map(|(_, name)| name);
-        let checked = check_name(&spec.name, taken.chain(self.reserved.values().map(String::as_str)))
-            .map_err(|error| Failure::new("The machine was not made", error.to_string()))
-            .and_then(|()| making::check(&spec));
+        let checked = check_name(
+            &spec.name,
+            taken.chain(self.reserved.values().map(String::as_str)),
+        )
+        .map_err(|error| Failure::new("The machine was not made", error.to_string()))
+        .and_then(|()| making::check(&spec));
         if let Err(failure) = checked {
             self.hub.answer(asker, Err(failure), None);
             return;

@@ -29,7 +29,7 @@ use super::hub::{Asker, Hub, Listener, ListenerId, WINDOW};
 use super::load::LoadMeter;
 use super::message::{Command, Event, RequestId};
 use super::worker::{Live, Order};
-use crate::library::Library;
+use crate::library::{Library, Places};
 use crate::model::{
     Answer, ComputerReport, Failure, JobId, JobReport, JobState, Machine, MachineId, Settings,
     State,
@@ -141,7 +141,7 @@ pub struct Supervisor {
     control: Option<Control>,
     /// Where the machines' sockets are.
     runtime: PathBuf,
-    settings_file: PathBuf,
+    places: Places,
     /// What went wrong before anyone listened.
     notices: Vec<Failure>,
 }
@@ -151,7 +151,7 @@ pub struct Charge {
     pub library: Arc<Library>,
     pub runtime: PathBuf,
     pub settings: Settings,
-    pub settings_file: PathBuf,
+    pub places: Places,
     pub control: Control,
     pub sender: Sender<Message>,
     /// A person looks on.
@@ -165,7 +165,7 @@ impl Supervisor {
             library,
             runtime,
             settings,
-            settings_file,
+            places,
             control,
             sender,
             window,
@@ -191,7 +191,7 @@ impl Supervisor {
             idle_since: None,
             control: Some(control),
             runtime,
-            settings_file,
+            places,
             notices: Vec::new(),
         };
         match read_slots(&supervisor.library) {
@@ -397,7 +397,10 @@ impl Supervisor {
 
     fn worker_ended(&mut self, machine: MachineId, number: u64) {
         if let Some(slot) = self.slots.get_mut(&machine)
-            && slot.worker.as_ref().is_some_and(|worker| worker.number == number)
+            && slot
+                .worker
+                .as_ref()
+                .is_some_and(|worker| worker.number == number)
         {
             slot.join_worker();
             slot.pending = false;

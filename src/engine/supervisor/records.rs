@@ -19,7 +19,12 @@ impl Supervisor {
         let resting: Vec<(MachineId, Live)> = self
             .slots
             .iter()
-            .filter(|(_, slot)| matches!(slot.live.state, State::Off | State::Unavailable | State::Saved))
+            .filter(|(_, slot)| {
+                matches!(
+                    slot.live.state,
+                    State::Off | State::Unavailable | State::Saved
+                )
+            })
             .filter_map(|(id, slot)| Some((*id, resting(&self.library, slot.machine.as_ref()?))))
             .collect();
         for (id, live) in resting {
@@ -59,8 +64,9 @@ impl Supervisor {
             Some(_) => Ok(()),
             None => self.free_its_name(machine),
         };
-        let result = result
-            .and_then(|()| self.change_record(machine, Box::new(move |record| record.trashed = when)));
+        let result = result.and_then(|()| {
+            self.change_record(machine, Box::new(move |record| record.trashed = when))
+        });
         self.publish(machine);
         self.publish_trash();
         self.hub.answer(asker, result.map(|()| Answer::Done), None);
@@ -71,7 +77,11 @@ impl Supervisor {
         let Some(slot) = self.slots.get(&machine) else {
             return Ok(());
         };
-        let taken: Vec<&str> = self.names().filter(|(id, _)| *id != machine).map(|(_, name)| name).collect();
+        let taken: Vec<&str> = self
+            .names()
+            .filter(|(id, _)| *id != machine)
+            .map(|(_, name)| name)
+            .collect();
         let name = crate::model::free_name(&slot.name, &taken);
         if name == slot.name {
             return Ok(());
@@ -156,15 +166,22 @@ impl Supervisor {
             return;
         }
         let library = std::sync::Arc::clone(&self.library);
-        self.run_job(Some(machine), "Discarding the saved state".to_owned(), asker, move |job| {
-            job.commit();
-            if let Some(saved) = saved {
-                library
-                    .delete_snapshot(machine, saved.snapshot)
-                    .map_err(|error| error.failure("The saved state's files were not removed"))?;
-            }
-            Ok(Answer::Done)
-        });
+        self.run_job(
+            Some(machine),
+            "Discarding the saved state".to_owned(),
+            asker,
+            move |job| {
+                job.commit();
+                if let Some(saved) = saved {
+                    library
+                        .delete_snapshot(machine, saved.snapshot)
+                        .map_err(|error| {
+                            error.failure("The saved state's files were not removed")
+                        })?;
+                }
+                Ok(Answer::Done)
+            },
+        );
     }
 }
 

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::{BEAT_EVERY, BEAT_PATIENCE, BEATS_TO_MISS, Flow, Worker};
+use crate::engine::launches;
 use crate::model::{Failure, State};
-use crate::qemu::explain;
 use crate::qemu::qmp::QmpEvent;
 
 /// How long QEMU may take to end after its monitor closed.
@@ -79,7 +79,10 @@ impl Worker {
         let reason = data.get("reason").and_then(Value::as_str).unwrap_or("");
         let failure = if full {
             Failure::new(
-                format!("{} is paused: the disk of this computer is full", self.post.name),
+                format!(
+                    "{} is paused: the disk of this computer is full",
+                    self.post.name
+                ),
                 "The guest wrote, and there was no room",
             )
             .fix("Make room, then resume; nothing is lost")
@@ -99,7 +102,7 @@ impl Worker {
             Ok(status) => {
                 self.missed_beats = 0;
                 let run = status.get("status").and_then(Value::as_str).unwrap_or("");
-                self.see(&run.to_owned())
+                self.see(run)
             }
             Err(error) => {
                 self.miss_beat(&error.to_string());
@@ -142,7 +145,7 @@ impl Worker {
                 let back = self.missed_beats >= BEATS_TO_MISS;
                 self.missed_beats = 0;
                 if back || run == "shutdown" {
-                    return self.see(&run.to_owned());
+                    return self.see(run);
                 }
             }
             Err(error) => self.miss_beat(&error.to_string()),
@@ -154,8 +157,11 @@ impl Worker {
         self.missed_beats += 1;
         if self.missed_beats >= BEATS_TO_MISS && self.live.state != State::NotResponding {
             self.live.trouble = Some(
-                Failure::new(format!("{} does not respond", self.post.name), why.to_owned())
-                    .fix("Wait, or power off; unsaved work in the guest is lost then"),
+                Failure::new(
+                    format!("{} does not respond", self.post.name),
+                    why.to_owned(),
+                )
+                .fix("Wait, or power off; unsaved work in the guest is lost then"),
             );
             self.enter(State::NotResponding);
         }
@@ -170,11 +176,12 @@ impl Worker {
         }
         let log = self.process.log_tail();
         let status = self.process.exit_status();
-        let trouble = explain::crashed(&self.post.name, &log, status);
+        let trouble = launches::crashed(&self.post.name, &log, status);
         for asker in self.waiting_for_off.drain(..) {
             self.post.answer(asker, Err(trouble.clone()));
         }
-        self.live = super::Live::resting(State::Crashed, crate::engine::clock::now(), Some(trouble));
+        self.live =
+            super::Live::resting(State::Crashed, crate::engine::clock::now(), Some(trouble));
         self.post.publish(&self.live);
         Flow::End
     }

@@ -11,6 +11,7 @@
 mod act;
 mod begin;
 mod events;
+mod files;
 mod input;
 mod picture;
 mod save;
@@ -24,18 +25,17 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use super::clock;
-use super::launches;
 use super::hub::Asker;
 use super::jobs::Job;
+use super::launches;
 use super::supervisor::{Message, RecordChange};
 use crate::library::Library;
-use crate::model::{
-    Accelerator, Action, Answer, Failure, Machine, MachineId, State, Timestamp,
-};
+use crate::model::{Accelerator, Action, Answer, Failure, Machine, MachineId, State, Timestamp};
 use crate::qemu::process::Process;
 use crate::qemu::qmp::{Client as QmpClient, QmpEvent};
 
-pub use begin::{Adoption, Launching, preview};
+pub use begin::{Adoption, Launching};
+pub use files::{disk_files, preview};
 
 /// Orders waiting for one worker: more than a person or script sends while it is busy.
 const ORDERS_LEN: usize = 64;
@@ -185,8 +185,7 @@ impl Post {
 /// Starts a worker that launches `machine`.
 pub fn launch(post: Post, launching: Launching) -> std::io::Result<Handle> {
     spawn(post, move |post, orders, abort| {
-        begin::launch(&post, launching, &abort)
-            .map(|begun| Worker::new(post, orders, abort, begun))
+        begin::launch(&post, launching, &abort).map(|begun| Worker::new(post, orders, abort, begun))
     })
 }
 
@@ -292,12 +291,7 @@ struct Worker {
 }
 
 impl Worker {
-    fn new(
-        post: Arc<Post>,
-        orders: Receiver<Order>,
-        abort: Arc<AtomicBool>,
-        begun: Begun,
-    ) -> Self {
+    fn new(post: Arc<Post>, orders: Receiver<Order>, abort: Arc<AtomicBool>, begun: Begun) -> Self {
         Self {
             post,
             abort,
