@@ -58,6 +58,8 @@ struct Remembered {
     boot: String,
     kernel: String,
     user: u32,
+    /// Which test guest gave the verdict.
+    guest: u32,
     verdict: KvmVerdict,
 }
 
@@ -73,6 +75,7 @@ pub fn verdict(cache: Option<&Path>) -> KvmVerdict {
             boot: proc::boot_id().ok()?,
             kernel: rustix::system::uname().release().to_string_lossy().into(),
             user: rustix::process::getuid().as_raw(),
+            guest: crc32fast::hash(&rom::image()),
             verdict,
         })
     };
