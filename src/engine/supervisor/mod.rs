@@ -391,7 +391,16 @@ impl Supervisor {
     fn live(&mut self, machine: MachineId, live: Live) {
         if let Some(slot) = self.slots.get_mut(&machine) {
             slot.live = live;
+            slot.adopting = false;
             self.publish(machine);
+            self.take_up_waiting();
+        }
+    }
+
+    /// Carries out requests that had to wait for this computer's or a machine's first look.
+    fn take_up_waiting(&mut self) {
+        for (asker, command) in std::mem::take(&mut self.waiting) {
+            self.command(asker, command);
         }
     }
 
@@ -404,6 +413,7 @@ impl Supervisor {
         {
             slot.join_worker();
             slot.pending = false;
+            slot.adopting = false;
             self.publish(machine);
         }
     }
@@ -445,9 +455,7 @@ impl Supervisor {
         self.hub.publish(&Event::Computer(report.clone()));
         self.computer = Some(report);
         self.facts = Some(facts);
-        for (asker, command) in std::mem::take(&mut self.waiting) {
-            self.command(asker, command);
-        }
+        self.take_up_waiting();
     }
 
     fn cancel_job(&self, job: JobId) {
