@@ -67,6 +67,8 @@ struct State {
     news: bool,
     closed: bool,
     alarm: Option<Instant>,
+    /// When the other side must have answered, while the status is `Connecting`.
+    answer_by: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -94,6 +96,7 @@ impl FrameSlot {
         let slot = Arc::new(Self::default());
         slot.set_owned(size)?;
         slot.paint(0, 0, layout, rgba);
+        slot.finish_paint();
         Ok(slot)
     }
 
@@ -208,6 +211,11 @@ impl FrameSlot {
         });
     }
 
+    /// All that was sent together is painted: a new picture may be looked at.
+    pub(in crate::display) fn finish_paint(&self) {
+        self.change(|state| state.painted |= matches!(state.surface, Surface::Owned));
+    }
+
     /// Paints inline pixels, `bytes` in `layout` with its origin at `x`, `y`. Cut to the picture.
     pub(in crate::display) fn paint(&self, x: i32, y: i32, layout: Layout, bytes: &[u8]) {
         self.change(|state| {
@@ -221,7 +229,6 @@ impl FrameSlot {
             let skip_y = (i64::from(rect.y) - i64::from(y)) as usize * layout.stride as usize;
             if let Some(bytes) = bytes.get(skip_x + skip_y..) {
                 state.paint_rows(rect, layout, bytes, layout.stride as usize);
-                state.painted = true;
                 state.damage(Want::Pixels, rect);
                 state.damage(Want::Damage, rect);
             }
@@ -284,6 +291,22 @@ impl FrameSlot {
         let mut state = self.lock();
         state.alarm = Some(state.alarm.map_or(at, |old| old.min(at)));
         self.work.notify_all();
+    }
+
+    /// The screen connects from now on, and is lost if that takes longer than until `by`.
+    pub(in crate::display) fn expect_answer(&self, by: Instant) {
+        self.change(|state| {
+            state.info.set_status(ScreenStatus::Connecting);
+            state.answer_by = Some(by);
+        });
+        self.set_alarm(by);
+    }
+
+    /// When an answer is due, if one is.
+    pub(in crate::display) fn answer_due(&self) -> Option<Instant> {
+        let state = self.lock();
+        let connecting = state.info.status == ScreenStatus::Connecting;
+        state.answer_by.filter(|_| connecting)
     }
 
     /// Lets the pacing thread end.
