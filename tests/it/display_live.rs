@@ -72,7 +72,7 @@ fn a_hidden_screen_comes_back_at_once_and_rfb_keys_reach_the_guest() {
             "{:?}",
             asked.elapsed()
         );
-        assert_eq!(status(screen), ScreenStatus::Live);
+        wait("live", || status(screen) == ScreenStatus::Live);
     }
     let mut page = rfb.slot().watch(Want::Pixels);
     let waiting = settled(&mut page, &mut Vec::new());

@@ -192,7 +192,7 @@ impl FrameSlot {
         check_size(size)?;
         self.change(|state| {
             if state.info.size == size && matches!(state.surface, Surface::Owned) {
-                return state.info.set_status(ScreenStatus::Live);
+                return state.info.picture_came();
             }
             state.begin_surface(size, Surface::Owned);
             state.pixels = black(size);
@@ -322,6 +322,13 @@ impl ScreenInfo {
             self.status = status;
         }
     }
+
+    /// A picture that was under way when the screen was hidden does not bring it back.
+    fn picture_came(&mut self) {
+        if self.status != ScreenStatus::Hidden {
+            self.set_status(ScreenStatus::Live);
+        }
+    }
 }
 
 impl State {
@@ -329,7 +336,7 @@ impl State {
         self.epoch += 1;
         self.painted = false;
         self.info.size = size;
-        self.info.set_status(ScreenStatus::Live);
+        self.info.picture_came();
         self.surface = surface;
         self.stale.clear();
         for seen in &mut self.viewers {

@@ -133,3 +133,16 @@ fn a_still_picture_is_a_slot_too() {
     assert_eq!(slot.info().status, ScreenStatus::Hidden);
     assert_eq!(taken(&mut slot.watch(Want::Pixels)), []);
 }
+
+#[test]
+fn a_late_picture_does_not_bring_a_hidden_screen_back() {
+    let slot = owned(1, 1);
+    slot.set_status(ScreenStatus::Hidden);
+    for side in [1, 2] {
+        slot.set_owned(Size::new(side, side)).unwrap();
+        assert_eq!(slot.info().status, ScreenStatus::Hidden);
+    }
+    slot.set_status(ScreenStatus::Connecting);
+    slot.set_owned(Size::new(2, 2)).unwrap();
+    assert_eq!(slot.info().status, ScreenStatus::Live);
+}
