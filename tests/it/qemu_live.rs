@@ -472,11 +472,10 @@ fn boots_with(kind: FirmwareKind) {
     let (guard, client, _events) = bench.run();
     let mut serial = serial(&guard);
     client.call(&qapi::qmp::cont {}, SOON).unwrap();
-    serial_says(&mut serial, "BdsDxe");
-    println!(
-        "{}",
-        client.call_raw("query-mice", json!({}), SOON).unwrap()
-    );
+    serial_says(&mut serial, "Press any key");
+    let key = json!({"keys": [{"type": "qcode", "data": "spc"}]});
+    client.call_raw("send-key", key, SOON).unwrap();
+    serial_says(&mut serial, "Boot Manager");
 }
 
 #[test]
