@@ -1,0 +1,14 @@
+//! The small widget kit that all screens are built from.
+
+mod button;
+mod card;
+mod field;
+mod feedback;
+
+pub use button::{
+    danger, icon_button, link, menu_button, menu_item, name, primary, primary_wide, secondary,
+    segmented, shortcut_text, tab,
+};
+pub use card::{Tone, callout, card, columns, fact, section};
+pub use feedback::{Choice, confirm, copy_line, footer, modal, progress, state_word};
+pub use field::{Field, browse_field, field, label, number_field, text_field};
