@@ -26,11 +26,13 @@ pub const CONTROL_RADIUS: u8 = 8;
 pub const PADDING: i8 = 16;
 pub const GAP: f32 = 14.0;
 /// Below this width cards stand in one column.
-pub const TWO_COLUMNS: f32 = 680.0;
+pub const TWO_COLUMNS: f32 = 640.0;
 
 /// The family of the icon font; its own, since text fonts use the same private characters.
 const ICONS: &str = "icons";
-const SEMIBOLD: &str = "semibold";
+const REGULAR: &str = "inter";
+const SEMIBOLD: &str = "inter semibold";
+const MONO: &str = "jetbrains mono";
 
 /// All colours of one theme.
 #[derive(Clone, Copy, Debug)]
@@ -115,7 +117,7 @@ pub const LIGHT: Palette = Palette {
 impl Palette {
     /// A colour as a quiet background for text in `self.text`.
     pub fn tint(&self, color: Color32) -> Color32 {
-        color.gamma_multiply(if self.dark { 0.14 } else { 0.11 })
+        color.gamma_multiply(if self.dark { 0.13 } else { 0.09 })
     }
 
     /// A colour as a quiet border.
@@ -193,10 +195,33 @@ fn fonts() -> FontDefinitions {
     fonts
         .font_data
         .insert(ICONS.to_owned(), Arc::new(icon_font));
-    let text = fonts.families[&FontFamily::Proportional].clone();
-    fonts
-        .families
-        .insert(FontFamily::Name(SEMIBOLD.into()), text);
+    for (name, bytes) in [
+        (
+            REGULAR,
+            &include_bytes!("../../assets/fonts/Inter-Regular.otf")[..],
+        ),
+        (
+            SEMIBOLD,
+            include_bytes!("../../assets/fonts/Inter-SemiBold.otf"),
+        ),
+        (
+            MONO,
+            include_bytes!("../../assets/fonts/JetBrainsMono-Regular.ttf"),
+        ),
+    ] {
+        let font = Arc::new(FontData::from_static(bytes));
+        fonts.font_data.insert(name.to_owned(), font);
+    }
+    // Ours first; egui's own and the system's follow for what ours lack.
+    let others = fonts.families[&FontFamily::Proportional].clone();
+    for (family, first) in [
+        (FontFamily::Proportional, REGULAR),
+        (FontFamily::Name(SEMIBOLD.into()), SEMIBOLD),
+        (FontFamily::Monospace, MONO),
+    ] {
+        let names = std::iter::once(first.to_owned()).chain(others.iter().cloned());
+        fonts.families.insert(family, names.collect());
+    }
     fonts
         .families
         .insert(FontFamily::Name(ICONS.into()), vec![ICONS.to_owned()]);

@@ -168,7 +168,7 @@ fn toast_title_ui(ui: &mut Ui, id: ToastId, toast: &Toast, width: f32, asks: &mu
 
 fn toast_text_ui(ui: &mut Ui, toast: &Toast) {
     let p = palette(ui);
-    ui.add(egui::Label::new(RichText::new(&toast.text).color(p.text)).wrap());
+    ui.add(egui::Label::new(RichText::new(kit::sentence(&toast.text)).color(p.text)).wrap());
     if let Some(fix) = &toast.fix {
         ui.add(egui::Label::new(RichText::new(fix).color(p.dim)).wrap());
     }

@@ -36,12 +36,20 @@ fn primary_fill(p: &Palette) -> Fill {
 }
 
 fn filled(ui: &mut Ui, enabled: bool, icon: Option<Icon>, word: &str, fill: &Fill, min: Vec2) -> Response {
+    let quiet = Fill {
+        fill: palette(ui).hover,
+        text: palette(ui).dim,
+        border: palette(ui).line,
+    };
+    let fill = if enabled { fill } else { &quiet };
     let text = RichText::new(word)
         .font(theme::semibold(theme::BODY))
         .color(fill.text);
+    // The growing ends keep the content in the middle of a wide button.
+    let (start, end) = (egui::Atom::grow(), egui::Atom::grow());
     let button = match icon {
-        Some(icon) => Button::new((icon::text(icon, 16.0).color(fill.text), text)),
-        None => Button::new(text),
+        Some(icon) => Button::new((start, icon::text(icon, 16.0).color(fill.text), text, end)),
+        None => Button::new((start, text, end)),
     };
     let button = button
         .fill(fill.fill)

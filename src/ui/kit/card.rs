@@ -68,10 +68,15 @@ fn own_spacing(ui: &mut Ui, content: impl FnOnce(&mut Ui)) {
 
 /// A line "icon, word, value" with the value left-aligned in a column of its own.
 pub fn fact(ui: &mut Ui, glyph: Icon, word: &str, value: &str) {
+    ui.scope(|ui| {
+        ui.spacing_mut().interact_size.y = 24.0;
+        fact_line(ui, glyph, word, value);
+    });
+}
+
+fn fact_line(ui: &mut Ui, glyph: Icon, word: &str, value: &str) {
     let p = palette(ui);
     ui.horizontal(|ui| {
-        ui.spacing_mut().interact_size.y = 22.0;
-        ui.set_min_height(22.0);
         icon::show(ui, glyph, 17.0, p.accent_text);
         let left = ui.cursor().left();
         ui.label(RichText::new(word).color(p.dim));

@@ -10,5 +10,5 @@ pub use button::{
     segmented, shortcut_text, tab,
 };
 pub use card::{Tone, callout, card, columns, fact, section};
-pub use feedback::{Choice, confirm, copy_line, footer, modal, progress, state_word};
+pub use feedback::{Choice, confirm, copy_line, footer, modal, progress, sentence, state_word};
 pub use field::{Field, browse_field, field, label, number_field, text_field};

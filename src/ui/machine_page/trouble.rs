@@ -60,7 +60,7 @@ fn failure_ui(ui: &mut Ui, failure: &Failure, tone: Tone) {
 
 fn failure_text_ui(ui: &mut Ui, failure: &Failure) {
     let p = palette(ui);
-    ui.add(egui::Label::new(RichText::new(&failure.why).color(p.text)).wrap());
+    ui.add(egui::Label::new(RichText::new(kit::sentence(&failure.why)).color(p.text)).wrap());
     if let Some(fix) = &failure.fix {
         ui.add(egui::Label::new(RichText::new(fix).color(p.dim)).wrap());
     }
