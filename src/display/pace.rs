@@ -1,0 +1,87 @@
+//! The pacing thread: copies shared pixels for viewers, and wakes the app at most about 60 times a second.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::frame::Task;
+use super::frame::{Damage, FrameSlot, SharedMap, Wake};
+
+/// Between two wakes; the first after a pause comes at once.
+const PACE: Duration = Duration::from_millis(16);
+
+/// Starts the thread. It ends when the slot is closed. `alarm` runs when an alarm of the slot is due.
+pub(super) fn start(
+    slot: Arc<FrameSlot>,
+    wake: Wake,
+    alarm: impl FnMut() + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    std::thread::Builder::new()
+        .name("screen-pace".to_owned())
+        .spawn(move || run(&slot, &wake, alarm))
+}
+
+fn run(slot: &FrameSlot, wake: &Wake, mut alarm: impl FnMut()) {
+    let mut not_before = Instant::now();
+    let mut buffer = Vec::new();
+    loop {
+        match slot.next_task(not_before) {
+            Task::Stop => return,
+            Task::Alarm => alarm(),
+            Task::Wake => {
+                not_before = Instant::now() + PACE;
+                wake();
+            }
+            Task::Copy(map, epoch, damage) => {
+                not_before = Instant::now() + PACE;
+                copy(slot, &map, epoch, &damage, &mut buffer);
+                wake();
+            }
+        }
+    }
+}
+
+fn copy(slot: &FrameSlot, map: &SharedMap, epoch: u64, damage: &Damage, buffer: &mut Vec<u8>) {
+    for &rect in damage.rects() {
+        let read = map.read(rect, buffer, |band, bytes, stride| {
+            slot.paint_copy(epoch, map, band, bytes, stride);
+        });
+        if let Err(error) = read {
+            return slot.lose(format!(
+                "The picture cannot be read: {error}. Close and open the screen again."
+            ));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn a_flood_of_news_wakes_about_sixty_times_a_second_and_the_last_is_not_lost() {
+        let slot = Arc::new(FrameSlot::default());
+        let (wakes, seen) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+        let (count, last, watched) = (Arc::clone(&wakes), Arc::clone(&seen), Arc::clone(&slot));
+        let wake: Wake = Arc::new(move || {
+            count.fetch_add(1, Ordering::Relaxed);
+            last.store(watched.info().heads, Ordering::Relaxed);
+        });
+        let thread = start(Arc::clone(&slot), wake, || {}).unwrap();
+        let begin = Instant::now();
+        let mut news = 0;
+        while begin.elapsed() < Duration::from_millis(200) {
+            news += 1;
+            slot.edit_info(|info| info.heads = news);
+        }
+        std::thread::sleep(PACE * 4);
+        slot.close();
+        thread.join().unwrap();
+        let wakes = wakes.load(Ordering::Relaxed);
+        assert!((2..=17).contains(&wakes), "{wakes} for {news} news");
+        assert_eq!(seen.load(Ordering::Relaxed), news);
+    }
+}
