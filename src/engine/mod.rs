@@ -4,5 +4,6 @@
 //! after each event, so that whoever listens can come and collect.
 
 pub mod message;
+pub mod screen;
 
 pub use message::{Command, Event, RequestId};

@@ -36,9 +36,24 @@ impl CloseDialog {
             ui.add(egui::Label::new(RichText::new(text).color(p.dim)).wrap());
             ui.add_space(6.0);
             for (policy, icon, word, explain) in [
-                (ClosePolicy::KeepRunning, Icon::Play, "Keep running", "Close the window only"),
-                (ClosePolicy::SaveAll, Icon::Save, "Save all", "Write their memory to disk and stop; they continue later"),
-                (ClosePolicy::ShutDownAll, Icon::Power, "Shut down all", "Ask each guest to shut down"),
+                (
+                    ClosePolicy::KeepRunning,
+                    Icon::Play,
+                    "Keep running",
+                    "Close the window only",
+                ),
+                (
+                    ClosePolicy::SaveAll,
+                    Icon::Save,
+                    "Save all",
+                    "Write their memory to disk and stop; they continue later",
+                ),
+                (
+                    ClosePolicy::ShutDownAll,
+                    Icon::Power,
+                    "Shut down all",
+                    "Ask each guest to shut down",
+                ),
             ] {
                 ui.horizontal(|ui| {
                     let best = policy == ClosePolicy::KeepRunning;

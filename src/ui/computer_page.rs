@@ -29,7 +29,11 @@ pub fn computer_ui(ui: &mut Ui, view: &View, asks: &mut Vec<Ask>) {
 fn findings_ui(ui: &mut Ui, computer: &ComputerReport) {
     let (tone, title) = if !computer.can_run() {
         (Tone::Error, "Machines can't run on this computer yet")
-    } else if computer.checks.iter().any(|check| check.level == CheckLevel::Note) {
+    } else if computer
+        .checks
+        .iter()
+        .any(|check| check.level == CheckLevel::Note)
+    {
         (Tone::Warning, "Machines run, with drawbacks")
     } else {
         (Tone::Info, "Everything works")

@@ -2,11 +2,11 @@
 
 use egui::{Align2, CornerRadius, Rect, RichText, Sense, Stroke, StrokeKind, Ui, WidgetInfo, vec2};
 
+use super::Ask;
 use super::actions::Errand;
 use super::icon::{self, Icon};
 use super::theme::{self, palette};
 use super::view::View;
-use super::Ask;
 use crate::engine::message::Command;
 use crate::model::{ByteSize, NewMachine, Source, free_name};
 
@@ -42,8 +42,15 @@ pub fn empty_ui(ui: &mut Ui, view: &View, asks: &mut Vec<Ask>) {
     ui.scope_builder(egui::UiBuilder::new().max_rect(area), |ui| {
         ui.vertical_centered(|ui| {
             let (badge, _) = ui.allocate_exact_size(vec2(76.0, 76.0), Sense::hover());
-            ui.painter().rect_filled(badge, 22.0, p.card.blend(p.tint(p.accent)));
-            icon::paint(ui.painter(), badge.center(), Icon::Citrus, 42.0, p.accent_text);
+            ui.painter()
+                .rect_filled(badge, 22.0, p.card.blend(p.tint(p.accent)));
+            icon::paint(
+                ui.painter(),
+                badge.center(),
+                Icon::Citrus,
+                42.0,
+                p.accent_text,
+            );
             ui.add_space(6.0);
             let title = RichText::new("Nothing grows here yet");
             ui.label(title.font(theme::semibold(24.0)).color(p.text));
@@ -75,9 +82,12 @@ fn test_card(view: &View) -> Ask {
     let source = Source::TestCard {
         ballast: ByteSize(0),
     };
-    let (cpus, memory) = view.computer.as_ref().map_or((1, ByteSize::gib(4)), |computer| {
-        (computer.cpus, computer.memory_total)
-    });
+    let (cpus, memory) = view
+        .computer
+        .as_ref()
+        .map_or((1, ByteSize::gib(4)), |computer| {
+            (computer.cpus, computer.memory_total)
+        });
     let mut spec = NewMachine::suggest(source, cpus, memory);
     spec.name = free_name(&spec.name, &view.names());
     Ask::Engine(Command::Create { spec, start: true })
@@ -86,7 +96,11 @@ fn test_card(view: &View) -> Ask {
 /// A large button; returns whether it was clicked.
 fn way_ui(ui: &mut Ui, size: egui::Vec2, way: &Way, enabled: bool, best: bool) -> bool {
     let p = palette(ui);
-    let sense = if enabled { Sense::click() } else { Sense::hover() };
+    let sense = if enabled {
+        Sense::click()
+    } else {
+        Sense::hover()
+    };
     let (rect, response) = ui.allocate_exact_size(size, sense);
     response.widget_info(|| WidgetInfo::labeled(egui::Role::Button, enabled, way.title));
     let lit = response.hovered() || response.has_focus();
@@ -96,8 +110,15 @@ fn way_ui(ui: &mut Ui, size: egui::Vec2, way: &Way, enabled: bool, best: bool) -
         (false, false) => Stroke::new(1.0, p.line),
     };
     let radius = CornerRadius::same(theme::CARD_RADIUS);
-    ui.painter().rect(rect, radius, p.card, border, StrokeKind::Inside);
-    icon::paint(ui.painter(), rect.left_top() + vec2(33.0, 36.0), way.icon, 28.0, p.accent_text);
+    ui.painter()
+        .rect(rect, radius, p.card, border, StrokeKind::Inside);
+    icon::paint(
+        ui.painter(),
+        rect.left_top() + vec2(33.0, 36.0),
+        way.icon,
+        28.0,
+        p.accent_text,
+    );
     ui.painter().text(
         rect.left_top() + vec2(18.0, 66.0),
         Align2::LEFT_TOP,
@@ -111,7 +132,8 @@ fn way_ui(ui: &mut Ui, size: egui::Vec2, way: &Way, enabled: bool, best: bool) -
         p.dim,
         size.x - 34.0,
     );
-    ui.painter().galley(rect.left_top() + vec2(18.0, 92.0), text, p.dim);
+    ui.painter()
+        .galley(rect.left_top() + vec2(18.0, 92.0), text, p.dim);
     response.clicked() && enabled
 }
 
@@ -133,7 +155,13 @@ pub fn drop_hint_ui(ui: &Ui) {
     let frame = room.shrink(24.0);
     let border = Stroke::new(3.0, p.accent);
     painter.rect(frame, 18.0, p.tint(p.accent), border, StrokeKind::Inside);
-    icon::paint(&painter, room.center() - vec2(0.0, 26.0), Icon::Disc3, 56.0, p.accent);
+    icon::paint(
+        &painter,
+        room.center() - vec2(0.0, 26.0),
+        Icon::Disc3,
+        56.0,
+        p.accent,
+    );
     let badge = Rect::from_center_size(room.center() + vec2(0.0, 34.0), vec2(380.0, 44.0));
     painter.rect_filled(badge, 22.0, p.card);
     painter.text(

@@ -26,11 +26,23 @@ pub fn footer_ui(ui: &mut Ui, view: &View, asks: &mut Vec<Ask>) {
             divider(ui);
             let full = load.memory_used.0 as f64 > load.memory_total.0 as f64 * FULL_MEMORY;
             let memory = format!("{} of {} used", load.memory_used, load.memory_total);
-            item_ui(ui, Icon::MemoryStick, &memory, full, "Memory of this computer");
+            item_ui(
+                ui,
+                Icon::MemoryStick,
+                &memory,
+                full,
+                "Memory of this computer",
+            );
             divider(ui);
             let disk = format!("{} free", load.disk_free);
             let low = load.disk_free < LOW_DISK;
-            item_ui(ui, Icon::HardDrive, &disk, low, "Disk space where the library lies");
+            item_ui(
+                ui,
+                Icon::HardDrive,
+                &disk,
+                low,
+                "Disk space where the library lies",
+            );
         }
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             jobs_ui(ui, view, asks);
@@ -67,7 +79,10 @@ fn computer_ui(ui: &mut Ui, view: &View, asks: &mut Vec<Ask>) {
             Errand::ShowComputer.word().to_owned(),
         ),
         Some(computer) => {
-            let bad = computer.checks.iter().find(|check| check.level == CheckLevel::Bad);
+            let bad = computer
+                .checks
+                .iter()
+                .find(|check| check.level == CheckLevel::Bad);
             match (bad, computer.accelerator.choice) {
                 (Some(check), _) => (
                     Icon::CircleAlert,

@@ -74,14 +74,17 @@ impl LibraryList {
         }
         ui.spacing_mut().item_spacing.y = 4.0;
         self.in_sight.clear();
-        ScrollArea::vertical()
-            .auto_shrink(false)
-            .show_rows(ui, theme::ROW, machines.len(), |ui, rows| {
+        ScrollArea::vertical().auto_shrink(false).show_rows(
+            ui,
+            theme::ROW,
+            machines.len(),
+            |ui, rows| {
                 for report in machines.get(rows).unwrap_or_default() {
                     self.in_sight.push(report.id);
                     row_ui(ui, view, report, shown == Some(report.id), asks);
                 }
-            });
+            },
+        );
     }
 }
 
@@ -162,7 +165,11 @@ fn row_ui(ui: &mut Ui, view: &View, report: &MachineReport, selected: bool, asks
     thumbnail_ui(ui, picture, view, report);
     let left = picture.right() + 11.0;
     let right = rect.right() - 10.0;
-    name_ui(ui, &report.name, Rect::from_x_y_ranges(left..=right, rect.top()..=rect.bottom()));
+    name_ui(
+        ui,
+        &report.name,
+        Rect::from_x_y_ranges(left..=right, rect.top()..=rect.bottom()),
+    );
     match view.job_of(report) {
         Some(job) => job_line_ui(ui, p, job, pos2(left, rect.top() + 41.0), right),
         None => state_line_ui(ui, p, report, pos2(left, rect.top() + 41.0)),
@@ -188,7 +195,8 @@ fn row_ground(ui: &Ui, rect: Rect, selected: bool, response: &egui::Response) {
     }
     if response.has_focus() {
         let ring = Stroke::new(2.0, p.accent_text);
-        ui.painter().rect_stroke(rect, 10.0, ring, StrokeKind::Inside);
+        ui.painter()
+            .rect_stroke(rect, 10.0, ring, StrokeKind::Inside);
     }
 }
 
@@ -215,7 +223,8 @@ fn thumbnail_ui(ui: &Ui, rect: Rect, view: &View, report: &MachineReport) {
         }
     }
     let line = Stroke::new(1.0, p.line);
-    ui.painter().rect_stroke(rect, radius, line, StrokeKind::Inside);
+    ui.painter()
+        .rect_stroke(rect, radius, line, StrokeKind::Inside);
 }
 
 fn name_ui(ui: &Ui, name: &str, room: Rect) {

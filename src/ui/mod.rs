@@ -6,6 +6,7 @@ pub mod close_dialog;
 pub mod computer_page;
 pub mod empty_page;
 pub mod footer;
+pub mod guest_picture;
 pub mod icon;
 pub mod kit;
 pub mod library_list;

@@ -90,9 +90,12 @@ impl NewMachineDialog {
 
     /// Fills in what the model suggests for the source as it stands.
     fn suggest(&mut self, view: &View) {
-        let (cpus, memory) = view.computer.as_ref().map_or((2, ByteSize::gib(8)), |computer| {
-            (computer.cpus, computer.memory_total)
-        });
+        let (cpus, memory) = view
+            .computer
+            .as_ref()
+            .map_or((2, ByteSize::gib(8)), |computer| {
+                (computer.cpus, computer.memory_total)
+            });
         let suggestion = NewMachine::suggest(self.source(), cpus, memory);
         if !self.named {
             self.name = free_name(&suggestion.name, &view.names());
@@ -137,7 +140,13 @@ impl NewMachineDialog {
         !(done || dismissed)
     }
 
-    fn source_ui(&mut self, ui: &mut Ui, view: &View, complaints: &Complaints, asks: &mut Vec<Ask>) {
+    fn source_ui(
+        &mut self,
+        ui: &mut Ui,
+        view: &View,
+        complaints: &Complaints,
+        asks: &mut Vec<Ask>,
+    ) {
         kit::field(ui, "What it starts from", None, |ui, _| {
             if kit::segmented(ui, &mut self.kind, &Kind::CHOICES) {
                 self.suggest(view);
@@ -146,9 +155,16 @@ impl NewMachineDialog {
         ui.label(RichText::new(self.kind.explain()).color(palette(ui).dim));
         if self.needs_file() {
             let spec = Field {
-                label: if self.kind == Kind::Iso { "ISO file" } else { "Disk image" },
+                label: if self.kind == Kind::Iso {
+                    "ISO file"
+                } else {
+                    "Disk image"
+                },
                 hint: "Drop a file on the window, browse, or write its path",
-                complaint: complaints.path.as_deref().filter(|_| self.tried || !self.path.is_empty()),
+                complaint: complaints
+                    .path
+                    .as_deref()
+                    .filter(|_| self.tried || !self.path.is_empty()),
             };
             let (path, browse) = kit::browse_field(ui, &spec, &mut self.path);
             if !self.focused {
@@ -209,7 +225,9 @@ impl NewMachineDialog {
 
     /// Says what this computer thinks of the size, before it hurts.
     fn advice_ui(&self, ui: &mut Ui, view: &View) {
-        let Some(computer) = &view.computer else { return };
+        let Some(computer) = &view.computer else {
+            return;
+        };
         let memory: Option<ByteSize> = self.memory.parse().ok();
         let text = if memory.is_some_and(|memory| memory > computer.memory_free) {
             format!(
@@ -217,7 +235,10 @@ impl NewMachineDialog {
                 computer.memory_free
             )
         } else if self.cpus > computer.cpus {
-            format!("This computer has {} processors; more make it slower.", computer.cpus)
+            format!(
+                "This computer has {} processors; more make it slower.",
+                computer.cpus
+            )
         } else {
             return;
         };
@@ -269,7 +290,10 @@ impl NewMachineDialog {
                 .err()
                 .map(|error| error.to_string()),
             memory: memory_complaint(&self.memory),
-            disk: self.has_new_disk().then(|| disk_complaint(&self.disk)).flatten(),
+            disk: self
+                .has_new_disk()
+                .then(|| disk_complaint(&self.disk))
+                .flatten(),
         }
     }
 

@@ -80,9 +80,8 @@ pub fn screen_ui(
 ) {
     let room = ui.available_rect_before_wrap();
     let response = ui.allocate_rect(room, Sense::click_and_drag());
-    response.widget_info(|| {
-        egui::WidgetInfo::labeled(egui::Role::Image, true, "The guest's screen")
-    });
+    response
+        .widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, "The guest's screen"));
     let guest = (screen.width, screen.height);
     let picture = place(room, guest, scaling, ui.ctx().pixels_per_point());
     letterbox(ui, room, picture);
@@ -223,7 +222,10 @@ mod tests {
         assert_eq!(to_guest(picture, (1280, 800), picture.min), (0, 0));
         assert_eq!(to_guest(picture, (1280, 800), picture.max), (1279, 799));
         assert_eq!(to_guest(picture, (1280, 800), picture.center()), (640, 400));
-        assert_eq!(to_guest(picture, (1280, 800), pos2(-50.0, 9999.0)), (0, 799));
+        assert_eq!(
+            to_guest(picture, (1280, 800), pos2(-50.0, 9999.0)),
+            (0, 799)
+        );
         assert_eq!(to_guest(Rect::ZERO, (0, 0), Pos2::ZERO), (0, 0));
     }
 }

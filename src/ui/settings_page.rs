@@ -84,7 +84,8 @@ pub fn help_ui(ui: &mut Ui) {
             ui.add_space(6.0);
             let version = format!("Orangery {}", env!("CARGO_PKG_VERSION"));
             kit::card(ui, &version, |ui| {
-                let text = "Drives QEMU as you, without a service and without root. MIT or Apache-2.0.";
+                let text =
+                    "Drives QEMU as you, without a service and without root. MIT or Apache-2.0.";
                 ui.add(egui::Label::new(RichText::new(text).color(palette(ui).dim)).wrap());
             });
         });

@@ -139,7 +139,8 @@ impl Shell {
         self.shortcuts(ui, view, &mut asks);
         match self.shown(view).filter(|_| view.full_screen) {
             Some(report) => {
-                self.machine_page.full_screen_ui(ui, view, report, &mut asks);
+                self.machine_page
+                    .full_screen_ui(ui, view, report, &mut asks);
             }
             None => self.window_ui(ui, view, &mut asks),
         }

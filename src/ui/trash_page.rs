@@ -48,7 +48,13 @@ impl TrashPage {
         });
     }
 
-    fn machine_ui(&mut self, ui: &mut Ui, view: &View, machine: &TrashedMachine, asks: &mut Vec<Ask>) {
+    fn machine_ui(
+        &mut self,
+        ui: &mut Ui,
+        view: &View,
+        machine: &TrashedMachine,
+        asks: &mut Vec<Ask>,
+    ) {
         let p = palette(ui);
         let free = !view.handed_over;
         ui.push_id(machine.id, |ui| {
@@ -59,7 +65,8 @@ impl TrashPage {
                         ui.spacing_mut().item_spacing.y = 3.0;
                         let name = RichText::new(&machine.name).font(theme::semibold(theme::BODY));
                         ui.add(egui::Label::new(name.color(p.text)).truncate());
-                        let text = format!("{}, deleted {}", machine.size, machine.since.ago(view.now));
+                        let text =
+                            format!("{}, deleted {}", machine.size, machine.since.ago(view.now));
                         ui.label(RichText::new(text).color(p.dim));
                         if !machine.kept_for.is_empty() {
                             let text = format!("Kept for {}", machine.kept_for.join(", "));

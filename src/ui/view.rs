@@ -92,7 +92,7 @@ impl View {
                 height,
                 rgba,
             } => self.put_thumbnail(ctx, machine, (width, height), &rgba),
-            Event::Answer { .. } | Event::Raise => {}
+            Event::Answer { .. } | Event::Raise | Event::Picture { .. } => {}
             Event::HandedOver => self.handed_over = true,
             Event::Notice(failure) => self.fail(failure),
             Event::DiskFull { machine, free } => {

@@ -14,7 +14,9 @@ use uuid::Uuid;
 pub const NOW: Timestamp = Timestamp(1_790_000_000);
 
 pub fn id(number: u128) -> MachineId {
-    MachineId(Uuid::from_u128(0xc0ffee00_1234_4234_8234_000000000000 + number))
+    MachineId(Uuid::from_u128(
+        0xc0ffee00_1234_4234_8234_000000000000 + number,
+    ))
 }
 
 pub fn machine(number: u128, name: &str) -> Machine {
@@ -94,7 +96,10 @@ pub fn report(number: u128, name: &str, state: State) -> MachineReport {
         state,
         since: Timestamp(NOW.0 - 11_520),
         machine: (!broken).then(|| machine(number, name)),
-        path: PathBuf::from(format!("/home/ada/.local/share/orangery/machines/{}", id(number))),
+        path: PathBuf::from(format!(
+            "/home/ada/.local/share/orangery/machines/{}",
+            id(number)
+        )),
         pid: state.has_process().then_some(4242),
         accelerator: state.has_process().then_some(Accelerator::Tcg),
         trouble: None,
@@ -125,10 +130,34 @@ pub fn computer() -> ComputerReport {
         memory_free: ByteSize::gib(9),
         disk_free: ByteSize::gib(412),
         checks: vec![
-            check("qemu", "QEMU", CheckLevel::Good, "Version 10.0.2 at /usr/bin/qemu-system-x86_64", None),
-            check("kvm", "Acceleration", CheckLevel::Note, "KVM opens, but a guest started in it never runs. Machines use software emulation", None),
-            check("display", "Screen", CheckLevel::Bad, "QEMU has no D-Bus display", Some("Install it: sudo apt install qemu-system-modules-opengl")),
-            check("memory", "Memory", CheckLevel::Good, "9 GiB of 32 GiB are free", None),
+            check(
+                "qemu",
+                "QEMU",
+                CheckLevel::Good,
+                "Version 10.0.2 at /usr/bin/qemu-system-x86_64",
+                None,
+            ),
+            check(
+                "kvm",
+                "Acceleration",
+                CheckLevel::Note,
+                "KVM opens, but a guest started in it never runs. Machines use software emulation",
+                None,
+            ),
+            check(
+                "display",
+                "Screen",
+                CheckLevel::Bad,
+                "QEMU has no D-Bus display",
+                Some("Install it: sudo apt install qemu-system-modules-opengl"),
+            ),
+            check(
+                "memory",
+                "Memory",
+                CheckLevel::Good,
+                "9 GiB of 32 GiB are free",
+                None,
+            ),
         ],
     }
 }

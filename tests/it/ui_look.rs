@@ -2,8 +2,8 @@
 //!
 //! `ORANGERY_LOOK=folder cargo test --test it ui_look -- --ignored` writes them.
 
-use egui_kittest::Harness;
 use egui::accesskit::Role;
+use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use orangery::engine::message::Event;
 use orangery::model::*;
@@ -45,7 +45,11 @@ fn full() -> Window {
         }),
         show(report(3, "FreeBSD router", State::Off)),
         show(report(4, "Haiku nightly", State::Saved)),
-        show(report(5, "Ubuntu Desktop with a very long name that goes on", State::Paused)),
+        show(report(
+            5,
+            "Ubuntu Desktop with a very long name that goes on",
+            State::Paused,
+        )),
         show(report(6, "Windows 11", State::Crashed)),
         show(report(7, "Old thing", State::Broken)),
         fixture::thumbnail(1),
@@ -96,7 +100,9 @@ fn live(harness: &mut Harness<'_, Window>) {
             *pixel = egui::Color32::from_rgb((x / 4) as u8, (y / 3) as u8, 120);
         }
     }
-    let texture = harness.ctx.load_texture("guest", image, egui::TextureOptions::LINEAR);
+    let texture = harness
+        .ctx
+        .load_texture("guest", image, egui::TextureOptions::LINEAR);
     harness.state_mut().view.screen = Some(LiveScreen {
         machine: id(1),
         texture,
@@ -108,12 +114,48 @@ fn live(harness: &mut Harness<'_, Window>) {
 }
 
 const SCENES: &[Scene] = &[
-    Scene { name: "main", window: full, steps: live, size: LARGE, scale: 1.0 },
-    Scene { name: "main-2x", window: full, steps: |_| {}, size: [1024.0, 640.0], scale: 2.0 },
-    Scene { name: "small", window: full, steps: live, size: SMALL, scale: 1.0 },
-    Scene { name: "empty", window: empty, steps: |_| {}, size: SMALL, scale: 1.0 },
-    Scene { name: "off", window: full, steps: |h| click(h, "FreeBSD router"), size: LARGE, scale: 1.0 },
-    Scene { name: "saved", window: full, steps: |h| click(h, "Haiku nightly"), size: LARGE, scale: 1.0 },
+    Scene {
+        name: "main",
+        window: full,
+        steps: live,
+        size: LARGE,
+        scale: 1.0,
+    },
+    Scene {
+        name: "main-2x",
+        window: full,
+        steps: |_| {},
+        size: [1024.0, 640.0],
+        scale: 2.0,
+    },
+    Scene {
+        name: "small",
+        window: full,
+        steps: live,
+        size: SMALL,
+        scale: 1.0,
+    },
+    Scene {
+        name: "empty",
+        window: empty,
+        steps: |_| {},
+        size: SMALL,
+        scale: 1.0,
+    },
+    Scene {
+        name: "off",
+        window: full,
+        steps: |h| click(h, "FreeBSD router"),
+        size: LARGE,
+        scale: 1.0,
+    },
+    Scene {
+        name: "saved",
+        window: full,
+        steps: |h| click(h, "Haiku nightly"),
+        size: LARGE,
+        scale: 1.0,
+    },
     Scene {
         name: "long-name",
         window: full,
@@ -136,7 +178,13 @@ const SCENES: &[Scene] = &[
         size: LARGE,
         scale: 1.0,
     },
-    Scene { name: "broken", window: full, steps: |h| click(h, "Old thing"), size: SMALL, scale: 1.0 },
+    Scene {
+        name: "broken",
+        window: full,
+        steps: |h| click(h, "Old thing"),
+        size: SMALL,
+        scale: 1.0,
+    },
     Scene {
         name: "stopping",
         window: || {
@@ -151,8 +199,20 @@ const SCENES: &[Scene] = &[
         size: LARGE,
         scale: 1.0,
     },
-    Scene { name: "hardware", window: full, steps: |h| click(h, "Hardware"), size: LARGE, scale: 1.0 },
-    Scene { name: "log", window: full, steps: |h| click(h, "Log"), size: SMALL, scale: 1.0 },
+    Scene {
+        name: "hardware",
+        window: full,
+        steps: |h| click(h, "Hardware"),
+        size: LARGE,
+        scale: 1.0,
+    },
+    Scene {
+        name: "log",
+        window: full,
+        steps: |h| click(h, "Log"),
+        size: SMALL,
+        scale: 1.0,
+    },
     Scene {
         name: "screen",
         window: full,
@@ -163,15 +223,69 @@ const SCENES: &[Scene] = &[
         size: LARGE,
         scale: 1.0,
     },
-    Scene { name: "more", window: full, steps: |h| click(h, "More actions"), size: LARGE, scale: 1.0 },
-    Scene { name: "keys", window: full, steps: |h| click(h, "Send keys"), size: LARGE, scale: 1.0 },
-    Scene { name: "jobs", window: full, steps: |h| click(h, "1 job"), size: LARGE, scale: 1.0 },
-    Scene { name: "new", window: full, steps: |h| click(h, "New machine"), size: LARGE, scale: 1.0 },
-    Scene { name: "new-small", window: full, steps: |h| click(h, "New machine"), size: SMALL, scale: 1.0 },
-    Scene { name: "computer", window: full, steps: |h| errand(h, Errand::ShowComputer), size: LARGE, scale: 1.0 },
-    Scene { name: "trash", window: full, steps: |h| errand(h, Errand::ShowTrash), size: LARGE, scale: 1.0 },
-    Scene { name: "settings", window: full, steps: |h| errand(h, Errand::ShowSettings), size: SMALL, scale: 1.0 },
-    Scene { name: "help", window: full, steps: |h| errand(h, Errand::ShowHelp), size: LARGE, scale: 1.0 },
+    Scene {
+        name: "more",
+        window: full,
+        steps: |h| click(h, "More actions"),
+        size: LARGE,
+        scale: 1.0,
+    },
+    Scene {
+        name: "keys",
+        window: full,
+        steps: |h| click(h, "Send keys"),
+        size: LARGE,
+        scale: 1.0,
+    },
+    Scene {
+        name: "jobs",
+        window: full,
+        steps: |h| click(h, "1 job"),
+        size: LARGE,
+        scale: 1.0,
+    },
+    Scene {
+        name: "new",
+        window: full,
+        steps: |h| click(h, "New machine"),
+        size: LARGE,
+        scale: 1.0,
+    },
+    Scene {
+        name: "new-small",
+        window: full,
+        steps: |h| click(h, "New machine"),
+        size: SMALL,
+        scale: 1.0,
+    },
+    Scene {
+        name: "computer",
+        window: full,
+        steps: |h| errand(h, Errand::ShowComputer),
+        size: LARGE,
+        scale: 1.0,
+    },
+    Scene {
+        name: "trash",
+        window: full,
+        steps: |h| errand(h, Errand::ShowTrash),
+        size: LARGE,
+        scale: 1.0,
+    },
+    Scene {
+        name: "settings",
+        window: full,
+        steps: |h| errand(h, Errand::ShowSettings),
+        size: SMALL,
+        scale: 1.0,
+    },
+    Scene {
+        name: "help",
+        window: full,
+        steps: |h| errand(h, Errand::ShowHelp),
+        size: LARGE,
+        scale: 1.0,
+    },
     Scene {
         name: "close",
         window: || {
@@ -209,7 +323,11 @@ fn every_page_in_both_themes() {
 fn picture(scene: &Scene, dark: bool) -> image::RgbaImage {
     let painter = Painter::default();
     let mut window = (scene.window)();
-    window.view.settings.theme = if dark { ThemeChoice::Dark } else { ThemeChoice::Light };
+    window.view.settings.theme = if dark {
+        ThemeChoice::Dark
+    } else {
+        ThemeChoice::Light
+    };
     let mut harness = Harness::builder()
         .with_size(scene.size)
         .with_pixels_per_point(scene.scale)

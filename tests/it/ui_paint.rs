@@ -18,7 +18,10 @@ pub struct Painter(Arc<Mutex<BTreeMap<TextureId, Texture>>>);
 impl egui_kittest::TestRenderer for Painter {
     fn handle_delta(&mut self, delta: &mut TexturesDelta) {
         let mut textures = self.0.lock().unwrap();
-        let changes = delta.set.drain().flat_map(|(id, deltas)| deltas.into_iter().map(move |delta| (id, delta)));
+        let changes = delta
+            .set
+            .drain()
+            .flat_map(|(id, deltas)| deltas.into_iter().map(move |delta| (id, delta)));
         for (id, delta) in changes {
             let ImageData::Color(image) = &delta.image;
             match delta.pos {
@@ -63,7 +66,10 @@ impl Painter {
                 canvas.mesh(&mesh, clip_rect, &textures[&mesh.texture_id]);
             }
         }
-        let bytes = canvas.pixels.iter().flat_map(|c| [c.r(), c.g(), c.b(), 255]);
+        let bytes = canvas
+            .pixels
+            .iter()
+            .flat_map(|c| [c.r(), c.g(), c.b(), 255]);
         image::RgbaImage::from_raw(width as u32, height as u32, bytes.collect()).unwrap()
     }
 }
@@ -101,7 +107,12 @@ impl Canvas {
         let least = |v: [f32; 3]| v[0].min(v[1]).min(v[2]);
         let most = |v: [f32; 3]| v[0].max(v[1]).max(v[2]);
         let columns = span(least(xs), most(xs), (clip.left(), clip.right()), self.width);
-        let rows = span(least(ys), most(ys), (clip.top(), clip.bottom()), self.height);
+        let rows = span(
+            least(ys),
+            most(ys),
+            (clip.top(), clip.bottom()),
+            self.height,
+        );
         for y in rows {
             for x in columns.clone() {
                 let p = egui::vec2(x as f32 + 0.5, y as f32 + 0.5);
@@ -124,7 +135,11 @@ impl Canvas {
 /// The colour of one point: the corners' colours mixed, times the texture, as the GPU does it.
 fn shade(corners: &[Vertex; 3], weights: [f32; 3], texture: &Texture) -> Color32 {
     let mix = |value: fn(&Vertex) -> f32| -> f32 {
-        corners.iter().zip(weights).map(|(corner, weight)| value(corner) * weight).sum()
+        corners
+            .iter()
+            .zip(weights)
+            .map(|(corner, weight)| value(corner) * weight)
+            .sum()
     };
     let u = mix(|corner| corner.uv.x);
     let v = mix(|corner| corner.uv.y);

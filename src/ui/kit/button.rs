@@ -35,7 +35,14 @@ fn primary_fill(p: &Palette) -> Fill {
     }
 }
 
-fn filled(ui: &mut Ui, enabled: bool, icon: Option<Icon>, word: &str, fill: &Fill, min: Vec2) -> Response {
+fn filled(
+    ui: &mut Ui,
+    enabled: bool,
+    icon: Option<Icon>,
+    word: &str,
+    fill: &Fill,
+    min: Vec2,
+) -> Response {
     let quiet = Fill {
         fill: palette(ui).hover,
         text: palette(ui).dim,
@@ -148,7 +155,13 @@ pub fn menu_item(
 }
 
 /// A button with an icon that opens a menu.
-pub fn menu_button(ui: &mut Ui, enabled: bool, icon: Icon, word: &str, content: impl FnOnce(&mut Ui)) {
+pub fn menu_button(
+    ui: &mut Ui,
+    enabled: bool,
+    icon: Icon,
+    word: &str,
+    content: impl FnOnce(&mut Ui),
+) {
     let response = icon_button(ui, enabled, icon, word);
     egui::Popup::menu(&response)
         .align(egui::RectAlign::BOTTOM_END)
@@ -220,7 +233,11 @@ fn segment(ui: &mut Ui, selected: bool, word: &str) -> bool {
         theme::regular(13.0)
     };
     let button = Button::new(RichText::new(word).font(font).color(color))
-        .fill(if selected { p.card } else { Color32::TRANSPARENT })
+        .fill(if selected {
+            p.card
+        } else {
+            Color32::TRANSPARENT
+        })
         .stroke(if selected {
             Stroke::new(1.0, p.edge(p.accent_text))
         } else {

@@ -148,7 +148,6 @@ pub fn copy_line(ui: &mut Ui, text: &str, what: &str) {
         });
 }
 
-
 /// `text` with a capital at its start, for a cause that stands on a line of its own.
 pub fn sentence(text: &str) -> String {
     let mut chars = text.chars();

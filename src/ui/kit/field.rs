@@ -93,7 +93,10 @@ pub fn number_field<N: egui::emath::Numeric>(
             .range(range)
             .suffix(suffix)
             .speed(0.1);
-        ui.add_sized(vec2(ui.available_width().min(150.0), theme::CONTROL), number)
-            .labelled_by(id)
+        ui.add_sized(
+            vec2(ui.available_width().min(150.0), theme::CONTROL),
+            number,
+        )
+        .labelled_by(id)
     })
 }

@@ -2,8 +2,8 @@
 
 mod button;
 mod card;
-mod field;
 mod feedback;
+mod field;
 
 pub use button::{
     danger, icon_button, link, menu_button, menu_item, name, primary, primary_wide, secondary,

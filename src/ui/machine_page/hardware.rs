@@ -66,7 +66,9 @@ impl HardwareForm {
         let medium_now = medium(base).map_or_else(String::new, |path| path.display().to_string());
         if self.medium.trim() != medium_now {
             let path = self.medium.trim();
-            changes.push(Change::Medium((!path.is_empty()).then(|| PathBuf::from(path))));
+            changes.push(Change::Medium(
+                (!path.is_empty()).then(|| PathBuf::from(path)),
+            ));
         }
         if self.notes != base.notes {
             changes.push(Change::Notes(self.notes.clone()));
@@ -76,10 +78,13 @@ impl HardwareForm {
 }
 
 fn medium(machine: &Machine) -> Option<&PathBuf> {
-    machine.devices.iter().find_map(|device| match &device.kind {
-        DeviceKind::Cdrom(drive) => drive.medium.as_ref(),
-        _ => None,
-    })
+    machine
+        .devices
+        .iter()
+        .find_map(|device| match &device.kind {
+            DeviceKind::Cdrom(drive) => drive.medium.as_ref(),
+            _ => None,
+        })
 }
 
 /// What is wrong with a typed amount of memory.
@@ -197,7 +202,9 @@ fn form_ui(
             });
         },
         |ui| {
-            kit::card(ui, "CD drive", |ui| medium_ui(ui, medium, complaints, machine, asks));
+            kit::card(ui, "CD drive", |ui| {
+                medium_ui(ui, medium, complaints, machine, asks)
+            });
             ui.add_space(6.0);
             kit::card(ui, "Notes", |ui| notes_ui(ui, notes));
         },
@@ -209,7 +216,11 @@ fn size_ui(ui: &mut Ui, cpus: &mut u32, memory: &mut String, complaints: &Compla
         let half = (ui.available_width() - 8.0) / 2.0;
         ui.vertical(|ui| {
             ui.set_width(half);
-            let unit = if *cpus == 1 { "processor" } else { "processors" };
+            let unit = if *cpus == 1 {
+                "processor"
+            } else {
+                "processors"
+            };
             kit::number_field(ui, "Processors", cpus, 1..=255, unit);
         });
         ui.vertical(|ui| {
@@ -225,7 +236,10 @@ fn size_ui(ui: &mut Ui, cpus: &mut u32, memory: &mut String, complaints: &Compla
     if let Some(computer) = &view.computer
         && *cpus > computer.cpus
     {
-        let text = format!("This computer has {} processors; more make it slower", computer.cpus);
+        let text = format!(
+            "This computer has {} processors; more make it slower",
+            computer.cpus
+        );
         ui.label(RichText::new(text).size(13.0).color(palette(ui).warn));
     }
 }
@@ -299,7 +313,9 @@ fn apply_ui(
 /// When the changes reach the guest.
 fn when_it_counts(report: &MachineReport, changes: &[Change]) -> Option<&'static str> {
     let waits = changes.iter().any(|change| match change {
-        Change::Cpus(_) | Change::Memory(_) | Change::Firmware(_) | Change::MemoryBacking(_) => true,
+        Change::Cpus(_) | Change::Memory(_) | Change::Firmware(_) | Change::MemoryBacking(_) => {
+            true
+        }
         Change::Name(_) | Change::Notes(_) | Change::Tags(_) | Change::Medium(_) => false,
     });
     if !report.state.has_process() {

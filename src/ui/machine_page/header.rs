@@ -79,7 +79,11 @@ fn name_ui(
         let label = ui
             .scope(|ui| {
                 ui.set_max_width(room);
-                ui.add(egui::Label::new(text).truncate().sense(egui::Sense::click()))
+                ui.add(
+                    egui::Label::new(text)
+                        .truncate()
+                        .sense(egui::Sense::click()),
+                )
             })
             .inner;
         let allowed = actions::verdict(report, Action::Edit, view.handed_over);
@@ -110,7 +114,9 @@ fn rename_ui(
     let Some(name) = &mut page.rename else { return };
     let mut done = false;
     let others = view.names().into_iter().filter(|name| *name != report.name);
-    let complaint = check_name(name, others).err().map(|error| error.to_string());
+    let complaint = check_name(name, others)
+        .err()
+        .map(|error| error.to_string());
     ui.horizontal(|ui| {
         ui.set_height(30.0);
         let edit = TextEdit::singleline(name)
@@ -155,7 +161,8 @@ fn state_ui(ui: &mut Ui, view: &View, report: &MachineReport) {
         if let Some(text) = since_text(view, report) {
             ui.label(RichText::new("·").color(p.dim));
             let exact = format!("{} seconds", view.now.0.saturating_sub(report.since.0));
-            ui.label(RichText::new(text).color(p.dim)).on_hover_text(exact);
+            ui.label(RichText::new(text).color(p.dim))
+                .on_hover_text(exact);
         }
         if let (Some(accelerator), true) = (report.accelerator, report.state.has_process()) {
             ui.label(RichText::new("·").color(p.dim));
@@ -214,7 +221,10 @@ fn buttons_ui(ui: &mut Ui, view: &View, report: &MachineReport, asks: &mut Vec<A
     kit::menu_button(ui, true, Icon::Ellipsis, "More actions", |ui| {
         for action in MORE {
             button(ui, action, Shape::MenuItem, asks);
-            if matches!(action, Action::DiscardSaved | Action::PowerOff | Action::OpenConsole) {
+            if matches!(
+                action,
+                Action::DiscardSaved | Action::PowerOff | Action::OpenConsole
+            ) {
                 ui.separator();
             }
         }

@@ -24,17 +24,18 @@ const COMBINATIONS: &[(&str, &[&str])] = &[
     ("Menu", &["compose"]),
 ];
 
-pub(super) fn keys_menu_ui(
-    ui: &mut Ui,
-    view: &View,
-    report: &MachineReport,
-    asks: &mut Vec<Ask>,
-) {
+pub(super) fn keys_menu_ui(ui: &mut Ui, view: &View, report: &MachineReport, asks: &mut Vec<Ask>) {
     let verdict = actions::verdict(report, Action::SendKeys, view.handed_over);
     let word = Action::SendKeys.name();
     kit::menu_button(ui, verdict.is_ok(), Icon::Keyboard, word, |ui| {
         for (label, keys) in COMBINATIONS {
-            item_ui(ui, report, label, keys.iter().map(|key| (*key).to_owned()), asks);
+            item_ui(
+                ui,
+                report,
+                label,
+                keys.iter().map(|key| (*key).to_owned()),
+                asks,
+            );
         }
         ui.separator();
         for number in 1..=12 {

@@ -63,7 +63,11 @@ impl MachinePage {
             let (tab, scaling) = (self.tab, self.scaling);
             *self = Self {
                 machine: Some(machine),
-                tab: if tab == Tab::Screen { tab } else { Tab::Overview },
+                tab: if tab == Tab::Screen {
+                    tab
+                } else {
+                    Tab::Overview
+                },
                 scaling,
                 ..Self::default()
             };
@@ -135,7 +139,13 @@ impl MachinePage {
         ui.add_space(-ui.spacing().item_spacing.y);
     }
 
-    fn scrolled_ui(&mut self, ui: &mut Ui, view: &View, report: &MachineReport, asks: &mut Vec<Ask>) {
+    fn scrolled_ui(
+        &mut self,
+        ui: &mut Ui,
+        view: &View,
+        report: &MachineReport,
+        asks: &mut Vec<Ask>,
+    ) {
         ScrollArea::vertical()
             .id_salt((report.id, self.tab.word()))
             .auto_shrink(false)

@@ -48,9 +48,8 @@ fn screen_card_ui(ui: &mut Ui, page: &mut MachinePage, view: &View, report: &Mac
         let width = ui.available_width();
         let (rect, response) =
             ui.allocate_exact_size(vec2(width, (width * 0.5625).min(360.0)), Sense::click());
-        response.widget_info(|| {
-            egui::WidgetInfo::labeled(egui::Role::Button, true, "Show the screen")
-        });
+        response
+            .widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, "Show the screen"));
         picture_ui(ui, rect, view, report);
         if report.state.has_screen() {
             let response = response.on_hover_cursor(egui::CursorIcon::PointingHand);
@@ -70,9 +69,12 @@ fn picture_ui(ui: &Ui, rect: Rect, view: &View, report: &MachineReport) {
         .as_ref()
         .filter(|screen| screen.machine == report.id)
         .map(|screen| (screen.texture.id(), (screen.width, screen.height)));
-    let small = view
-        .thumbnail(report.id)
-        .map(|texture| (texture.id(), (texture.size()[0] as u32, texture.size()[1] as u32)));
+    let small = view.thumbnail(report.id).map(|texture| {
+        (
+            texture.id(),
+            (texture.size()[0] as u32, texture.size()[1] as u32),
+        )
+    });
     ui.painter().rect_filled(rect, radius, p.letterbox);
     match live.or(small).filter(|_| report.state.has_process()) {
         Some((texture, guest)) => {
@@ -90,20 +92,25 @@ fn picture_ui(ui: &Ui, rect: Rect, view: &View, report: &MachineReport) {
 
 fn void_ui(ui: &Ui, rect: Rect, state: State) {
     let p = palette(ui);
-    ui.painter().rect_filled(rect, CornerRadius::same(8), p.hover);
+    ui.painter()
+        .rect_filled(rect, CornerRadius::same(8), p.hover);
     let (glyph, text) = match state {
         State::Saved => (Icon::Moon, "Asleep; continue to see its screen"),
         State::Starting => (Icon::Hourglass, "Starting…"),
         State::Running | State::Paused | State::Stopping | State::Saving => {
             (Icon::Monitor, "Waiting for the picture…")
         }
-        State::Off
-        | State::Crashed
-        | State::NotResponding
-        | State::Broken
-        | State::Unavailable => (Icon::Monitor, "Start the machine to see its screen"),
+        State::Off | State::Crashed | State::NotResponding | State::Broken | State::Unavailable => {
+            (Icon::Monitor, "Start the machine to see its screen")
+        }
     };
-    icon::paint(ui.painter(), rect.center() - vec2(0.0, 16.0), glyph, 32.0, p.dim);
+    icon::paint(
+        ui.painter(),
+        rect.center() - vec2(0.0, 16.0),
+        glyph,
+        32.0,
+        p.dim,
+    );
     ui.painter().text(
         rect.center() + vec2(0.0, 18.0),
         egui::Align2::CENTER_CENTER,
@@ -116,10 +123,19 @@ fn void_ui(ui: &Ui, rect: Rect, state: State) {
 fn facts_ui(ui: &mut Ui, machine: &Machine) {
     ui.spacing_mut().item_spacing.y = 7.0;
     let count = machine.cpu.count;
-    let noun = if count == 1 { "processor" } else { "processors" };
+    let noun = if count == 1 {
+        "processor"
+    } else {
+        "processors"
+    };
     kit::fact(ui, Icon::Cpu, "Processors", &format!("{count} {noun}"));
     kit::fact(ui, Icon::MemoryStick, "Memory", &machine.memory.to_string());
-    kit::fact(ui, Icon::ShieldCheck, "Firmware", machine.firmware.kind.label());
+    kit::fact(
+        ui,
+        Icon::ShieldCheck,
+        "Firmware",
+        machine.firmware.kind.label(),
+    );
     for device in &machine.devices {
         device_ui(ui, &device.kind);
     }
@@ -133,7 +149,12 @@ fn device_ui(ui: &mut Ui, kind: &DeviceKind) {
                 DiskSource::Layers(_) => "in the library".to_owned(),
                 DiskSource::InPlace(image) => image.path.display().to_string(),
             };
-            kit::fact(ui, Icon::HardDrive, "Disk", &format!("{}, {place}", disk.size));
+            kit::fact(
+                ui,
+                Icon::HardDrive,
+                "Disk",
+                &format!("{}, {place}", disk.size),
+            );
         }
         DeviceKind::Cdrom(drive) => {
             let medium = drive.medium.as_deref().and_then(std::path::Path::file_name);

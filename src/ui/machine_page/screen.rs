@@ -36,7 +36,9 @@ pub(super) fn screen_tab_ui(
                 .fill(p.card)
                 .inner_margin(Margin::symmetric(16, 6)),
         )
-        .show(ui, |ui| bar_ui(ui, page, captured, live.width, live.height, asks));
+        .show(ui, |ui| {
+            bar_ui(ui, page, captured, live.width, live.height, asks)
+        });
     screen_view::screen_ui(ui, live, page.scaling, captured, asks);
 }
 
@@ -51,7 +53,10 @@ fn bar_ui(
     let p = palette(ui);
     ui.horizontal_centered(|ui| {
         let (color, text) = if captured {
-            (p.accent_text, "Keyboard goes to the guest: press Right Ctrl to release")
+            (
+                p.accent_text,
+                "Keyboard goes to the guest: press Right Ctrl to release",
+            )
         } else {
             (p.dim, "Click the screen to type into it")
         };
@@ -94,7 +99,14 @@ fn no_screen_ui(ui: &mut Ui, view: &View, report: &MachineReport, asks: &mut Vec
                     ui.add_space(6.0);
                     let start = Action::Start;
                     ui.push_id("screen", |ui| {
-                        actions::button(ui, report, start, Shape::Secondary, view.handed_over, asks);
+                        actions::button(
+                            ui,
+                            report,
+                            start,
+                            Shape::Secondary,
+                            view.handed_over,
+                            asks,
+                        );
                     });
                 }
             });

@@ -4,12 +4,12 @@ use egui::{RichText, ScrollArea, Ui};
 
 use super::MachinePage;
 use crate::model::{Action, Failure, MachineReport, State};
+use crate::ui::Ask;
 use crate::ui::actions::{self, Shape};
 use crate::ui::icon::Icon;
 use crate::ui::kit::{self, Tone};
 use crate::ui::theme::{self, palette};
 use crate::ui::view::View;
-use crate::ui::Ask;
 
 /// How long "keep waiting" silences the offer, in seconds.
 const PATIENCE: u64 = 60;
@@ -37,8 +37,15 @@ pub(super) fn trouble_ui(
             true
         }
         State::Unavailable => {
-            let fallback = Failure::new("A disk is missing", "a file of this machine is not where it was");
-            failure_ui(ui, report.trouble.as_ref().unwrap_or(&fallback), Tone::Error);
+            let fallback = Failure::new(
+                "A disk is missing",
+                "a file of this machine is not where it was",
+            );
+            failure_ui(
+                ui,
+                report.trouble.as_ref().unwrap_or(&fallback),
+                Tone::Error,
+            );
             true
         }
         State::Off | State::Starting | State::Running | State::Paused | State::Saving => {
@@ -143,7 +150,13 @@ fn wait_or_cut_ui(
     ui.horizontal(|ui| {
         ui.push_id("trouble", |ui| {
             let cut = Action::PowerOff;
-            if kit::danger(ui, !view.handed_over, Some(actions::look(cut).icon), cut.name()).clicked()
+            if kit::danger(
+                ui,
+                !view.handed_over,
+                Some(actions::look(cut).icon),
+                cut.name(),
+            )
+            .clicked()
             {
                 asks.push(actions::ask(report, cut));
             }
@@ -185,6 +198,13 @@ fn saved_ui(ui: &mut Ui, view: &View, report: &MachineReport, asks: &mut Vec<Ask
         let text = "Continue goes on where it stopped. Discarding the saved state starts it from its disk, as after a power cut.";
         ui.add(egui::Label::new(RichText::new(text).color(palette(ui).text)).wrap());
         let shape = Shape::Secondary;
-        actions::button(ui, report, Action::DiscardSaved, shape, view.handed_over, asks);
+        actions::button(
+            ui,
+            report,
+            Action::DiscardSaved,
+            shape,
+            view.handed_over,
+            asks,
+        );
     });
 }
