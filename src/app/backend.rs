@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use egui::ViewportId;
 
+use crate::engine::Engine;
 use crate::engine::message::{Command, Event, RequestId};
 use crate::engine::screen::Screen;
 use crate::model::{Failure, MachineId};
@@ -22,6 +23,25 @@ pub trait Backend {
 
     /// The screen is not wanted any more.
     fn close_screen(&self, machine: MachineId);
+}
+
+impl Backend for Engine {
+    fn send(&self, command: Command) -> Result<RequestId, Failure> {
+        Engine::send(self, command)
+            .map_err(|busy| Failure::new("That was not done", busy.to_string()))
+    }
+
+    fn drain(&self) -> Vec<Event> {
+        Engine::drain(self)
+    }
+
+    fn screen(&self, machine: MachineId) -> Option<Arc<Screen>> {
+        Engine::screen(self, machine)
+    }
+
+    fn close_screen(&self, machine: MachineId) {
+        Engine::close_screen(self, machine);
+    }
 }
 
 /// Wakes the window from any thread. Made before the window, so that an engine can be started

@@ -1,0 +1,183 @@
+//! Talks to whoever owns the library: what the command line and console windows use.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use super::message::{Command, Event, RequestId};
+use super::wire::Wire;
+use crate::model::{Answer, Failure};
+
+/// Grows when [`Command`] or [`Event`] change in a way an older peer can't read.
+pub const PROTOCOL: u32 = 1;
+
+/// How long the owner may take to say who it is.
+const WELCOME_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What a client says. `Hello` and `Yield` keep their form in all versions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Ask {
+    /// The first packet.
+    Hello {
+        protocol: u32,
+        pid: u32,
+        /// Whether the client wants all events, or only the answers to its own requests.
+        events: bool,
+    },
+    /// Let the library go: what a client of another version says.
+    Yield,
+    Request {
+        id: RequestId,
+        command: Command,
+    },
+}
+
+/// What the owner says. `Welcome` keeps its form in all versions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Say {
+    Welcome {
+        protocol: u32,
+        pid: u32,
+        /// A window, as opposed to an agent.
+        window: bool,
+    },
+    Event(Event),
+}
+
+/// A connection to the owner.
+#[derive(Debug)]
+pub struct Client {
+    wire: Wire,
+    next: u64,
+    /// The owner is a window.
+    pub owner_is_window: bool,
+    pub owner_pid: u32,
+}
+
+/// Why there is no connection to an owner.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    #[error("no one owns the library")]
+    NoOwner,
+    #[error("the owner (process {pid}) speaks protocol {protocol}, this program {PROTOCOL}")]
+    OtherVersion { pid: u32, protocol: u32 },
+    #[error("the connection to the owner failed: {source}")]
+    Io { source: io::Error },
+    #[error("the owner went away")]
+    Gone,
+}
+
+impl From<io::Error> for ClientError {
+    fn from(source: io::Error) -> Self {
+        Self::Io { source }
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        Self::new("Orangery's engine could not be reached", error.to_string())
+            .fix("Try again; if it stays so, end the process that holds the library")
+    }
+}
+
+impl Client {
+    /// Connects to the owner at the `control` socket and says hello.
+    ///
+    /// An owner of another version is asked to let the library go; the caller then tries again
+    /// as if there were none.
+    pub fn connect(control: &Path, events: bool) -> Result<Self, ClientError> {
+        let wire = match Wire::connect(control) {
+            Ok(wire) => wire,
+            Err(error) => {
+                return Err(match error.kind() {
+                    io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+                        ClientError::NoOwner
+                    }
+                    _ => error.into(),
+                });
+            }
+        };
+        wire.set_patience(Some(WELCOME_PATIENCE))?;
+        let hello = Ask::Hello {
+            protocol: PROTOCOL,
+            pid: std::process::id(),
+            events,
+        };
+        wire.send(&hello, None)?;
+        let Some((say, _)) = wire.receive::<Say>()? else {
+            return Err(ClientError::NoOwner); // It was closing.
+        };
+        let Say::Welcome {
+            protocol,
+            pid,
+            window,
+        } = say
+        else {
+            return Err(ClientError::Gone);
+        };
+        if protocol != PROTOCOL {
+            wire.send(&Ask::Yield, None)?;
+            return Err(ClientError::OtherVersion { pid, protocol });
+        }
+        wire.set_patience(None)?;
+        Ok(Self {
+            wire,
+            next: 1,
+            owner_is_window: window,
+            owner_pid: pid,
+        })
+    }
+
+    /// Sends `command`; the answer comes as an [`Event::Answer`] with the returned number.
+    pub fn send(&mut self, command: Command) -> Result<RequestId, ClientError> {
+        let id = RequestId(self.next);
+        self.next += 1;
+        self.wire.send(&Ask::Request { id, command }, None)?;
+        Ok(id)
+    }
+
+    /// Waits for the next event, at most `patience`; `Ok(None)` when none came in time.
+    pub fn receive(
+        &self,
+        patience: Option<Duration>,
+    ) -> Result<Option<(Event, Option<OwnedFd>)>, ClientError> {
+        // A timeout of zero would mean "for ever" to the kernel.
+        self.wire
+            .set_patience(patience.map(|time| time.max(Duration::from_millis(1))))?;
+        match self.wire.receive::<Say>() {
+            Ok(Some((Say::Event(event), fd))) => Ok(Some((event, fd))),
+            Ok(Some((Say::Welcome { .. }, _))) => Ok(None),
+            Ok(None) => Err(ClientError::Gone),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Sends `command` and waits for its answer, at most `patience`. Other events go to `seen`.
+    pub fn call(
+        &mut self,
+        command: Command,
+        patience: Option<Duration>,
+        mut seen: impl FnMut(&Event),
+    ) -> Result<(Answer, Option<OwnedFd>), Failure> {
+        let wanted = self.send(command)?;
+        let deadline = patience.map(|patience| Instant::now() + patience);
+        loop {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                return Err(Failure::new("No answer", "It took longer than allowed")
+                    .fix("Look at the machine's state, then try again"));
+            }
+            match self.receive(left)? {
+                Some((Event::Answer { request, result }, fd)) if request == wanted => {
+                    return result.map(|answer| (answer, fd));
+                }
+                Some((event, _)) => seen(&event),
+                None => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! Everything that knows QEMU: finding it, its command line, its process, its protocol.
+//!
+//! Uses `confine` to run programs and `model` for the nouns. Knows nothing of the library's
+//! folders, of threads that own machines, or of egui.
+
+pub mod binary;
+pub mod command_line;
+pub mod defaults;
+pub mod explain;
+pub mod kvm;
+pub mod memory;
+pub mod memory_store;
+pub mod process;
+pub mod qmp;
