@@ -4,6 +4,7 @@ use egui::{RichText, Ui};
 
 use super::icon::Icon;
 use super::kit;
+use super::settings_page::close_word;
 use super::theme::palette;
 use super::view::{Leaving, View};
 use super::{Ask, LeaveStep};
@@ -26,51 +27,21 @@ impl CloseDialog {
 
     fn question_ui(&mut self, ui: &Ui, view: &View, asks: &mut Vec<Ask>) {
         let running = view.running();
-        let title = match running.len() {
-            1 => format!("{} is running", view.name(running[0])),
-            count => format!("{count} machines are running"),
+        let title = match running.as_slice() {
+            [one] => format!("{} is running", view.name(*one)),
+            several => format!("{} machines are running", several.len()),
         };
-        let ((), dismissed) = kit::modal(ui, "close", 480.0, &title, |ui| {
-            let p = palette(ui);
+        let ((), dismissed) = kit::modal(ui, "close", 520.0, &title, |ui| {
             let text = "They can run on without the window. Open Orangery again to see them.";
-            ui.add(egui::Label::new(RichText::new(text).color(p.dim)).wrap());
+            ui.add(egui::Label::new(RichText::new(text).color(palette(ui).dim)).wrap());
             ui.add_space(6.0);
-            for (policy, icon, word, explain) in [
-                (
-                    ClosePolicy::KeepRunning,
-                    Icon::Play,
-                    "Keep running",
-                    "Close the window only",
-                ),
-                (
-                    ClosePolicy::SaveAll,
-                    Icon::Save,
-                    "Save all",
-                    "Write their memory to disk and stop; they continue later",
-                ),
-                (
-                    ClosePolicy::ShutDownAll,
-                    Icon::Power,
-                    "Shut down all",
-                    "Ask each guest to shut down",
-                ),
-            ] {
-                ui.horizontal(|ui| {
-                    let best = policy == ClosePolicy::KeepRunning;
-                    let width = 170.0;
-                    let left = ui.cursor().left();
-                    let button = if best {
-                        kit::primary(ui, true, Some(icon), word)
-                    } else {
-                        kit::secondary(ui, true, Some(icon), word)
-                    };
-                    ui.add_space((left + width - ui.cursor().left()).max(0.0));
-                    ui.label(RichText::new(explain).color(p.dim));
-                    if button.clicked() {
-                        let remember = self.remember;
-                        asks.push(Ask::Leave(LeaveStep::By { policy, remember }));
-                    }
-                });
+            for way in &WAYS {
+                if way_ui(ui, way) {
+                    asks.push(Ask::Leave(LeaveStep::By {
+                        policy: way.policy,
+                        remember: self.remember,
+                    }));
+                }
             }
             ui.add_space(6.0);
             ui.horizontal(|ui| {
@@ -86,6 +57,42 @@ impl CloseDialog {
             asks.push(Ask::Leave(LeaveStep::Cancel));
         }
     }
+}
+
+/// One way to close the window.
+struct Way {
+    policy: ClosePolicy,
+    icon: Icon,
+    explain: &'static str,
+}
+
+const WAYS: [Way; 3] = [
+    Way {
+        policy: ClosePolicy::KeepRunning,
+        icon: Icon::Play,
+        explain: "Close the window only",
+    },
+    Way {
+        policy: ClosePolicy::SaveAll,
+        icon: Icon::Save,
+        explain: "Write their memory to disk; they continue later",
+    },
+    Way {
+        policy: ClosePolicy::ShutDownAll,
+        icon: Icon::Power,
+        explain: "Ask each guest to shut down",
+    },
+];
+
+fn way_ui(ui: &mut Ui, way: &Way) -> bool {
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 14.0;
+        let best = way.policy == ClosePolicy::KeepRunning;
+        let clicked = kit::sized(ui, best, 156.0, way.icon, close_word(way.policy)).clicked();
+        ui.label(RichText::new(way.explain).color(palette(ui).dim));
+        clicked
+    })
+    .inner
 }
 
 fn waiting_ui(ui: &Ui, view: &View, leaving: &Leaving, asks: &mut Vec<Ask>) {

@@ -67,8 +67,8 @@ fn check_ui(ui: &mut Ui, check: &Check) {
         icon::show(ui, glyph, 20.0, color);
         ui.vertical(|ui| {
             ui.spacing_mut().item_spacing.y = 4.0;
+            ui.spacing_mut().interact_size.y = 20.0;
             ui.horizontal(|ui| {
-                ui.set_height(20.0);
                 let title = RichText::new(&check.title).font(theme::semibold(theme::BODY));
                 ui.label(title.color(p.text));
                 ui.label(RichText::new(word).size(13.0).color(color));

@@ -194,7 +194,7 @@ impl NewMachineDialog {
         ui.horizontal_top(|ui| {
             ui.spacing_mut().item_spacing.x = 12.0;
             column(ui, width, |ui| {
-                kit::number_field(ui, "Processors", &mut self.cpus, 1..=255, "");
+                kit::number_field(ui, "Processors", &mut self.cpus, 1..=255);
             });
             let memory = Field {
                 label: "Memory",

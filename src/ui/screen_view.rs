@@ -89,8 +89,11 @@ pub fn screen_ui(
     let painter = ui.painter_at(room);
     painter.image(screen.texture.id(), picture, whole, Color32::WHITE);
     cursor_ui(ui, &painter, screen, picture, &response);
-    if (response.clicked() || response.drag_started()) && !captured {
+    let pressed = response.clicked() || response.drag_started();
+    if pressed && !captured {
         asks.push(Ask::Capture(Some(screen.machine)));
+    } else if captured && response.clicked_elsewhere() {
+        asks.push(Ask::Capture(None));
     }
     pointer(ui, screen.machine, guest, picture, &response, asks);
 }

@@ -96,6 +96,7 @@ fn shortcuts_ui(ui: &mut Ui) {
     let p = palette(ui);
     let actions = Action::ALL.map(|action| (action.name(), actions::look(action).shortcut));
     let errands = Errand::ALL.map(|errand| (errand.word(), errand.look().1.shortcut));
+    ui.spacing_mut().interact_size.y = 20.0;
     egui::Grid::new("shortcuts")
         .num_columns(2)
         .spacing([28.0, 6.0])

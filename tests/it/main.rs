@@ -6,6 +6,8 @@ mod cli;
 mod display_live;
 mod guests;
 mod tidy;
+mod ui_app;
 mod ui_fixture;
 mod ui_look;
 mod ui_paint;
+mod ui_screens;

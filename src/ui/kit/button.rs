@@ -17,7 +17,8 @@ pub fn name(response: Response, name: &str) -> Response {
 
 /// How a shortcut is written: "Ctrl+Shift+P".
 pub fn shortcut_text(shortcut: &KeyboardShortcut) -> String {
-    shortcut.format(&egui::ModifierNames::NAMES, false)
+    let text = shortcut.format(&egui::ModifierNames::NAMES, false);
+    text.replace("Comma", ",")
 }
 
 /// The colours of a filled button.
@@ -89,6 +90,28 @@ pub fn secondary(ui: &mut Ui, enabled: bool, icon: Option<Icon>, word: &str) -> 
     let response = ui.add_enabled(enabled, button.min_size(vec2(0.0, theme::CONTROL)));
     focus_ring(ui, &response);
     name(response, word)
+}
+
+/// A button of `width`, for columns of them.
+pub fn sized(ui: &mut Ui, best: bool, width: f32, icon: Icon, word: &str) -> Response {
+    let p = palette(ui);
+    let fill = if best {
+        primary_fill(p)
+    } else {
+        Fill {
+            fill: p.hover,
+            text: p.text,
+            border: p.line,
+        }
+    };
+    filled(
+        ui,
+        true,
+        Some(icon),
+        word,
+        &fill,
+        vec2(width, theme::CONTROL),
+    )
 }
 
 /// A button for what can lose data.
@@ -168,7 +191,7 @@ pub fn menu_button(
         .show(|ui| {
             ui.spacing_mut().item_spacing.y = 2.0;
             egui::ScrollArea::vertical()
-                .max_height(420.0)
+                .max_height(ui.ctx().content_rect().height() - 130.0)
                 .show(ui, content);
         });
 }
@@ -213,6 +236,11 @@ pub fn segmented<T: Copy + PartialEq>(ui: &mut Ui, value: &mut T, choices: &[(T,
         .show(ui, |ui| {
             ui.horizontal(|ui| {
                 ui.spacing_mut().item_spacing.x = 2.0;
+                // Where a row is filled from the right, the last choice comes first.
+                let mut choices: Vec<&(T, &str)> = choices.iter().collect();
+                if ui.layout().prefer_right_to_left() {
+                    choices.reverse();
+                }
                 for (choice, word) in choices {
                     if segment(ui, *value == *choice, word) && *value != *choice {
                         *value = *choice;

@@ -131,7 +131,7 @@ pub fn copy_line(ui: &mut Ui, text: &str, what: &str) {
         .show(ui, |ui| {
             ui.set_width(ui.available_width());
             ui.horizontal(|ui| {
-                let width = ui.available_width() - theme::CONTROL - 8.0;
+                let width = ui.available_width() - theme::CONTROL - 14.0;
                 ui.allocate_ui(vec2(width, 20.0), |ui| {
                     ui.set_width(width);
                     ui.add(

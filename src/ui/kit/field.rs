@@ -57,7 +57,7 @@ fn line(ui: &mut Ui, value: &mut String, spec: &Field<'_>, width: f32) -> Respon
         TextEdit::singleline(value)
             .hint_text(spec.hint)
             .char_limit(4096) // longer than any path
-            .desired_width(width - 20.0)
+            .desired_width(width)
             .margin(Margin::symmetric(10, 7)),
     )
 }
@@ -75,28 +75,18 @@ pub fn browse_field(ui: &mut Ui, spec: &Field<'_>, value: &mut String) -> (Respo
     })
 }
 
-/// A number with a unit, changed by typing or dragging.
-pub fn number_field<N: egui::emath::Numeric>(
+/// A whole number, changed by typing or dragging.
+pub fn number_field(
     ui: &mut Ui,
     word: &str,
-    value: &mut N,
-    range: std::ops::RangeInclusive<N>,
-    unit: &str,
+    value: &mut u32,
+    range: std::ops::RangeInclusive<u32>,
 ) -> Response {
     field(ui, word, None, |ui, id| {
-        let suffix = if unit.is_empty() {
-            String::new()
-        } else {
-            format!(" {unit}")
-        };
-        let number = egui::DragValue::new(value)
-            .range(range)
-            .suffix(suffix)
-            .speed(0.1);
-        ui.add_sized(
-            vec2(ui.available_width().min(150.0), theme::CONTROL),
-            number,
-        )
-        .labelled_by(id)
+        let number = egui::DragValue::new(value).range(range).speed(0.1);
+        // A number looks like the fields beside it.
+        ui.visuals_mut().widgets.inactive.weak_bg_fill = palette(ui).well;
+        ui.add_sized(vec2(ui.available_width(), theme::CONTROL), number)
+            .labelled_by(id)
     })
 }

@@ -216,12 +216,7 @@ fn size_ui(ui: &mut Ui, cpus: &mut u32, memory: &mut String, complaints: &Compla
         let half = (ui.available_width() - 8.0) / 2.0;
         ui.vertical(|ui| {
             ui.set_width(half);
-            let unit = if *cpus == 1 {
-                "processor"
-            } else {
-                "processors"
-            };
-            kit::number_field(ui, "Processors", cpus, 1..=255, unit);
+            kit::number_field(ui, "Processors", cpus, 1..=255);
         });
         ui.vertical(|ui| {
             ui.set_width(half);

@@ -5,6 +5,7 @@ use egui::{CornerRadius, Pos2, Rect, RichText, Sense, Ui, pos2, vec2};
 use super::{MachinePage, Tab};
 use crate::model::{DeviceKind, DiskSource, Machine, MachineReport, NicNetwork, State};
 use crate::ui::icon::{self, Icon};
+use crate::ui::screen_view::{self, Scaling};
 use crate::ui::theme::palette;
 use crate::ui::view::View;
 use crate::ui::{Ask, kit};
@@ -45,12 +46,18 @@ fn job_ui(ui: &mut Ui, view: &View, report: &MachineReport) {
 
 fn screen_card_ui(ui: &mut Ui, page: &mut MachinePage, view: &View, report: &MachineReport) {
     kit::card(ui, "Screen", |ui| {
-        let width = ui.available_width();
-        let (rect, response) =
-            ui.allocate_exact_size(vec2(width, (width * 0.5625).min(360.0)), Sense::click());
+        let picture = picture(view, report);
+        let (width, height) = picture.map_or((16, 10), |(_, guest)| guest);
+        let shape = (height as f32 / width.max(1) as f32).clamp(0.4, 0.8);
+        let room = ui.available_width();
+        let size = vec2(room, (room * shape).min(380.0));
+        let (rect, response) = ui.allocate_exact_size(size, Sense::click());
         response
             .widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, "Show the screen"));
-        picture_ui(ui, rect, view, report);
+        match picture {
+            Some((texture, guest)) => picture_ui(ui, rect, texture, guest),
+            None => void_ui(ui, rect, report),
+        }
         if report.state.has_screen() {
             let response = response.on_hover_cursor(egui::CursorIcon::PointingHand);
             if response.on_hover_text("Use the screen").clicked() {
@@ -60,41 +67,41 @@ fn screen_card_ui(ui: &mut Ui, page: &mut MachinePage, view: &View, report: &Mac
     });
 }
 
-/// The live picture, else the thumbnail, else a word that says why there is none.
-fn picture_ui(ui: &Ui, rect: Rect, view: &View, report: &MachineReport) {
-    let p = palette(ui);
-    let radius = CornerRadius::same(8);
+/// The live picture, else the thumbnail, with its size in pixels.
+fn picture(view: &View, report: &MachineReport) -> Option<(egui::TextureId, (u32, u32))> {
     let live = view
         .screen
         .as_ref()
         .filter(|screen| screen.machine == report.id)
         .map(|screen| (screen.texture.id(), (screen.width, screen.height)));
     let small = view.thumbnail(report.id).map(|texture| {
-        (
-            texture.id(),
-            (texture.size()[0] as u32, texture.size()[1] as u32),
-        )
+        let [width, height] = texture.size();
+        (texture.id(), (width as u32, height as u32))
     });
-    ui.painter().rect_filled(rect, radius, p.letterbox);
-    match live.or(small).filter(|_| report.state.has_process()) {
-        Some((texture, guest)) => {
-            let fit = crate::ui::screen_view::Scaling::Fit;
-            let picture = crate::ui::screen_view::place(rect, guest, fit, 1.0);
-            let whole = Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0));
-            ui.painter().add(
-                egui::epaint::RectShape::filled(picture, radius, egui::Color32::WHITE)
-                    .with_texture(texture, whole),
-            );
-        }
-        None => void_ui(ui, rect, report.state),
-    }
+    live.or(small).filter(|_| report.state.has_process())
 }
 
-fn void_ui(ui: &Ui, rect: Rect, state: State) {
+fn picture_ui(ui: &Ui, rect: Rect, texture: egui::TextureId, guest: (u32, u32)) {
+    let radius = CornerRadius::same(8);
+    let picture = screen_view::place(rect, guest, Scaling::Fit, 1.0);
+    if picture.width() + 1.0 < rect.width() || picture.height() + 1.0 < rect.height() {
+        let ground = palette(ui).letterbox;
+        ui.painter().rect_filled(rect, radius, ground);
+    }
+    let whole = Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0));
+    ui.painter().add(
+        egui::epaint::RectShape::filled(picture, radius, egui::Color32::WHITE)
+            .with_texture(texture, whole),
+    );
+}
+
+/// A word that says why there is no picture.
+fn void_ui(ui: &Ui, rect: Rect, report: &MachineReport) {
     let p = palette(ui);
     ui.painter()
         .rect_filled(rect, CornerRadius::same(8), p.hover);
-    let (glyph, text) = match state {
+    let (glyph, text) = match report.state {
+        _ if report.console_open => (Icon::AppWindow, "Shown in its own window"),
         State::Saved => (Icon::Moon, "Asleep; continue to see its screen"),
         State::Starting => (Icon::Hourglass, "Starting…"),
         State::Running | State::Paused | State::Stopping | State::Saving => {
@@ -123,12 +130,7 @@ fn void_ui(ui: &Ui, rect: Rect, state: State) {
 fn facts_ui(ui: &mut Ui, machine: &Machine) {
     ui.spacing_mut().item_spacing.y = 7.0;
     let count = machine.cpu.count;
-    let noun = if count == 1 {
-        "processor"
-    } else {
-        "processors"
-    };
-    kit::fact(ui, Icon::Cpu, "Processors", &format!("{count} {noun}"));
+    kit::fact(ui, Icon::Cpu, "Processors", &count.to_string());
     kit::fact(ui, Icon::MemoryStick, "Memory", &machine.memory.to_string());
     kit::fact(
         ui,
