@@ -190,8 +190,10 @@ pub fn menu_button(
         .align(egui::RectAlign::BOTTOM_END)
         .show(|ui| {
             ui.spacing_mut().item_spacing.y = 2.0;
+            let height = ui.ctx().content_rect().height() - 130.0;
+            ui.set_max_height(height);
             egui::ScrollArea::vertical()
-                .max_height(ui.ctx().content_rect().height() - 130.0)
+                .max_height(height)
                 .show(ui, content);
         });
 }
