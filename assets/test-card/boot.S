@@ -305,11 +305,14 @@ exception_stubs:
         .endr
 
 timer_stub:
-        pushq   %rax
-        incq    ticks
-        movb    $0x20, %al
-        outb    %al, $0x20
-        popq    %rax
+        .irp    register, rax, rcx, rdx, rsi, rdi, r8, r9, r10, r11
+        pushq   %\register
+        .endr
+        cld
+        call    timer_beat
+        .irp    register, r11, r10, r9, r8, rdi, rsi, rdx, rcx, rax
+        popq    %\register
+        .endr
 other_stub:
         iretq
 

@@ -36,6 +36,7 @@ enum { MAX_WIDTH = 2560, MAX_HEIGHT = 1600, MIN_WIDTH = 640, MIN_HEIGHT = 480 };
 
 /* ---- machine.c: processor, clock, memory, text ---- */
 extern volatile u64 ticks; /* 60 a second */
+void timer_beat(void);
 static inline void out8(u16 port, u8 v) { asm volatile("outb %0, %1" : : "a"(v), "Nd"(port)); }
 static inline void out16(u16 port, u16 v) { asm volatile("outw %0, %1" : : "a"(v), "Nd"(port)); }
 static inline void out32(u16 port, u32 v) { asm volatile("outl %0, %1" : : "a"(v), "Nd"(port)); }
@@ -187,7 +188,7 @@ struct card {
     u16 key_code; /* last key, Linux number */
     bool pointer_seen;
     int pointer_x, pointer_y;
-    u8 buttons;
+    u8 buttons, clicks; /* held now; presses */
     u8 wheel;
     /* disk */
     enum disk_state disk;
@@ -209,7 +210,8 @@ extern struct card card;
 
 /* ---- input.c ---- */
 void input_start(void);
-void input_poll(void);
+void input_collect(void); /* from the timer's interrupt: takes what the devices have */
+void input_poll(void);    /* acts on it */
 const char *key_name(u16 code);
 /* ---- disk.c ---- */
 void disk_start(void);

@@ -5,7 +5,8 @@ enum { EV_KEY = 1, EV_REL = 2, EV_ABS = 3 };
 enum { KEY_BACKSPACE = 14, KEY_ENTER = 28, KEY_LEFTCTRL = 29, KEY_LEFTSHIFT = 42, KEY_RIGHTSHIFT = 54,
        KEY_LEFTALT = 56, KEY_CAPSLOCK = 58, KEY_KPENTER = 96, KEY_RIGHTCTRL = 97, KEY_RIGHTALT = 100,
        KEY_LEFTMETA = 125, KEY_RIGHTMETA = 126, BUTTON_LEFT = 0x110 };
-enum { DEVICES = 4, EVENTS = 64 };
+enum { EV_PS2_KEY = 0x100, EV_PS2_MOUSE }; /* our own: a byte from the controller */
+enum { DEVICES = 4, EVENTS = 64, WAITING = 2048 };
 
 struct event {
     u16 type, code;
@@ -18,7 +19,9 @@ static struct {
     struct event events[EVENTS];
 } devices[DEVICES];
 static int device_count;
-static bool ps2_keyboard, ps2_mouse;
+static bool started, ps2_keyboard, ps2_mouse;
+static struct event waiting[WAITING]; /* between interrupt and main loop; what does not fit is lost */
+static volatile u32 waiting_in, waiting_out;
 static bool shift[2], control[2], alt[2], meta[2], caps;
 static bool absolute_moved;
 static int absolute_x, absolute_y;
@@ -125,13 +128,22 @@ static void point(int x, int y)
 
 static void button(int bit, bool down)
 {
-    card.buttons = (card.buttons & ~(1 << bit)) | down << bit;
+    u8 held = card.buttons;
+    card.buttons = (held & ~(1 << bit)) | down << bit;
+    card.clicks += down && !(held >> bit & 1);
     card.pointer_seen = true;
 }
 
+static void ps2_key(u8 scan);
+static void ps2_pointer(u8 byte);
+
 static void handle(const struct event *e)
 {
-    if (e->type == EV_KEY && e->code >= BUTTON_LEFT && e->code < BUTTON_LEFT + 8)
+    if (e->type == EV_PS2_KEY)
+        ps2_key(e->value);
+    else if (e->type == EV_PS2_MOUSE)
+        ps2_pointer(e->value);
+    else if (e->type == EV_KEY && e->code >= BUTTON_LEFT && e->code < BUTTON_LEFT + 8)
         button(e->code - BUTTON_LEFT, e->value);
     else if (e->type == EV_KEY && e->code < 256 && e->value < 2)
         key(e->code, e->value);
@@ -273,37 +285,54 @@ void input_start(void)
         open_device(p);
     if (!card.keyboard_virtio || !card.tablet)
         ps2_start();
+    started = true;
 }
 
-void input_poll(void)
+static void wait_in_line(struct event e)
 {
-    for (int d = 0; d < device_count; d++) {
-        struct queue *q = &devices[d].q;
-        u32 head, length;
-        bool taken = false;
-        while (queue_take(q, &head, &length)) {
-            if (head < EVENTS) {
-                handle(&devices[d].events[head]);
-                queue_post(q, head);
-            }
-            taken = true;
+    if (waiting_in - waiting_out < WAITING)
+        waiting[waiting_in++ % WAITING] = e;
+}
+
+static void collect_virtio(int d)
+{
+    struct queue *q = &devices[d].q;
+    u32 head, length;
+    bool taken = false;
+    while (queue_take(q, &head, &length)) {
+        if (head < EVENTS) {
+            wait_in_line(devices[d].events[head]);
+            queue_post(q, head);
         }
-        if (taken)
-            queue_kick(q);
+        taken = true;
     }
-    if (absolute_moved) { /* the pixel whose scaled position this is: round up */
-        point((absolute_x * screen.w + 32766) / 32767, (absolute_y * screen.h + 32766) / 32767);
-        absolute_moved = false;
-    }
+    if (taken)
+        queue_kick(q);
+}
+
+void input_collect(void)
+{
+    if (!started)
+        return;
+    for (int d = 0; d < device_count; d++)
+        collect_virtio(d);
     for (int i = 0; (ps2_keyboard || ps2_mouse) && i < 64; i++) {
         u8 status = in8(0x64);
         if (!(status & 1))
             break;
-        u8 byte = in8(0x60);
-        if (status & 0x20)
-            ps2_pointer(byte);
-        else if (ps2_keyboard)
-            ps2_key(byte);
+        struct event e = { .type = status & 0x20 ? EV_PS2_MOUSE : EV_PS2_KEY, .value = in8(0x60) };
+        if (status & 0x20 || ps2_keyboard)
+            wait_in_line(e);
+    }
+}
+
+void input_poll(void)
+{
+    for (; waiting_out != waiting_in; waiting_out++)
+        handle(&waiting[waiting_out % WAITING]);
+    if (absolute_moved) { /* the pixel whose scaled position this is: round up */
+        point((absolute_x * screen.w + 32766) / 32767, (absolute_y * screen.h + 32766) / 32767);
+        absolute_moved = false;
     }
     if (card.pointer_seen)
         screen_pointer(card.pointer_x, card.pointer_y);

@@ -3,21 +3,25 @@
 
 struct card card;
 
+/* KVM may stand behind Hyper-V's signature, 0x100 leaves further on. */
 static void find_accelerator(void)
 {
     u32 a, b, c, d;
     cpuid(1, &a, &b, &c, &d);
-    if (!(c >> 31 & 1))
-        return;
-    u32 words[4] = { 0 };
-    cpuid(0x40000000, &a, &words[0], &words[1], &words[2]);
-    memcpy(card.accelerator_name, words, 12);
-    if (!memcmp(words, "KVMKVMKVM", 9))
-        card.accelerator = ACCEL_KVM;
-    else if (!memcmp(words, "TCGTCGTCGTCG", 12))
-        card.accelerator = ACCEL_TCG;
-    else
-        card.accelerator = ACCEL_OTHER;
+    for (u32 leaf = 0x40000000; c >> 31 & 1 && leaf <= 0x40000200; leaf += 0x100) {
+        u32 words[4] = { 0 };
+        cpuid(leaf, &a, &words[0], &words[1], &words[2]);
+        if (a < leaf || a > leaf + 0x100)
+            return;
+        if (leaf == 0x40000000)
+            memcpy(card.accelerator_name, words, 12);
+        if (!memcmp(words, "KVMKVMKVM", 9))
+            card.accelerator = ACCEL_KVM;
+        else if (!memcmp(words, "TCGTCGTCGTCG", 12))
+            card.accelerator = ACCEL_TCG;
+        else if (leaf == 0x40000000)
+            card.accelerator = ACCEL_OTHER;
+    }
 }
 
 struct caught {

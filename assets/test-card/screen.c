@@ -38,12 +38,12 @@ static void draw_pointer_shape(void)
     static u32 colour[64 * 64], alpha[64 * 64];
     struct canvas c = { colour, 64, 64 }, a = { alpha, 64, 64 };
     for (int i = 0; i < 14; i++) {
-        edge[i] = arrow[i] * 256;
-        shadow[i] = arrow[i] * 256 + 320;
+        edge[i] = arrow[i] * 256 - 256; /* the tip is pixel 0,0 */
+        shadow[i] = arrow[i] * 256 + 64;
     }
-    static const i32 inside[] = { 9, 16, 9, 59, 20, 49, 34, 75, 40, 72, 28, 47, 42, 47 }; /* 1/4 pixel, 1/4 */
+    static const i32 inside[] = { 9, 16, 9, 59, 20, 49, 34, 75, 40, 72, 28, 47, 42, 47 }; /* quarter pixels */
     for (int i = 0; i < 14; i++)
-        inner[i] = inside[i] * 64;
+        inner[i] = inside[i] * 64 - 256;
     polygon(&a, shadow, 7, 0x606060, 0x606060, 256);
     polygon(&a, edge, 7, 0xffffff, 0xffffff, 256);
     polygon(&c, edge, 7, 0x201828, 0x201828, 256);

@@ -37,7 +37,7 @@ static void encode(u8 *out)
     at = put(at, card.text_hash, 4);
     at = put(at, card.pointer_x, 2);
     at = put(at, card.pointer_y, 2);
-    at = put(at, card.buttons, 1);
+    at = put(at, card.clicks << 4 | (card.buttons & 15), 1);
     at = put(at, card.wheel, 1);
     at = put(at, card.boots, 4);
     at = put(at, card.writes, 4);

@@ -108,6 +108,11 @@ impl Program {
         }
     }
 
+    /// One of our own hidden sub-programs.
+    pub fn ourselves(subcommand: &str) -> Self {
+        Self::new(own_program()).args([subcommand])
+    }
+
     #[must_use]
     pub fn args(mut self, args: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
         self.args.extend(args.into_iter().map(Into::into));

@@ -53,7 +53,7 @@ pub fn memory(size: ByteSize) -> Result<(), String> {
             "A machine needs at least {MIN_MEMORY} of memory, not {size}"
         ));
     }
-    if size.0 % ByteSize::mib(1).0 != 0 {
+    if !size.0.is_multiple_of(ByteSize::mib(1).0) {
         return Err("Memory comes in whole mebibytes".to_owned());
     }
     Ok(())

@@ -2,11 +2,18 @@
 
 use std::path::Path;
 
+use crate::library::Places;
 use crate::model::{
-    Accelerator, AcceleratorChoice, ComputerReport, DisplayPath, Failure, FirmwareKind, KvmVerdict,
+    Accelerator, AcceleratorChoice, Check, CheckLevel, ComputerReport, DisplayPath, Failure,
+    FirmwareKind,
 };
 use crate::qemu::binary::{self, Qemu};
 use crate::qemu::command_line::FirmwareCode;
+use crate::qemu::doctor;
+use crate::qemu::firmware::{self, FirmwareFiles};
+
+/// A template of UEFI variables is half a megabyte; this is nonsense.
+const MAX_TEMPLATE: u64 = 16 << 20;
 
 /// See the module's text.
 pub struct Facts {
@@ -14,24 +21,32 @@ pub struct Facts {
     accelerator: AcceleratorChoice,
 }
 
-/// Looks at this computer. `library` is where free space counts.
-pub fn examine(_library: &Path) -> (ComputerReport, Facts) {
-    let qemu = binary::find().map_err(|e| Failure::new("QEMU can't be used", e.to_string()));
-    let accelerator = AcceleratorChoice {
-        choice: Accelerator::Tcg,
-        reason: "stub".into(),
+/// Looks at this computer: up to some seconds.
+pub fn examine(places: &Places) -> (ComputerReport, Facts) {
+    let report = doctor::doctor(&doctor::Places {
+        library: places.library.clone(),
+        kvm_cache: places.settings.parent().map(|folder| folder.join("kvm")),
+    });
+    let facts = Facts {
+        qemu: binary::find().map_err(|error| no_qemu(&report, error.to_string())),
+        accelerator: report.accelerator.clone(),
     };
-    let r = ComputerReport {
-        qemu_version: None,
-        accelerator: accelerator.clone(),
-        kvm: KvmVerdict::Hangs,
-        cpus: 1,
-        memory_total: Default::default(),
-        memory_free: Default::default(),
-        disk_free: Default::default(),
-        checks: vec![],
-    };
-    (r, Facts { qemu, accelerator })
+    (report, facts)
+}
+
+/// Why there is no QEMU, with the doctor's way out.
+fn no_qemu(report: &ComputerReport, why: String) -> Failure {
+    let failure = Failure::new("Machines can't run", why);
+    let bad = |check: &&Check| check.level == CheckLevel::Bad;
+    match report
+        .checks
+        .iter()
+        .find(bad)
+        .and_then(|check| check.fix.clone())
+    {
+        Some(fix) => failure.fix(fix),
+        None => failure,
+    }
 }
 
 impl Facts {
@@ -51,6 +66,7 @@ impl Facts {
                     "The machine was not made",
                     "This QEMU offers no versioned q35 board",
                 )
+                .fix("Install the QEMU of your distribution")
             })
     }
 
@@ -67,12 +83,40 @@ impl Facts {
     }
 
     /// Where the firmware lies; `None` for BIOS, which QEMU brings along.
-    pub fn firmware(&self, _kind: FirmwareKind) -> Result<Option<FirmwareCode>, Failure> {
-        Ok(None)
+    pub fn firmware(&self, kind: FirmwareKind) -> Result<Option<FirmwareCode>, Failure> {
+        match kind {
+            FirmwareKind::Bios => Ok(None),
+            FirmwareKind::Uefi | FirmwareKind::Secure => Ok(Some(files(kind)?.code)),
+        }
     }
+}
 
-    /// The content of a fresh variable store.
-    pub fn variables_template(&self, _kind: FirmwareKind) -> Result<Vec<u8>, Failure> {
-        Err(Failure::new("no", "no"))
-    }
+fn files(kind: FirmwareKind) -> Result<FirmwareFiles, Failure> {
+    firmware::find(kind).ok_or_else(|| {
+        Failure::new(
+            "The machine did not start",
+            format!("The firmware {} is not installed", kind.label()),
+        )
+        .fix("Install it (on Debian and Ubuntu: sudo apt install ovmf), or choose BIOS")
+    })
+}
+
+/// The content of a fresh variable store.
+pub fn variables_template(kind: FirmwareKind) -> Result<Vec<u8>, Failure> {
+    let template = files(kind)?.variables;
+    read_template(&template).map_err(|error| {
+        Failure::new(
+            "The machine did not start",
+            format!("{}: {error}", template.display()),
+        )
+    })
+}
+
+fn read_template(path: &Path) -> std::io::Result<Vec<u8>> {
+    use std::io::Read as _;
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?
+        .take(MAX_TEMPLATE)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
 }

@@ -4,10 +4,11 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 
 use super::clock;
 use super::worker::Live;
-use crate::model::{Machine, MachineId, State};
+use crate::model::{Failure, Machine, MachineId, State};
 use crate::qemu::explain;
 use crate::qemu::process::{Manifest, Process, ProcessError, log_tail};
 
@@ -68,8 +69,23 @@ pub fn found_dead(machine: &Machine, folder: &Path, error: &ProcessError, restin
     } else {
         log
     };
-    let trouble = explain::crashed(&machine.name, &log, None);
+    let trouble = crashed(&machine.name, &log, None);
     Live::resting(State::Crashed, clock::now(), Some(trouble))
+}
+
+/// What a QEMU that ended by itself means.
+pub fn crashed(name: &str, log: &str, status: Option<ExitStatus>) -> Failure {
+    let failure = explain::explain(&explain::Evidence {
+        what: &format!("{name} crashed"),
+        log,
+        error: None,
+        status,
+        holders: None,
+    });
+    match failure.fix {
+        Some(_) => failure,
+        None => failure.fix("Start it again; what the guest had not written is lost"),
+    }
 }
 
 fn folders(parent: &Path) -> Vec<PathBuf> {

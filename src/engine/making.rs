@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::clock;
 use super::edit;
-use super::facts::Facts;
+use super::facts::{self, Facts};
 use super::jobs::Job;
 use crate::library::{Library, Newcomer};
 use crate::model::{
@@ -152,10 +152,9 @@ pub fn firmware_variables(
     library: &Library,
     machine: MachineId,
     kind: FirmwareKind,
-    facts: &Facts,
 ) -> Result<LayerRef, Failure> {
     let what = "The firmware's variables were not made";
-    let template = facts.variables_template(kind)?;
+    let template = facts::variables_template(kind)?;
     let reference = LayerRef {
         machine,
         layer: LayerId(Uuid::new_v4()),

@@ -112,7 +112,7 @@ impl Engine {
             library,
             runtime,
             settings,
-            settings_file: places.settings.clone(),
+            places: places.clone(),
             control,
             sender: inbox.clone(),
             window,
@@ -277,5 +277,5 @@ pub fn places(library: Option<&Path>) -> Result<Places, Failure> {
 
 /// Looks at this computer, KVM included.
 pub fn examine(places: &Places) -> ComputerReport {
-    facts::examine(&places.library).0
+    facts::examine(places).0
 }

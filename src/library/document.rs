@@ -275,7 +275,7 @@ impl Misfit {
 
 /// Reads a record field by field: a field that does not fit gets its default and a warning.
 ///
-/// Never fails; an empty tree gives all defaults.
+/// Fails only if the text is not a map.
 pub fn read_lenient<T>(format: &Format, text: &str) -> Result<Document<T>, DocumentError>
 where
     T: Serialize + DeserializeOwned + Default,

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use rustix::fs::{self, FileType, Mode, OFlags};
+use serde::{Deserialize, Serialize};
 
 use super::LibraryError;
 use crate::model::ByteSize;
@@ -140,6 +141,41 @@ fn allocated_below(path: &Path, depth: u32, left: &mut u32) -> u64 {
         sum += allocated_below(&entry.path(), depth - 1, left);
     }
     sum
+}
+
+/// What a disk used in place looked like when the library last let go of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sighting {
+    pub size: ByteSize,
+    /// Nanoseconds since 1970 of the last change, as the file system says.
+    pub modified_ns: u64,
+}
+
+impl Sighting {
+    /// Looks at the file now; a link to it is followed.
+    pub fn take(path: &Path) -> Result<Self, LibraryError> {
+        let found = fs::stat(path).map_err(|error| read_error(path, error))?;
+        let seconds = u64::try_from(found.st_mtime).unwrap_or(0);
+        let size = match FileType::from_raw_mode(found.st_mode) {
+            FileType::RegularFile => u64::try_from(found.st_size).unwrap_or(0),
+            // The length of a device is not in its inode.
+            _ => 0,
+        };
+        Ok(Self {
+            size: ByteSize(size),
+            modified_ns: seconds
+                .saturating_mul(1_000_000_000)
+                .saturating_add(u64::from(found.st_mtime_nsec as u32)),
+        })
+    }
+
+    /// What changed from `self` to `now`; `None` if it is the same.
+    pub fn difference(&self, now: &Self) -> Option<String> {
+        if self.size != now.size {
+            return Some(format!("it was {} and is {} now", self.size, now.size));
+        }
+        (self.modified_ns != now.modified_ns).then(|| "something else wrote to it".to_owned())
+    }
 }
 
 /// A file system's room.

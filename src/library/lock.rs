@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use rustix::fs::{self, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::document::{self, Format};
+use super::machines::at;
 use super::{LibraryError, files, save};
 use crate::model::{LayerRef, MachineId, SnapshotId};
 
@@ -62,6 +64,8 @@ pub struct Library {
     id: Option<Uuid>,
     /// Holds the lock while the owner lives.
     lock: Option<File>,
+    /// Held from reading a record to having replaced it.
+    pub(super) saving: Mutex<()>,
 }
 
 impl Library {
@@ -92,6 +96,7 @@ impl Library {
             dir,
             id: Some(id),
             lock: Some(lock),
+            saving: Mutex::new(()),
         };
         library.sweep_machines();
         Ok(Opened::Owner(library))
@@ -105,6 +110,7 @@ impl Library {
             dir,
             id,
             lock: None,
+            saving: Mutex::new(()),
         })
     }
 
@@ -257,24 +263,26 @@ fn read_id(dir: &Path) -> Result<Option<Uuid>, LibraryError> {
     if std::fs::symlink_metadata(&path).is_err() {
         return Ok(None);
     }
-    let text = files::read_record(&path)?;
-    let record: document::Document<LibraryRecord> =
-        document::read(&LIBRARY, &text).map_err(|error| LibraryError::Damaged {
-            path,
-            problem: error.to_string(),
-        })?;
-    Ok(Some(record.value.id))
+    let copies = save::previous(&path);
+    let first = read_id_file(&path);
+    let copy = || copies.iter().find_map(|copy| read_id_file(copy).ok());
+    first.or_else(|error| copy().ok_or(error)).map(Some)
+}
+
+fn read_id_file(path: &Path) -> Result<Uuid, LibraryError> {
+    let text = files::read_record(path)?;
+    let record = document::read::<LibraryRecord>(&LIBRARY, &text);
+    let record = record.map_err(|error| at(path, error))?;
+    Ok(record.value.id)
 }
 
 fn make_id(dir: &Path) -> Result<Uuid, LibraryError> {
     let id = Uuid::new_v4();
     let path = dir.join("library.ron");
-    let text = document::render(&LIBRARY, &LibraryRecord { id }, None).map_err(|error| {
-        LibraryError::Damaged {
-            path: path.clone(),
-            problem: error.to_string(),
-        }
-    })?;
+    let text = document::render(&LIBRARY, &LibraryRecord { id }, None);
+    let text = text.map_err(|error| at(&path, error))?;
+    // Twice, so that there is a copy: without its id a library can't find what runs.
+    save::write(&path, text.as_bytes())?;
     save::write(&path, text.as_bytes())?;
     Ok(id)
 }

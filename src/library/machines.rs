@@ -1,6 +1,7 @@
 //! Reading and saving one machine's file.
 
 use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
 
 use super::document::{self, Document, DocumentError, Format};
 use super::{Library, LibraryError, files, save};
@@ -148,9 +149,33 @@ impl Library {
     /// newer Orangery wrote, is refused and left alone.
     pub fn save(&self, machine: &Machine) -> Result<(), LibraryError> {
         self.must_own()?;
-        let path = self.machine_file(machine.id);
+        let _saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.read_own(machine.id)?;
-        let text = render_machine(&path, machine, Some(&before))?;
+        self.replace(machine, &before)
+    }
+
+    /// Changes a machine as it is on disk now and saves it; other threads' changes are not lost.
+    /// Gives the machine as it is then.
+    pub fn update(
+        &self,
+        id: MachineId,
+        change: impl FnOnce(&mut Machine),
+    ) -> Result<Machine, LibraryError> {
+        self.must_own()?;
+        let _saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.read_own(id)?;
+        let mut machine = before.value.clone();
+        change(&mut machine);
+        machine.id = id;
+        if machine != before.value {
+            self.replace(&machine, &before)?;
+        }
+        Ok(machine)
+    }
+
+    fn replace(&self, machine: &Machine, before: &Document<Machine>) -> Result<(), LibraryError> {
+        let path = self.machine_file(machine.id);
+        let text = render_machine(&path, machine, Some(before))?;
         save::write(&path, text.as_bytes())
     }
 

@@ -23,7 +23,7 @@ mod trash;
 mod tests;
 
 pub use error::LibraryError;
-pub use files::{Space, allocated, free_space};
+pub use files::{Sighting, Space, allocated, free_space};
 pub use lock::{Holder, Library, Opened};
 pub use newcomer::{Leftover, Newcomer};
 pub use places::{Places, RuntimeError, prepare_runtime};

@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use uuid::Uuid;
 
 use super::LibraryError;
-use super::files::describe;
+use super::files::{RECORD_LIMIT, describe};
 
 /// How many previous versions of a file are kept: `machine.ron.1` is the youngest.
 pub const GENERATIONS: u32 = 3;
@@ -32,6 +32,14 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), LibraryError> {
         path: path.to_owned(),
         source,
     };
+    // What would not be read again must not replace what is.
+    if bytes.len() as u64 > RECORD_LIMIT {
+        return Err(LibraryError::TooBig {
+            path: path.to_owned(),
+            size: bytes.len() as u64,
+            limit: RECORD_LIMIT,
+        });
+    }
     refuse_odd_target(path)?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let folder = fs::open(parent, flags, Mode::empty()).map_err(|error| failed(error.into()))?;
@@ -121,10 +129,7 @@ fn copy_previous(folder: &OwnedFd, name: &OsString, first: &OsString) -> io::Res
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut bytes = Vec::new();
     let file = std::fs::File::from(fs::openat(folder, name, flags, Mode::empty())?);
-    io::Read::read_to_end(
-        &mut io::Read::take(file, super::files::RECORD_LIMIT),
-        &mut bytes,
-    )?;
+    io::Read::read_to_end(&mut io::Read::take(file, RECORD_LIMIT), &mut bytes)?;
     let temp = temp_name(name);
     write_synced(folder, &temp, &bytes)?;
     Ok(fs::renameat(folder, &temp, folder, first)?)

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::document::{self, Format};
 use super::machines::at;
 use super::trash::remove_tree;
-use super::{Library, LibraryError, files, save};
+use super::{Library, LibraryError, Sighting, files, save};
 use crate::model::{Accelerator, ByteSize, LayerRef, Machine, MachineId, SnapshotId, Timestamp};
 
 const SNAPSHOT: Format = Format {
@@ -31,6 +31,9 @@ pub struct DiskPoint {
     pub id: String,
     /// Base first; all of them are frozen while the snapshot exists.
     pub chain: Vec<LayerRef>,
+    /// For a disk used in place: how it looked. If it looks different, the memory no longer fits.
+    #[serde(default)]
+    pub sighting: Option<Sighting>,
 }
 
 /// A large file of the snapshot, as it was when it was whole.

@@ -9,9 +9,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{self, RenameFlags};
 use uuid::Uuid;
 
-use super::machines::chains;
 use super::newcomer::GONE_PREFIX;
-use super::{Broken, Entry, Library, LibraryError, files, save};
+use super::{Entry, Library, LibraryError, files, save};
 use crate::model::{ByteSize, LayerId, MachineId, TrashReport, TrashedMachine};
 
 /// What emptying the trash did.
@@ -28,26 +27,40 @@ pub struct Emptied {
 /// Who names which layers and snapshots.
 #[derive(Debug, Default)]
 struct References {
-    /// By layer or snapshot: the machines (or folders) whose records name it.
-    by_item: BTreeMap<Uuid, BTreeSet<String>>,
+    /// By layer or snapshot: the folders whose records name it, with the machines' names.
+    by_item: BTreeMap<Uuid, BTreeMap<Folder, String>>,
     /// Folders whose record could not even be searched: they may name anything.
-    unknown: BTreeSet<String>,
+    unknown: BTreeSet<Folder>,
+}
+
+/// A folder's name in `machines/`; a machine's own is its id.
+type Folder = String;
+
+/// Whose record is being read.
+struct Holder<'a> {
+    folder: &'a str,
+    /// As it is shown.
+    name: &'a str,
 }
 
 impl References {
-    fn name(&mut self, item: Uuid, holder: &str) {
+    fn name(&mut self, item: Uuid, holder: &Holder<'_>) {
         self.by_item
             .entry(item)
             .or_default()
-            .insert(holder.to_owned());
+            .insert(holder.folder.to_owned(), holder.name.to_owned());
     }
 
-    fn holders(&self, item: Uuid) -> impl Iterator<Item = &String> {
-        self.by_item
-            .get(&item)
-            .into_iter()
-            .flatten()
-            .chain(&self.unknown)
+    /// Names of those who name `item` and are not in `without`.
+    fn holders(&self, item: Uuid, without: &BTreeSet<MachineId>) -> Vec<String> {
+        let without: BTreeSet<Folder> = without.iter().map(ToString::to_string).collect();
+        let named = self.by_item.get(&item).into_iter().flatten();
+        let unknown = self.unknown.iter().map(|folder| (folder, folder));
+        named
+            .chain(unknown)
+            .filter(|(folder, _)| !without.contains(*folder))
+            .map(|(_, name)| name.clone())
+            .collect()
     }
 }
 
@@ -55,6 +68,7 @@ impl Library {
     /// The machines in the trash, in the order of their ids.
     pub fn trash(&self) -> Result<TrashReport, LibraryError> {
         let entries = self.scan()?;
+        let references = self.references(&entries);
         let machines = entries
             .iter()
             .filter_map(|entry| match entry {
@@ -63,13 +77,12 @@ impl Library {
             })
             .map(|(loaded, since)| {
                 let id = loaded.machine.id;
-                let others = self.references(&entries, &BTreeSet::from([id]));
                 TrashedMachine {
                     id,
                     name: loaded.machine.name.clone(),
                     since,
                     size: self.size_of(id),
-                    kept_for: self.kept_for(id, &others),
+                    kept_for: self.kept_for(id, &references, &BTreeSet::from([id])),
                 }
             })
             .collect();
@@ -102,12 +115,12 @@ impl Library {
         };
         let mut going: BTreeSet<MachineId> = ids.iter().copied().filter(in_trash).collect();
         let mut emptied = Emptied::default();
+        let references = self.references(&entries);
         // One that stays keeps those that it rests on, so ask again until nothing changes.
         loop {
-            let others = self.references(&entries, &going);
             let stays: Vec<(MachineId, Vec<String>)> = going
                 .iter()
-                .map(|id| (*id, self.kept_for(*id, &others)))
+                .map(|id| (*id, self.kept_for(*id, &references, &going)))
                 .filter(|(_, holders)| !holders.is_empty())
                 .collect();
             if stays.is_empty() {
@@ -153,12 +166,17 @@ impl Library {
     }
 
     /// Names of the machines that rest on layers or snapshots of `id`.
-    fn kept_for(&self, id: MachineId, others: &References) -> Vec<String> {
+    fn kept_for(
+        &self,
+        id: MachineId,
+        references: &References,
+        without: &BTreeSet<MachineId>,
+    ) -> Vec<String> {
         let snapshots = self.snapshot_ids(id).into_iter().map(|snapshot| snapshot.0);
         let items = self.layer_ids(id).into_iter().map(|layer| layer.0);
         let names: BTreeSet<String> = items
             .chain(snapshots)
-            .flat_map(|item| others.holders(item).cloned().collect::<Vec<_>>())
+            .flat_map(|item| references.holders(item, without))
             .collect();
         names.into_iter().collect()
     }
@@ -178,80 +196,58 @@ impl Library {
             .collect()
     }
 
-    /// What all records name, without those of the machines in `without`.
-    fn references(&self, entries: &[Entry], without: &BTreeSet<MachineId>) -> References {
+    /// What all records name.
+    fn references(&self, entries: &[Entry]) -> References {
         let mut found = References::default();
         for entry in entries {
-            match entry {
-                Entry::Machine(loaded) => {
-                    let machine = &loaded.machine;
-                    if without.contains(&machine.id) {
-                        continue;
-                    }
-                    for (_, chain) in chains(machine) {
-                        for layer in chain {
-                            found.name(layer.layer.0, &machine.name);
-                        }
-                    }
-                    if let Some(saved) = machine.saved {
-                        found.name(saved.snapshot.0, &machine.name);
-                    }
-                    // Devices that this version does not know may name layers too.
-                    let words = search(&[self.machine_file(machine.id)]).unwrap_or_default();
-                    for item in words {
-                        found.name(item, &machine.name);
-                    }
-                    self.snapshot_references(&loaded.folder, &machine.name, &mut found);
+            let folder = entry.folder();
+            let folder_name = folder.file_name().unwrap_or_default().to_string_lossy();
+            let mut records = vec![folder.join("machine.ron")];
+            let name = match entry {
+                Entry::Machine(loaded) => loaded.machine.name.as_str(),
+                Entry::Broken(_) => {
+                    // What it named when it could still be read counts too.
+                    let old = save::previous(&records[0]);
+                    records.extend(old.into_iter().filter(|path| is_there(path)));
+                    &folder_name
                 }
-                Entry::Broken(broken) => self.broken_references(broken, &mut found),
+            };
+            let holder = Holder {
+                folder: &folder_name,
+                name,
+            };
+            // The text is searched, not the value: devices of unknown kinds name layers too.
+            match search(&records) {
+                Some(items) if files::check_folder(folder).is_ok() => {
+                    items.into_iter().for_each(|item| found.name(item, &holder));
+                    snapshot_references(folder, &holder, &mut found);
+                }
+                Some(_) | None => drop(found.unknown.insert(folder_name.clone().into_owned())),
             }
         }
         found
     }
+}
 
-    /// A broken file's layers are found by searching its text and its previous versions.
-    fn broken_references(&self, broken: &Broken, found: &mut References) {
-        let name = broken
-            .folder
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let path = broken.folder.join("machine.ron");
-        let present = |path: &PathBuf| std::fs::symlink_metadata(path).is_ok();
-        let mut files: Vec<PathBuf> = save::previous(&path).into_iter().filter(present).collect();
-        files.push(path);
-        match search(&files) {
-            Some(items) if files::check_folder(&broken.folder).is_ok() => {
-                for item in items {
-                    found.name(item, &name);
-                }
-                self.snapshot_references(&broken.folder, &name, found);
-            }
-            Some(_) | None => {
-                found.unknown.insert(name);
-            }
+fn is_there(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok()
+}
+
+fn snapshot_references(folder: &Path, holder: &Holder<'_>, found: &mut References) {
+    let Ok(entries) = std::fs::read_dir(folder.join("snapshots")) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        if let Ok(id) = entry.file_name().to_string_lossy().parse::<Uuid>() {
+            found.name(id, holder);
         }
-    }
-
-    fn snapshot_references(&self, folder: &Path, holder: &str, found: &mut References) {
-        let Ok(entries) = std::fs::read_dir(folder.join("snapshots")) else {
-            return;
-        };
-        for entry in entries.flatten() {
-            if let Ok(id) = entry.file_name().to_string_lossy().parse::<Uuid>() {
-                found.name(id, holder);
-            }
-            let record = entry.path().join("snapshot.ron");
-            if std::fs::symlink_metadata(&record).is_err() {
-                continue;
-            }
-            match search(&[record]) {
-                Some(items) => items.into_iter().for_each(|item| found.name(item, holder)),
-                None => {
-                    found.unknown.insert(holder.to_owned());
-                }
-            }
+        let record = entry.path().join("snapshot.ron");
+        if !is_there(&record) {
+            continue;
+        }
+        match search(&[record]) {
+            Some(items) => items.into_iter().for_each(|item| found.name(item, holder)),
+            None => drop(found.unknown.insert(holder.folder.to_owned())),
         }
     }
 }

@@ -6,9 +6,12 @@
 pub mod binary;
 pub mod command_line;
 pub mod defaults;
+pub mod doctor;
 pub mod explain;
+pub mod firmware;
 pub mod kvm;
 pub mod memory;
 pub mod memory_store;
+mod proc;
 pub mod process;
 pub mod qmp;

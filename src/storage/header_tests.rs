@@ -1,6 +1,7 @@
 //! Headers as they are in the wild, and as an attacker would write them.
 
 use super::*;
+use crate::storage::layer::tests::qemu_img;
 
 fn qcow2_header(edit: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut head = vec![0; 1024];
@@ -188,6 +189,55 @@ fn random_and_cut_headers_never_panic() {
         // Only that it comes back counts.
         look(&head).map(|info| info.in_place().is_ok()).ok();
     }
+}
+
+#[test]
+fn images_that_qemu_img_makes_are_recognised() {
+    let folder = tempfile::tempdir().unwrap();
+    let formats = [
+        ("vmdk", "VMware (VMDK)", true),
+        ("vdi", "VirtualBox (VDI)", true),
+        ("vhdx", "Hyper-V (VHDX)", false),
+        ("vpc", "Virtual PC (VHD)", true),
+        ("qed", "QED", false),
+        ("parallels", "Parallels", false),
+    ];
+    for (format, name, tells_size) in formats {
+        let args = ["create", "-q", "-f", format, format, "64M"];
+        if qemu_img(folder.path(), &args).is_none() {
+            return;
+        }
+        let info = read_header(&folder.path().join(format)).unwrap();
+        let expected = Err(Refusal::OtherFormat { format: name });
+        assert_eq!(info.in_place(), expected);
+        // A VHD's size is rounded up to whole cylinders.
+        let near = |size: ByteSize| (64..66).contains(&size.as_mib());
+        assert_eq!(info.virtual_size.is_some_and(near), tells_size, "{format}");
+    }
+    for options in [
+        "compat=0.10",
+        "compat=1.1",
+        "extended_l2=on,cluster_size=128k",
+    ] {
+        let args = ["create", "-q", "-f", "qcow2", "-o", options, "q", "64M"];
+        qemu_img(folder.path(), &args);
+        let info = read_header(&folder.path().join("q")).unwrap();
+        assert_eq!(info.in_place(), Ok(ImageFormat::Qcow2), "{options}");
+        assert_eq!(info.virtual_size, Some(ByteSize::mib(64)));
+    }
+    let data = [
+        "create",
+        "-q",
+        "-f",
+        "qcow2",
+        "-o",
+        "data_file=d",
+        "e",
+        "64M",
+    ];
+    qemu_img(folder.path(), &data);
+    let info = read_header(&folder.path().join("e")).unwrap();
+    assert_eq!(info.in_place(), Err(Refusal::ExternalData));
 }
 
 #[test]

@@ -238,4 +238,4 @@ fn write_table(file: &mut File, at: u64, entries: &[u64]) -> io::Result<()> {
 
 #[cfg(test)]
 #[path = "layer_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -8,7 +8,7 @@ use crate::storage::{ImageKind, read_header};
     clippy::disallowed_methods,
     reason = "only tests run qemu-img without its jail"
 )]
-fn qemu_img(folder: &Path, args: &[&str]) -> Option<String> {
+pub fn qemu_img(folder: &Path, args: &[&str]) -> Option<String> {
     let output = std::process::Command::new("qemu-img")
         .args(args)
         .current_dir(folder)

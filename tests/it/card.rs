@@ -39,8 +39,10 @@ pub struct CardReport {
     pub pointer_x: u16,
     /// Pixels from the top.
     pub pointer_y: u16,
-    /// Bits held down: 0 left, 1 right, 2 middle.
+    /// Bits held down: 0 left, 1 right, 2 middle, 3 side.
     pub buttons: u8,
+    /// Button presses; wraps at 16.
+    pub clicks: u8,
     /// Notches turned, up positive; wraps.
     pub wheel: i8,
     /// Boots counted on the disk, this one included; 0 unless `disk` is `Works`.
@@ -219,7 +221,8 @@ fn parse(strip: &[u8; STRIP_BYTES]) -> Result<CardReport, CardError> {
         text_hash: u32_at(strip, 10),
         pointer_x: u16_at(strip, 14),
         pointer_y: u16_at(strip, 16),
-        buttons: strip[18],
+        buttons: strip[18] & 0x0f,
+        clicks: strip[18] >> 4,
         wheel: i8::from_be_bytes([strip[19]]),
         disk_boots: u32_at(strip, 20),
         disk_writes: u32_at(strip, 24),
@@ -305,6 +308,7 @@ mod tests {
         strip[8..10].copy_from_slice(&5_u16.to_be_bytes());
         strip[10..14].copy_from_slice(&text_hash("Abc\n").to_be_bytes());
         strip[14..16].copy_from_slice(&1000_u16.to_be_bytes());
+        strip[18] = 0x51;
         strip[19] = 0xfe;
         strip[28] = 1 << 5 | 2 << 2 | 2;
         strip[35..39].copy_from_slice(&77_u32.to_be_bytes());
@@ -346,6 +350,7 @@ mod tests {
             (report.pointer_x, report.wheel, report.frame),
             (1000, -2, 77)
         );
+        assert_eq!((report.buttons, report.clicks), (1, 5));
         assert_eq!(report.disk, Disk::Works);
         assert_eq!(report.network, Network::HasAddress);
         assert_eq!(report.ballast, Ballast::Right);

@@ -190,12 +190,20 @@ impl Control<'_> {
                 let doing = "show the machine's screen";
                 return Err(DisplayError::Peer { doing, reason });
             }
-            Type::MethodReturn if header.reply_serial() == self.registering => {
-                self.registering = None
-            }
+            Type::MethodReturn if header.reply_serial() == self.registering => self.registered(),
             Type::Signal | Type::Error | Type::MethodReturn | Type::MethodCall => {}
         }
         Ok(())
+    }
+
+    /// QEMU draws for us now. The first picture may have come before this answer.
+    fn registered(&mut self) {
+        self.registering = None;
+        self.link.slot.edit_info(|info| {
+            if matches!(info.status, ScreenStatus::Connecting | ScreenStatus::Hidden) {
+                info.status = ScreenStatus::Blank;
+            }
+        });
     }
 
     fn take_properties(&self, interface: &str, properties: &Properties) {
@@ -265,7 +273,7 @@ impl Control<'_> {
         if self.listener.is_some() && head == Some(self.head) {
             return Ok(());
         }
-        let was_shown = self.listener.take().is_some(); // Closes the old one first.
+        self.listener = None; // Closes the old one first.
         self.registering = None;
         let Some(head) = head else {
             self.link.slot.set_status(ScreenStatus::Hidden);
@@ -281,9 +289,6 @@ impl Control<'_> {
         let (ours, theirs) = UnixStream::pair().map_err(start)?;
         let listener = Listener::start(ours, Arc::clone(&self.link.slot), self.link.offer);
         self.listener = Some(listener.map_err(start)?);
-        if !was_shown {
-            self.link.slot.set_status(ScreenStatus::Blank);
-        }
         let fd = Fd::from(OwnedFd::from(theirs));
         let call = call(self.head, CONSOLE, "RegisterListener", &(fd,), None)?;
         self.registering = Some(call.primary_header().serial_num());

@@ -4,7 +4,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{
-    BadPicture, Cursor, Damage, Layout, Rect, ScreenInfo, ScreenStatus, SharedMap, Size, Surface,
+    BadPicture, Cursor, Damage, Layout, PixelFormat, Rect, ScreenInfo, ScreenStatus, SharedMap,
+    Size, Surface,
 };
 use crate::display::map::check_size;
 
@@ -56,6 +57,8 @@ struct State {
     epoch: u64,
     /// RGBA of `info.size`, or empty while nobody asked for pixels of a map.
     pixels: Vec<u8>,
+    /// False from a new surface to its first painted pixels, so that nobody sees it black or half copied.
+    painted: bool,
     /// Parts of the map that `pixels` lacks.
     stale: Damage,
     /// As many as our own windows have views, so a handful.
@@ -85,6 +88,22 @@ pub(in crate::display) enum Task {
 }
 
 impl FrameSlot {
+    /// A slot that shows this picture and nothing else, for a machine that is saved: packed RGBA of `size`.
+    pub fn still(size: Size, rgba: &[u8]) -> Result<Arc<Self>, BadPicture> {
+        let layout = Layout::checked(size, size.width.saturating_mul(4), PixelFormat::RGBX_PIXMAN)?;
+        let slot = Arc::new(Self::default());
+        slot.set_owned(size)?;
+        slot.paint(0, 0, layout, rgba);
+        Ok(slot)
+    }
+
+    /// A slot without a picture, for a machine whose screen is not open.
+    pub fn empty(status: ScreenStatus) -> Arc<Self> {
+        let slot = Self::default();
+        slot.set_status(status);
+        Arc::new(slot)
+    }
+
     /// Everything but the pixels.
     pub fn info(&self) -> ScreenInfo {
         self.lock().info.clone()
@@ -125,8 +144,9 @@ impl FrameSlot {
         let mut state = self.lock();
         let result = edit(&mut state);
         state.info.generation += 1;
-        state.news = true;
-        self.work.notify_all();
+        if !std::mem::replace(&mut state.news, true) {
+            self.work.notify_all(); // Otherwise the pacing thread knows already and only waits for its time.
+        }
         result
     }
 }
@@ -201,6 +221,7 @@ impl FrameSlot {
             let skip_y = (i64::from(rect.y) - i64::from(y)) as usize * layout.stride as usize;
             if let Some(bytes) = bytes.get(skip_x + skip_y..) {
                 state.paint_rows(rect, layout, bytes, layout.stride as usize);
+                state.painted = true;
                 state.damage(Want::Pixels, rect);
                 state.damage(Want::Damage, rect);
             }
@@ -226,7 +247,15 @@ impl FrameSlot {
         }
     }
 
-    /// Waits for the next thing to do. `last_wake` spaces wakes by `spacing`.
+    /// The whole of a copy is painted, so viewers of pixels may look.
+    pub(in crate::display) fn finish_copy(&self, epoch: u64) {
+        let mut state = self.lock();
+        if state.epoch == epoch && !state.pixels.is_empty() {
+            state.painted = true;
+        }
+    }
+
+    /// Waits for the next thing to do. News is not handed out before `not_before`.
     pub(in crate::display) fn next_task(&self, not_before: Instant) -> Task {
         let mut state = self.lock();
         loop {
@@ -275,6 +304,7 @@ impl ScreenInfo {
 impl State {
     fn begin_surface(&mut self, size: Size, surface: Surface) {
         self.epoch += 1;
+        self.painted = false;
         self.info.size = size;
         self.info.set_status(ScreenStatus::Live);
         self.surface = surface;
@@ -339,7 +369,7 @@ impl Viewer {
     /// The slot is locked meanwhile, so `each` should only copy. A new size comes as one patch with `whole` set.
     pub fn take(&mut self, mut each: impl FnMut(Patch<'_>)) -> Option<u64> {
         let mut state = self.slot.lock();
-        if state.pixels.is_empty() {
+        if !state.painted {
             return None;
         }
         let (whole, damage) = state.unseen(self.id)?;
@@ -383,7 +413,7 @@ impl Viewer {
     pub fn read<T>(&mut self, rect: Rect, read: impl FnOnce(&[u8]) -> T) -> Option<T> {
         let state = self.slot.lock();
         let size = state.info.size;
-        if state.pixels.is_empty() || !rect.fits(size) {
+        if !state.painted || !rect.fits(size) {
             return None;
         }
         Some(read(pack(&state.pixels, size, rect, &mut self.scratch)))
@@ -397,6 +427,7 @@ impl Drop for Viewer {
         let wanted = state.viewers.iter().any(|seen| seen.want == Want::Pixels);
         if !wanted && matches!(state.surface, Surface::Map(_)) {
             state.pixels = Vec::new();
+            state.painted = false;
             let all = state.info.size.rect();
             state.stale.add(all);
         }

@@ -15,6 +15,14 @@ const MAX_TEXT: usize = 16 * 1024;
 
 impl Supervisor {
     pub(super) fn command(&mut self, asker: Asker, command: Command) -> Next {
+        let adopting = command
+            .machine()
+            .and_then(|machine| self.slots.get(&machine))
+            .is_some_and(|slot| slot.adopting);
+        if adopting {
+            self.waiting.push((asker, command));
+            return Next::Go;
+        }
         match command {
             Command::Act { machine, action } => self.act(asker, machine, action),
             Command::Create { spec, start } => self.create(asker, spec, start),
@@ -229,7 +237,7 @@ impl Supervisor {
     }
 
     fn save_settings(&mut self, asker: Asker, settings: Settings) {
-        let result = library::save_settings(&self.settings_file, &settings)
+        let result = library::save_settings(&self.places.settings, &settings)
             .map_err(|error| error.failure("The settings were not saved"));
         if result.is_ok() {
             self.settings = settings.clone();

@@ -1,5 +1,7 @@
 //! Machines come and go: starting, adopting, making new ones, and the jobs that do it.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::records::resting;
@@ -19,11 +21,11 @@ impl Supervisor {
     /// Looks at this computer in the background.
     pub(super) fn examine(&self) {
         let sender = self.sender.clone();
-        let library = self.library.dir().to_owned();
+        let places = self.places.clone();
         std::thread::Builder::new()
             .name("examine".to_owned())
             .spawn(move || {
-                let (report, facts) = facts::examine(&library);
+                let (report, facts) = facts::examine(&places);
                 let message = Message::Examined(Box::new(report), Arc::new(facts));
                 sender.send(message).ok(); // The engine is ending.
             })
@@ -54,6 +56,7 @@ impl Supervisor {
             facts,
             runtime: self.runtime.join("m"),
             display: self.settings.display,
+            holders: self.holders(),
             asker,
         };
         let post = self.post(machine);
@@ -72,6 +75,18 @@ impl Supervisor {
             }
         }
         self.publish(machine);
+    }
+
+    /// Which running machine has which disk open, to name who holds a lock.
+    fn holders(&self) -> BTreeMap<PathBuf, String> {
+        let running = self.slots.values().filter(|slot| slot.has_worker());
+        running
+            .filter_map(|slot| Some((slot.name.clone(), slot.machine.as_ref()?)))
+            .flat_map(|(name, machine)| {
+                let disks = worker::disk_files(machine, &self.library);
+                disks.into_iter().map(move |path| (path, name.clone()))
+            })
+            .collect()
     }
 
     fn post(&self, machine: MachineId) -> Post {
@@ -95,8 +110,10 @@ impl Supervisor {
             };
             match Process::adopt(&folder) {
                 Ok(process) => {
-                    slot.live = Live::resting(State::Starting, clock::now(), None);
+                    slot.live = Live::resting(State::Running, process.manifest().created, None);
                     slot.live.pid = Some(process.pid());
+                    slot.live.accelerator = Some(process.manifest().accelerator);
+                    slot.adopting = true;
                     let adoption = Adoption {
                         process,
                         machine: record,
@@ -165,7 +182,9 @@ impl Supervisor {
         let id = machine.id;
         let folder = self.library.machine_dir(id);
         let live = resting(&self.library, &machine);
-        self.slots.insert(id, Slot::resting(machine, folder, live));
+        let name = machine.name.clone();
+        self.slots
+            .insert(id, Slot::resting(name, Some(machine), folder, live));
         self.publish(id);
         self.hub.answer(asker, Ok(Answer::Created(id)), None);
         if start {

@@ -29,7 +29,7 @@ use super::hub::{Asker, Hub, Listener, ListenerId, WINDOW};
 use super::load::LoadMeter;
 use super::message::{Command, Event, RequestId};
 use super::worker::{Live, Order};
-use crate::library::Library;
+use crate::library::{Library, Places};
 use crate::model::{
     Answer, ComputerReport, Failure, JobId, JobReport, JobState, Machine, MachineId, Settings,
     State,
@@ -141,7 +141,7 @@ pub struct Supervisor {
     control: Option<Control>,
     /// Where the machines' sockets are.
     runtime: PathBuf,
-    settings_file: PathBuf,
+    places: Places,
     /// What went wrong before anyone listened.
     notices: Vec<Failure>,
 }
@@ -151,7 +151,7 @@ pub struct Charge {
     pub library: Arc<Library>,
     pub runtime: PathBuf,
     pub settings: Settings,
-    pub settings_file: PathBuf,
+    pub places: Places,
     pub control: Control,
     pub sender: Sender<Message>,
     /// A person looks on.
@@ -165,7 +165,7 @@ impl Supervisor {
             library,
             runtime,
             settings,
-            settings_file,
+            places,
             control,
             sender,
             window,
@@ -191,7 +191,7 @@ impl Supervisor {
             idle_since: None,
             control: Some(control),
             runtime,
-            settings_file,
+            places,
             notices: Vec::new(),
         };
         match read_slots(&supervisor.library) {
@@ -391,7 +391,16 @@ impl Supervisor {
     fn live(&mut self, machine: MachineId, live: Live) {
         if let Some(slot) = self.slots.get_mut(&machine) {
             slot.live = live;
+            slot.adopting = false;
             self.publish(machine);
+            self.take_up_waiting();
+        }
+    }
+
+    /// Carries out requests that had to wait for this computer's or a machine's first look.
+    fn take_up_waiting(&mut self) {
+        for (asker, command) in std::mem::take(&mut self.waiting) {
+            self.command(asker, command);
         }
     }
 
@@ -404,6 +413,7 @@ impl Supervisor {
         {
             slot.join_worker();
             slot.pending = false;
+            slot.adopting = false;
             self.publish(machine);
         }
     }
@@ -445,9 +455,7 @@ impl Supervisor {
         self.hub.publish(&Event::Computer(report.clone()));
         self.computer = Some(report);
         self.facts = Some(facts);
-        for (asker, command) in std::mem::take(&mut self.waiting) {
-            self.command(asker, command);
-        }
+        self.take_up_waiting();
     }
 
     fn cancel_job(&self, job: JobId) {

@@ -4,27 +4,27 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::files::{Files, arguments, layers, rights, written_file};
 use super::{Begun, Live, PATIENCE, Post};
-use crate::confine::Network;
 use crate::engine::clock;
 use crate::engine::facts::Facts;
 use crate::engine::hub::Asker;
 use crate::engine::launches;
-use crate::library::{Library, SnapshotRecord};
+use crate::library::{Library, Sighting, SnapshotRecord};
 use crate::model::{
-    Answer, DeviceKind, DiskSource, DisplayPath, Failure, Firmware, FirmwareKind, LayerRef,
-    Machine, MemoryBacking, NicNetwork, SavedState, State,
+    Answer, DeviceKind, DisplayPath, Failure, Firmware, FirmwareKind, Machine, MemoryBacking,
+    SavedState, State,
 };
-use crate::qemu::command_line::{self, Launch, MEMORY_NUMBER};
+use crate::qemu::command_line::{self, MEMORY_NUMBER};
 use crate::qemu::explain;
 use crate::qemu::memory::{self, MemoryFile};
 use crate::qemu::memory_store;
-use crate::qemu::process::{Manifest, Process, ProcessError, Rights, Sockets};
+use crate::qemu::process::{Manifest, Process, ProcessError, Sockets};
 use crate::qemu::qmp::{Client, QmpEvent};
 
 /// From the start of QEMU to its greeting, on a computer that is busy.
@@ -40,6 +40,8 @@ pub struct Launching {
     /// Where the sockets of all machines lie.
     pub runtime: PathBuf,
     pub display: DisplayPath,
+    /// Which running machine has which disk open.
+    pub holders: BTreeMap<PathBuf, String>,
     pub asker: Asker,
 }
 
@@ -145,7 +147,7 @@ fn adopt_silent(
 ) -> Option<Begun> {
     let failure = Failure::new(format!("{} does not respond", post.name), error.to_string());
     if process.has_ended() {
-        let trouble = explain::crashed(&post.name, &process.log_tail(), None);
+        let trouble = launches::crashed(&post.name, &process.log_tail(), None);
         post.publish(&Live::resting(State::Crashed, clock::now(), Some(trouble)));
         return None;
     }
@@ -153,12 +155,6 @@ fn adopt_silent(
     live.trouble = Some(failure.fix("Start Orangery again, or end the process of QEMU"));
     post.publish(&live);
     None
-}
-
-/// The files of a launch.
-struct Files {
-    sockets: Sockets,
-    layers: BTreeMap<LayerRef, PathBuf>,
 }
 
 /// One start under way.
@@ -170,6 +166,7 @@ struct Start<'a> {
     saved: Option<(SavedState, SnapshotRecord)>,
     folder: PathBuf,
     display: DisplayPath,
+    holders: BTreeMap<PathBuf, String>,
 }
 
 impl<'a> Start<'a> {
@@ -179,6 +176,7 @@ impl<'a> Start<'a> {
             facts,
             runtime,
             display,
+            holders,
             asker: _,
         } = launching;
         let saved = match machine.saved {
@@ -191,6 +189,7 @@ impl<'a> Start<'a> {
                         error.failure(format!("{} can't go on from its saved state", post.name))
                     })?;
                 check_accelerator(&post.name, &record, &facts)?;
+                check_disks(&post.name, &record, &post.library)?;
                 Some((saved, record))
             }
         };
@@ -208,6 +207,7 @@ impl<'a> Start<'a> {
             saved,
             folder,
             display,
+            holders,
         })
     }
 
@@ -331,7 +331,17 @@ impl<'a> Start<'a> {
     /// What QEMU's end or silence at the start means.
     fn explain(&self, error: &ProcessError, process: Option<&Process>) -> Failure {
         let log = process.map_or_else(String::new, Process::log_tail);
-        explain::start_failed(&self.post.name, error, &log)
+        let (error, status) = match error {
+            ProcessError::EndedEarly { status } => (None, *status),
+            other => (Some(other.to_string()), None),
+        };
+        explain::explain(&explain::Evidence {
+            what: &format!("{} did not start", self.post.name),
+            log: &log,
+            error: error.as_deref(),
+            status,
+            holders: Some(&self.holders),
+        })
     }
 
     /// Greets QEMU, loads what was saved, lets the guest go.
@@ -379,13 +389,9 @@ impl<'a> Start<'a> {
         if *kind == FirmwareKind::Bios || !variables.is_empty() {
             return Ok(());
         }
-        let made = crate::engine::making::firmware_variables(
-            &self.post.library,
-            self.machine.id,
-            *kind,
-            &self.facts,
-        )?;
-        let layer = made.clone();
+        let made =
+            crate::engine::making::firmware_variables(&self.post.library, self.machine.id, *kind)?;
+        let layer = made;
         self.post.record(Box::new(move |record| {
             record.firmware.variables = vec![layer]
         }))?;
@@ -410,115 +416,24 @@ fn check_accelerator(name: &str, record: &SnapshotRecord, facts: &Facts) -> Resu
     .fix("Discard the saved state to boot from the disk"))
 }
 
-/// Where every layer that the machine names lies.
-fn layers(machine: &Machine, library: &Library) -> BTreeMap<LayerRef, PathBuf> {
-    let disks = machine
-        .devices
-        .iter()
-        .filter_map(|device| match &device.kind {
-            DeviceKind::Disk(disk) => match &disk.source {
-                DiskSource::Layers(chain) => Some(chain),
-                DiskSource::InPlace(_) => None,
-            },
-            _ => None,
-        });
-    disks
-        .flatten()
-        .chain(&machine.firmware.variables)
-        .map(|layer| (*layer, library.layer_file(*layer)))
-        .collect()
-}
-
-/// What QEMU may touch for this machine.
-fn rights(machine: &Machine, library: &Library) -> Rights {
-    let mut rights = Rights {
-        network: Network::Deny,
-        ..Rights::default()
-    };
-    rights.writes.push(library.machine_dir(machine.id));
-    for path in layers(machine, library).into_values() {
-        rights.reads.push(path); // Foreign ones; our own are writable anyway.
-    }
-    for device in &machine.devices {
-        match &device.kind {
-            DeviceKind::Disk(disk) => {
-                if let DiskSource::InPlace(image) = &disk.source {
-                    let paths = if disk.read_only {
-                        &mut rights.reads
-                    } else {
-                        &mut rights.writes
-                    };
-                    paths.push(image.path.clone());
-                }
-            }
-            DeviceKind::Cdrom(cdrom) => rights.reads.extend(cdrom.medium.clone()),
-            DeviceKind::Nic(nic) if nic.network == NicNetwork::User => {
-                rights.network = Network::Outgoing;
-            }
-            _ => {}
+/// Memory goes on only over disks that nobody touched meanwhile.
+fn check_disks(name: &str, record: &SnapshotRecord, library: &Library) -> Result<(), Failure> {
+    for device in &record.hardware.devices {
+        let DeviceKind::Disk(disk) = &device.kind else {
+            continue;
+        };
+        let point = record.disks.iter().find(|point| point.id == device.id);
+        let then = point.and_then(|point| point.sighting.as_ref());
+        let now = written_file(&disk.source, library).and_then(|path| Sighting::take(&path).ok());
+        if let (Some(then), Some(now)) = (then, now)
+            && let Some(difference) = then.difference(&now)
+        {
+            return Err(Failure::new(
+                format!("{name} can't go on from its saved state"),
+                format!("The disk {} changed since: {difference}", device.id),
+            )
+            .fix("Discard the saved state to boot from the disk"));
         }
     }
-    rights
-}
-
-fn arguments(
-    machine: &Machine,
-    facts: &Facts,
-    files: &Files,
-    memory: Option<MemoryFile>,
-    display: DisplayPath,
-    incoming: bool,
-) -> Result<Vec<String>, Failure> {
-    let cpu_model = command_line::resolve_cpu(machine, facts.accelerator());
-    let firmware = facts.firmware(machine.firmware.kind)?;
-    let launch = Launch {
-        machine,
-        accelerator: facts.accelerator(),
-        cpu_model: &cpu_model,
-        memory,
-        firmware: firmware.as_ref(),
-        layers: &files.layers,
-        sockets: &files.sockets,
-        display: facts.display(display),
-        incoming,
-        generation: uuid::Uuid::new_v4(),
-    };
-    command_line::command_line(&launch)
-        .map_err(|error| Failure::new(format!("{} did not start", machine.name), error.to_string()))
-}
-
-/// The command line of the next start, program first.
-pub fn preview(
-    machine: &Machine,
-    library: &Library,
-    facts: &Facts,
-    folder: &Path,
-    display: DisplayPath,
-) -> Result<Vec<String>, Failure> {
-    let mut machine = machine.clone();
-    if machine.firmware.kind != FirmwareKind::Bios && machine.firmware.variables.is_empty() {
-        // They are made at the first start; this is how they will look.
-        machine.firmware.variables.push(LayerRef {
-            machine: machine.id,
-            layer: crate::model::LayerId(uuid::Uuid::nil()),
-        });
-    }
-    let files = Files {
-        sockets: Sockets::within(folder),
-        layers: layers(&machine, library),
-    };
-    let memory = (machine.memory_backing == MemoryBacking::Forkable).then_some(MemoryFile {
-        number: MEMORY_NUMBER,
-        size: machine.memory,
-    });
-    let mut line = vec![facts.qemu()?.path.display().to_string()];
-    line.extend(arguments(
-        &machine,
-        facts,
-        &files,
-        memory,
-        display,
-        machine.saved.is_some(),
-    )?);
-    Ok(line)
+    Ok(())
 }

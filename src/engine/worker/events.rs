@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::{BEAT_EVERY, BEAT_PATIENCE, BEATS_TO_MISS, Flow, Worker};
+use crate::engine::launches;
 use crate::model::{Failure, State};
-use crate::qemu::explain;
 use crate::qemu::qmp::QmpEvent;
 
 /// How long QEMU may take to end after its monitor closed.
@@ -102,7 +102,7 @@ impl Worker {
             Ok(status) => {
                 self.missed_beats = 0;
                 let run = status.get("status").and_then(Value::as_str).unwrap_or("");
-                self.see(&run.to_owned())
+                self.see(run)
             }
             Err(error) => {
                 self.miss_beat(&error.to_string());
@@ -145,7 +145,7 @@ impl Worker {
                 let back = self.missed_beats >= BEATS_TO_MISS;
                 self.missed_beats = 0;
                 if back || run == "shutdown" {
-                    return self.see(&run.to_owned());
+                    return self.see(run);
                 }
             }
             Err(error) => self.miss_beat(&error.to_string()),
@@ -176,7 +176,7 @@ impl Worker {
         }
         let log = self.process.log_tail();
         let status = self.process.exit_status();
-        let trouble = explain::crashed(&self.post.name, &log, status);
+        let trouble = launches::crashed(&self.post.name, &log, status);
         for asker in self.waiting_for_off.drain(..) {
             self.post.answer(asker, Err(trouble.clone()));
         }

@@ -11,6 +11,7 @@
 mod act;
 mod begin;
 mod events;
+mod files;
 mod input;
 mod picture;
 mod save;
@@ -33,7 +34,8 @@ use crate::model::{Accelerator, Action, Answer, Failure, Machine, MachineId, Sta
 use crate::qemu::process::Process;
 use crate::qemu::qmp::{Client as QmpClient, QmpEvent};
 
-pub use begin::{Adoption, Launching, preview};
+pub use begin::{Adoption, Launching};
+pub use files::{disk_files, preview};
 
 /// Orders waiting for one worker: more than a person or script sends while it is busy.
 const ORDERS_LEN: usize = 64;

@@ -9,12 +9,12 @@ use std::ops::ControlFlow;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Flow, PATIENCE, Worker};
+use super::{Flow, PATIENCE, Worker, files};
 use crate::engine::clock;
 use crate::engine::hub::Asker;
 use crate::engine::jobs::Job;
 use crate::library::{
-    DiskPoint, MemoryForm, MemoryStore, SnapshotKind, SnapshotRecord, StoredFile,
+    DiskPoint, MemoryForm, MemoryStore, Sighting, SnapshotKind, SnapshotRecord, StoredFile,
 };
 use crate::model::{
     Answer, ByteSize, DeviceKind, DiskSource, Failure, SavedState, SnapshotId, State,
@@ -90,23 +90,29 @@ impl Worker {
             .record(Box::new(move |machine| machine.saved = Some(saved)))
     }
 
-    fn snapshot_record(&self, id: SnapshotId, stored: Saved) -> SnapshotRecord {
-        let manifest = self.process.manifest();
-        let disks = self
-            .machine
-            .devices
-            .iter()
+    /// The disks as they are now that QEMU has let them go.
+    fn disk_points(&self) -> Vec<DiskPoint> {
+        let disks = self.machine.devices.iter();
+        disks
             .filter_map(|device| match &device.kind {
-                DeviceKind::Disk(disk) => match &disk.source {
-                    DiskSource::Layers(chain) => Some(DiskPoint {
-                        id: device.id.clone(),
-                        chain: chain.clone(),
-                    }),
-                    DiskSource::InPlace(_) => None,
-                },
+                DeviceKind::Disk(disk) => Some((device.id.clone(), &disk.source)),
                 _ => None,
             })
-            .collect();
+            .map(|(id, source)| DiskPoint {
+                id,
+                chain: match source {
+                    DiskSource::Layers(chain) => chain.clone(),
+                    DiskSource::InPlace(_) => Vec::new(),
+                },
+                sighting: files::written_file(source, &self.post.library)
+                    .and_then(|path| Sighting::take(&path).ok()),
+            })
+            .collect()
+    }
+
+    fn snapshot_record(&self, id: SnapshotId, stored: Saved) -> SnapshotRecord {
+        let manifest = self.process.manifest();
+        let disks = self.disk_points();
         SnapshotRecord {
             id,
             machine: self.post.id,

@@ -75,6 +75,17 @@ fn a_path_that_is_not_text_is_refused_and_the_file_stays() {
 }
 
 #[test]
+fn a_machine_too_large_to_be_read_again_is_not_saved() {
+    let dir = tempfile::tempdir().unwrap();
+    let library = owner(dir.path());
+    create(&library, &machine(1));
+    let grow = |machine: &mut Machine| machine.notes = "x".repeat(2 << 20);
+    let error = library.update(machine_id(1), grow).unwrap_err().to_string();
+    assert!(error.contains("1048576 is the most"), "{error}");
+    assert_eq!(library.machine(machine_id(1)).unwrap(), machine(1));
+}
+
+#[test]
 fn a_cancelled_creation_leaves_nothing_and_a_killed_one_a_leftover() {
     let dir = tempfile::tempdir().unwrap();
     let library = owner(dir.path());
@@ -211,6 +222,7 @@ fn snapshot(machine: Machine) -> SnapshotRecord {
         disks: vec![DiskPoint {
             id: "disk0".to_owned(),
             chain: vec![layer(machine.id, 1)],
+            sighting: None,
         }],
         accelerator: Accelerator::Tcg,
         cpu_model: "qemu64".to_owned(),
@@ -254,6 +266,55 @@ fn a_snapshot_is_written_read_and_deleted_with_its_memory() {
     assert!(!memory.exists());
     assert!(library.snapshots(machine_id(1)).is_empty());
     library.delete_snapshot(machine_id(1), record.id).unwrap();
+}
+
+#[test]
+fn a_disk_in_place_that_changed_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("disk.img");
+    put(&path, b"one");
+    let before = Sighting::take(&path).unwrap();
+    assert_eq!(before.difference(&Sighting::take(&path).unwrap()), None);
+    put(&path, b"three");
+    let after = Sighting::take(&path).unwrap();
+    let expected = "it was 3 bytes and is 5 bytes now".to_owned();
+    assert_eq!(before.difference(&after), Some(expected));
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    file.set_modified(std::time::UNIX_EPOCH).unwrap();
+    let touched = Sighting::take(&path).unwrap();
+    assert_eq!(
+        after.difference(&touched),
+        Some("something else wrote to it".to_owned())
+    );
+}
+
+#[test]
+fn updates_from_several_threads_are_all_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let library = owner(dir.path());
+    create(&library, &machine(1));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..5 {
+                    let add = |machine: &mut Machine| machine.notes.push('x');
+                    library.update(machine_id(1), add).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(library.machine(machine_id(1)).unwrap().notes.len(), 20);
+}
+
+#[test]
+fn a_damaged_library_name_is_read_from_its_copy() {
+    let dir = tempfile::tempdir().unwrap();
+    let id = owner(dir.path()).id();
+    put(&dir.path().join("library.ron"), b"{");
+    assert_eq!(owner(dir.path()).id(), id);
+    put(&dir.path().join("library.ron.1"), b"");
+    let error = Library::open(dir.path()).unwrap_err().to_string();
+    assert!(error.contains("library.ron”: line 1, column 2"), "{error}");
 }
 
 #[test]

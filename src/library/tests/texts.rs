@@ -140,6 +140,34 @@ fn a_mebibyte_on_one_line_is_read_in_time() {
 }
 
 #[test]
+fn damaged_text_is_refused_or_read_but_never_panics() {
+    let mut chance = Chance::new();
+    let tree = chance.tree(5);
+    let text = write(
+        "Zeile „eins“",
+        &json!({"ä": tree, "b": [1, "\\", 2.5], "c": "\u{202e}"}),
+    );
+    for _ in 0..20_000 {
+        let mut bytes = text.clone().into_bytes();
+        for _ in 0..=chance.below(3) {
+            if bytes.is_empty() {
+                break;
+            }
+            let at = chance.below(bytes.len() as u64) as usize;
+            match chance.below(3) {
+                0 => bytes[at] = *chance.pick(b"{}[]\",:/\\0e.-(#\n"),
+                1 => drop(bytes.remove(at)),
+                _ => bytes.truncate(at.max(1)),
+            }
+        }
+        let damaged = String::from_utf8_lossy(&bytes);
+        if let Ok(tree) = read(&damaged) {
+            assert_eq!(read(&write("", &tree)), Ok(tree), "{damaged}");
+        }
+    }
+}
+
+#[test]
 fn a_value_is_found_in_the_text() {
     let text = "// x\n{\n  \"a\": [1,\n    {\"b\": 2}],\n \"c\": 3 }";
     let path = |parts: &[&str]| {
