@@ -10,3 +10,8 @@ mod guests;
 mod library_kill;
 mod qemu_live;
 mod tidy;
+mod ui_app;
+mod ui_fixture;
+mod ui_look;
+mod ui_paint;
+mod ui_screens;
