@@ -40,6 +40,9 @@ pub use slot::Slot;
 /// How often rows in sight get a new thumbnail.
 const THUMBNAIL_EVERY: Duration = Duration::from_secs(10);
 
+/// How soon after its start a machine gets its first one.
+const FIRST_THUMBNAIL: Duration = Duration::from_secs(2);
+
 /// How often the footer's load is measured while a window listens.
 const LOAD_EVERY: Duration = Duration::from_secs(15);
 
@@ -390,8 +393,14 @@ impl Supervisor {
 
     fn live(&mut self, machine: MachineId, live: Live) {
         if let Some(slot) = self.slots.get_mut(&machine) {
+            let begins = live.state == State::Running && slot.live.state != State::Running;
             slot.live = live;
             slot.adopting = false;
+            if begins {
+                // A list full of empty frames looks broken: a first picture soon.
+                let soon = Instant::now() + FIRST_THUMBNAIL;
+                self.next_thumbnail = self.next_thumbnail.min(soon);
+            }
             self.publish(machine);
             self.take_up_waiting();
         }

@@ -95,7 +95,6 @@ pub fn adopt(post: &Post, adoption: Adoption) -> Option<Begun> {
                 post.publish(&resting_again(&machine));
                 return None;
             }
-            live.state = State::Paused; // Until the first look.
             Some(Begun {
                 process,
                 qmp,
