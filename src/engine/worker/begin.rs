@@ -80,7 +80,7 @@ pub fn adopt(post: &Post, adoption: Adoption) -> Option<Begun> {
         mut process,
         machine,
     } = adoption;
-    let mut live = Live {
+    let live = Live {
         state: State::Running,
         since: process.manifest().created,
         pid: Some(process.pid()),
