@@ -218,7 +218,7 @@ pub fn tiny_iso(path: &Path) {
 pub fn serial_says(serial: &mut std::os::unix::net::UnixStream, text: &str) {
     use std::io::Read;
     serial
-        .set_read_timeout(Some(Duration::from_secs(120)))
+        .set_read_timeout(Some(Duration::from_secs(30)))
         .unwrap();
     let mut seen = String::new();
     let mut buffer = [0; 4096];
