@@ -64,8 +64,9 @@ impl Backend for Fake {
         Ok(())
     }
 
-    fn window(&mut self) -> Result<(), Failure> {
-        self.opened.push("window".to_owned());
+    fn window(&mut self, file: Option<PathBuf>) -> Result<(), Failure> {
+        let file = file.map_or_else(String::new, |file| format!(" {}", file.display()));
+        self.opened.push(format!("window{file}"));
         Ok(())
     }
 

@@ -162,8 +162,8 @@ impl Backend for Live {
         doors::console(self.library.as_deref(), machine)
     }
 
-    fn window(&mut self) -> Result<(), Failure> {
-        doors::window(self.library.as_deref())
+    fn window(&mut self, file: Option<PathBuf>) -> Result<(), Failure> {
+        doors::window(self.library.as_deref(), file)
     }
 
     fn agent(&mut self) -> Result<(), Failure> {

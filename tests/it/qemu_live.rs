@@ -8,15 +8,18 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 use orangery::confine::{self, Jail, Program, run_jailed};
 use orangery::model::{
-    Accelerator, ByteSize, DiskSource, DisplayPath, FirmwareKind, LayerId, LayerRef, Machine,
-    MachineId, MemoryBacking, NewMachine, Source, Timestamp,
+    Accelerator, Address, ByteSize, Cdrom, DeviceKind, DiskSource, DisplayPath, FirmwareKind,
+    KvmVerdict, LayerId, LayerRef, Machine, MachineId, MemoryBacking, NewMachine, Source,
+    Timestamp,
 };
-use orangery::qemu::command_line::{self, Launch, MEMORY_NUMBER};
+use orangery::qemu::command_line::{self, FirmwareCode, Launch, MEMORY_NUMBER};
+use orangery::qemu::doctor::{Places, doctor};
+use orangery::qemu::explain::{Evidence, explain};
 use orangery::qemu::memory::{self, MemoryFile};
 use orangery::qemu::memory_store::{self, MemoryError};
 use orangery::qemu::process::{Manifest, Process, ProcessError, Rights, Sockets};
 use orangery::qemu::qmp::{Client, QmpEvent};
-use orangery::qemu::{defaults, qmp};
+use orangery::qemu::{binary, defaults, firmware, kvm, qmp};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -30,6 +33,9 @@ struct Bench {
     machine: Machine,
     layers: BTreeMap<LayerRef, PathBuf>,
     display: DisplayPath,
+    accelerator: Accelerator,
+    firmware: Option<FirmwareCode>,
+    reads: Vec<PathBuf>,
     launches: u32,
 }
 
@@ -68,12 +74,24 @@ impl Bench {
             folder,
             layers: BTreeMap::from([(layer, path)]),
             display: DisplayPath::Dbus,
+            accelerator: Accelerator::Tcg,
+            firmware: None,
+            reads: Vec::new(),
             launches: 0,
         }
     }
 
     /// Starts the machine; stopped, as `-S` leaves it.
     fn start(&mut self, incoming: bool) -> Result<Process, ProcessError> {
+        self.start_with(incoming, |_| {})
+    }
+
+    /// The same, after `spoil` changed the arguments.
+    fn start_with(
+        &mut self,
+        incoming: bool,
+        spoil: impl FnOnce(&mut Vec<String>),
+    ) -> Result<Process, ProcessError> {
         let folder = self.folder.path().join(format!("launch{}", self.launches));
         self.launches += 1;
         std::fs::create_dir(&folder).unwrap();
@@ -83,22 +101,24 @@ impl Bench {
             size: self.machine.memory,
         });
         let sockets = Sockets::within(&folder);
-        let cpu_model = command_line::resolve_cpu(&self.machine, Accelerator::Tcg);
+        let cpu_model = command_line::resolve_cpu(&self.machine, self.accelerator);
         let launch = Launch {
             machine: &self.machine,
-            accelerator: Accelerator::Tcg,
+            accelerator: self.accelerator,
             cpu_model: &cpu_model,
             memory,
-            firmware: None,
+            firmware: self.firmware.as_ref(),
             layers: &self.layers,
             sockets: &sockets,
             display: self.display,
             incoming,
             generation: Uuid::from_u128(1),
         };
-        let args = command_line::command_line(&launch).unwrap();
+        let mut args = command_line::command_line(&launch).unwrap();
+        spoil(&mut args);
         let mut rights = Rights {
             writes: self.layers.values().cloned().collect(),
+            reads: self.reads.clone(),
             network: confine::Network::Outgoing,
             ..Rights::default()
         };
@@ -115,7 +135,7 @@ impl Bench {
             args,
             qemu_version: String::new(),
             machine_type: self.machine.machine_type.clone(),
-            accelerator: Accelerator::Tcg,
+            accelerator: self.accelerator,
             cpu_model,
             layers: self.layers.clone().into_iter().collect(),
             memory,
@@ -349,4 +369,279 @@ fn a_cancelled_save_leaves_nothing_and_the_machine_goes_on() {
         assert_eq!(status(&client), "running");
         client.call(&qapi::qmp::stop {}, SOON).unwrap();
     }
+}
+
+/// An ISO whose boot code writes one letter to the serial port and halts.
+fn tiny_iso(path: &Path) {
+    const SECTOR: usize = 2048;
+    let mut image = vec![0; 21 * SECTOR];
+    let mut put = |sector: usize, offset: usize, bytes: &[u8]| {
+        let start = sector * SECTOR + offset;
+        image[start..start + bytes.len()].copy_from_slice(bytes);
+    };
+    put(16, 0, b"\x01CD001\x01");
+    put(17, 0, b"\x00CD001\x01EL TORITO SPECIFICATION");
+    put(17, 0x47, &[19]);
+    put(18, 0, b"\xffCD001\x01");
+    // Validation entry with its checksum, then the default entry: no emulation, 4 sectors at 20.
+    put(19, 0, &[1]);
+    put(19, 0x1c, &[0xaa, 0x55, 0x55, 0xaa]);
+    put(19, 0x20, &[0x88, 0, 0, 0, 0, 0, 4, 0, 20]);
+    // mov dx,0x3f8; mov al,'C'; out dx,al; hlt; jmp back
+    put(20, 0, &[0xba, 0xf8, 3, 0xb0, b'C', 0xee, 0xf4, 0xeb, 0xfd]);
+    use std::io::Write;
+    std::fs::File::create(path)
+        .unwrap()
+        .write_all(&image)
+        .unwrap();
+}
+
+/// Reads the serial port until `text` comes.
+fn serial_says(serial: &mut std::os::unix::net::UnixStream, text: &str) {
+    use std::io::Read;
+    serial
+        .set_read_timeout(Some(Duration::from_secs(120)))
+        .unwrap();
+    let mut seen = String::new();
+    let mut buffer = [0; 4096];
+    while !seen.contains(text) {
+        let count = serial.read(&mut buffer).unwrap_or(0);
+        assert!(count > 0, "no {text:?} in {seen:?}");
+        seen.push_str(&String::from_utf8_lossy(&buffer[..count]));
+    }
+}
+
+fn serial(guard: &Guard) -> std::os::unix::net::UnixStream {
+    std::os::unix::net::UnixStream::connect(&guard.0.manifest().sockets.serial).unwrap()
+}
+
+/// A machine with an empty disk and the tiny ISO in its drive.
+fn bench_with_cd() -> Bench {
+    let mut bench = Bench::new();
+    let iso = bench.folder.path().join("a, b.iso");
+    tiny_iso(&iso);
+    bench.reads.push(iso.clone());
+    for device in &mut bench.machine.devices {
+        if let DeviceKind::Cdrom(cdrom) = &mut device.kind {
+            *cdrom = Cdrom {
+                medium: Some(iso.clone()),
+            };
+            assert_eq!(device.address, Address::Sata { port: 0 });
+        }
+    }
+    bench
+}
+
+#[test]
+fn an_empty_disk_falls_through_to_the_installer() {
+    let mut bench = bench_with_cd();
+    let (guard, client, _events) = bench.run();
+    let mut serial = serial(&guard);
+    client.call(&qapi::qmp::cont {}, SOON).unwrap();
+    serial_says(&mut serial, "C");
+}
+
+fn boots_with(kind: FirmwareKind) {
+    let Some(files) = firmware::find(kind) else {
+        eprintln!("skipped: no firmware with {} is installed", kind.label());
+        return;
+    };
+    let mut bench = Bench::new();
+    let layer = LayerRef {
+        machine: bench.machine.id,
+        layer: LayerId(Uuid::new_v4()),
+    };
+    let path = bench.folder.path().join("variables.qcow2");
+    let mut program = Program::new(confine::find_program("qemu-img").unwrap()).args([
+        "convert",
+        "-f",
+        files.variables_format.driver(),
+        "-O",
+        "qcow2",
+        files.variables.to_str().unwrap(),
+        path.to_str().unwrap(),
+    ]);
+    program.writes = vec![bench.folder.path().to_owned()];
+    let finished = run_jailed(Jail::new(program), &mut |_| ControlFlow::Continue(())).unwrap();
+    assert_eq!(finished.outcome, confine::Outcome::Success);
+    bench.layers.insert(layer, path);
+    bench.machine.firmware.kind = kind;
+    bench.machine.firmware.variables = vec![layer];
+    bench.machine.memory = ByteSize::mib(256);
+    bench.firmware = Some(files.code);
+    let (guard, client, _events) = bench.run();
+    let mut serial = serial(&guard);
+    client.call(&qapi::qmp::cont {}, SOON).unwrap();
+    serial_says(&mut serial, "Press any key");
+    let key = json!({"keys": [{"type": "qcode", "data": "spc"}]});
+    client.call_raw("send-key", key, SOON).unwrap();
+    serial_says(&mut serial, "Boot Manager");
+}
+
+#[test]
+fn uefi_boots() {
+    boots_with(FirmwareKind::Uefi);
+}
+
+#[test]
+fn secure_boot_boots() {
+    boots_with(FirmwareKind::Secure);
+}
+
+#[test]
+fn qemu_can_not_open_what_the_machine_does_not_have() {
+    let mut bench = Bench::new();
+    let secret = bench.folder.path().join("secret.img");
+    std::fs::File::create(&secret)
+        .unwrap()
+        .set_len(1 << 20)
+        .unwrap();
+    let (guard, client, _events) = bench.run();
+    if *guard.0.confinement() != confine::Confinement::Full {
+        eprintln!("skipped: {:?}", guard.0.confinement());
+        return;
+    }
+    let open = |path: &str| {
+        let node = json!({"driver": "file", "node-name": "x", "filename": path, "read-only": true});
+        client.call_raw("blockdev-add", node, SOON)
+    };
+    for path in [
+        secret.to_str().unwrap(),
+        "/proc/1/environ",
+        env!("CARGO_BIN_EXE_orangery"),
+    ] {
+        let refused = open(path).unwrap_err();
+        assert!(
+            refused.to_string().contains("Permission denied"),
+            "{path}: {refused}"
+        );
+    }
+    let dump = json!({"filename": "/tmp/orangery-must-not-exist", "format": "png"});
+    assert!(client.call_raw("screendump", dump, SOON).is_err());
+    assert!(!Path::new("/tmp/orangery-must-not-exist").exists());
+}
+
+/// Starts a QEMU that fails, and gives what is told about it.
+fn trouble(spoil: impl FnOnce(&mut Bench, &mut Vec<String>)) -> orangery::model::Failure {
+    let mut bench = Bench::new();
+    let mut also = Bench::new();
+    let mut process = bench
+        .start_with(false, |args| spoil(&mut also, args))
+        .unwrap();
+    let error = process.connect(START).map(drop).unwrap_err();
+    assert!(matches!(error, ProcessError::EndedEarly { .. }), "{error}");
+    explain(&Evidence {
+        what: "It did not start",
+        log: &process.log_tail(),
+        status: process.exit_status(),
+        ..Evidence::default()
+    })
+}
+
+fn replace(args: &mut [String], old: &str, new: &str) {
+    for arg in args {
+        *arg = arg.replace(old, new);
+    }
+}
+
+#[test]
+fn failures_to_start_are_told_in_plain_words() {
+    let cases: [(&str, &str, &str); 6] = [
+        (
+            "pc-q35-8.2",
+            "pc-q35-99.0",
+            "does not know the board “pc-q35-99.0”",
+        ),
+        (
+            "max",
+            "nosuch",
+            "does not know the processor model “nosuch”",
+        ),
+        (".qcow2", ".gone", "gone does not exist"),
+        ("dbus,p2p=yes", "nosuch", "QEMU said"),
+        (
+            "memory-backend-file,id=ram,size=134217728,mem-path=/proc/self/fd/10,share=on",
+            "memory-backend-ram,id=ram,size=900T",
+            "not enough memory",
+        ),
+        ("/mon0", "/nowhere/mon0", "socket"),
+    ];
+    for (old, new, part) in cases {
+        let failure = trouble(|_, args| replace(args, old, new));
+        assert!(failure.why.contains(part), "{old}: {failure:#?}");
+        assert!(failure.details.is_some());
+    }
+}
+
+#[test]
+fn a_disk_that_another_machine_has_open_is_named() {
+    let mut bench = Bench::new();
+    let (_guard, _client, _events) = bench.run();
+    let mut second = bench.start(false).unwrap();
+    assert!(matches!(
+        second.connect(START),
+        Err(ProcessError::EndedEarly { .. })
+    ));
+    let path = bench.layers.values().next().unwrap().clone();
+    let holders = BTreeMap::from([(path, "Debian".to_owned())]);
+    let failure = explain(&Evidence {
+        what: "It did not start",
+        log: &second.log_tail(),
+        holders: Some(&holders),
+        ..Evidence::default()
+    });
+    assert!(
+        failure.why.contains("in use by the machine “Debian”"),
+        "{failure:#?}"
+    );
+}
+
+#[test]
+fn kvm_is_judged_by_a_guest_and_within_five_seconds() {
+    confine::set_own_program(env!("CARGO_BIN_EXE_orangery"));
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("kvm.json");
+    let started = Instant::now();
+    let verdict = kvm::verdict(Some(&cache));
+    println!("kvm: {verdict:?} in {:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(5));
+    let again = Instant::now();
+    assert_eq!(kvm::verdict(Some(&cache)), verdict);
+    assert!(again.elapsed() < Duration::from_millis(100) || !cache.exists());
+    if verdict != KvmVerdict::Works {
+        return;
+    }
+    // Then a real QEMU must get a guest to the serial port too.
+    let mut bench = bench_with_cd();
+    bench.accelerator = Accelerator::Kvm;
+    let (guard, client, _events) = bench.run();
+    let mut serial = serial(&guard);
+    client.call(&qapi::qmp::cont {}, SOON).unwrap();
+    serial_says(&mut serial, "C");
+}
+
+#[test]
+fn the_doctor_gives_a_fix_with_every_complaint() {
+    confine::set_own_program(env!("CARGO_BIN_EXE_orangery"));
+    let folder = tempfile::tempdir().unwrap();
+    let started = Instant::now();
+    let report = doctor(&Places {
+        library: folder.path().join("not/yet/there"),
+        kvm_cache: None,
+    });
+    println!("doctor in {:?}: {report:#?}", started.elapsed());
+    for check in &report.checks {
+        let good = check.level == orangery::model::CheckLevel::Good;
+        assert_eq!(good, check.fix.is_none(), "{check:?}");
+    }
+    assert!(report.can_run(), "{:#?}", report.checks);
+    assert!(report.memory_total > report.memory_free && report.disk_free.0 > 0);
+    let qemu = binary::find().unwrap();
+    assert_eq!(report.qemu_version, Some(qemu.version.to_string()));
+    assert!(
+        qemu.capabilities
+            .machine_type
+            .unwrap()
+            .starts_with("pc-q35-")
+    );
 }

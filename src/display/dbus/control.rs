@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use zbus::export::futures_core::Stream;
@@ -20,6 +20,7 @@ use super::{MAX_QUEUED, Offer, driven};
 use crate::display::DisplayError;
 use crate::display::frame::{FrameSlot, Leds, ScreenStatus};
 use crate::display::input::{Button, InputQueue, Order};
+use crate::display::screen::ANSWER_DEADLINE;
 
 /// QEMU answers in a millisecond unless it hangs.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -200,7 +201,7 @@ impl Control<'_> {
     fn registered(&mut self) {
         self.registering = None;
         self.link.slot.edit_info(|info| {
-            if matches!(info.status, ScreenStatus::Connecting | ScreenStatus::Hidden) {
+            if info.status == ScreenStatus::Connecting {
                 info.status = ScreenStatus::Blank;
             }
         });
@@ -283,6 +284,9 @@ impl Control<'_> {
             self.head = head;
             self.read_objects().await?;
         }
+        self.link
+            .slot
+            .expect_answer(Instant::now() + ANSWER_DEADLINE);
         let start = |error: std::io::Error| DisplayError::Start {
             reason: error.to_string(),
         };

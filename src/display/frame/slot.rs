@@ -67,6 +67,8 @@ struct State {
     news: bool,
     closed: bool,
     alarm: Option<Instant>,
+    /// When the other side must have answered, while the status is `Connecting`.
+    answer_by: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -94,6 +96,7 @@ impl FrameSlot {
         let slot = Arc::new(Self::default());
         slot.set_owned(size)?;
         slot.paint(0, 0, layout, rgba);
+        slot.finish_paint();
         Ok(slot)
     }
 
@@ -189,7 +192,7 @@ impl FrameSlot {
         check_size(size)?;
         self.change(|state| {
             if state.info.size == size && matches!(state.surface, Surface::Owned) {
-                return state.info.set_status(ScreenStatus::Live);
+                return state.info.picture_came();
             }
             state.begin_surface(size, Surface::Owned);
             state.pixels = black(size);
@@ -208,6 +211,11 @@ impl FrameSlot {
         });
     }
 
+    /// All that was sent together is painted: a new picture may be looked at.
+    pub(in crate::display) fn finish_paint(&self) {
+        self.change(|state| state.painted |= matches!(state.surface, Surface::Owned));
+    }
+
     /// Paints inline pixels, `bytes` in `layout` with its origin at `x`, `y`. Cut to the picture.
     pub(in crate::display) fn paint(&self, x: i32, y: i32, layout: Layout, bytes: &[u8]) {
         self.change(|state| {
@@ -221,7 +229,6 @@ impl FrameSlot {
             let skip_y = (i64::from(rect.y) - i64::from(y)) as usize * layout.stride as usize;
             if let Some(bytes) = bytes.get(skip_x + skip_y..) {
                 state.paint_rows(rect, layout, bytes, layout.stride as usize);
-                state.painted = true;
                 state.damage(Want::Pixels, rect);
                 state.damage(Want::Damage, rect);
             }
@@ -286,6 +293,22 @@ impl FrameSlot {
         self.work.notify_all();
     }
 
+    /// The screen connects from now on, and is lost if that takes longer than until `by`.
+    pub(in crate::display) fn expect_answer(&self, by: Instant) {
+        self.change(|state| {
+            state.info.set_status(ScreenStatus::Connecting);
+            state.answer_by = Some(by);
+        });
+        self.set_alarm(by);
+    }
+
+    /// When an answer is due, if one is.
+    pub(in crate::display) fn answer_due(&self) -> Option<Instant> {
+        let state = self.lock();
+        let connecting = state.info.status == ScreenStatus::Connecting;
+        state.answer_by.filter(|_| connecting)
+    }
+
     /// Lets the pacing thread end.
     pub(in crate::display) fn close(&self) {
         self.lock().closed = true;
@@ -299,6 +322,13 @@ impl ScreenInfo {
             self.status = status;
         }
     }
+
+    /// A picture that was under way when the screen was hidden does not bring it back.
+    fn picture_came(&mut self) {
+        if self.status != ScreenStatus::Hidden {
+            self.set_status(ScreenStatus::Live);
+        }
+    }
 }
 
 impl State {
@@ -306,7 +336,7 @@ impl State {
         self.epoch += 1;
         self.painted = false;
         self.info.size = size;
-        self.info.set_status(ScreenStatus::Live);
+        self.info.picture_came();
         self.surface = surface;
         self.stale.clear();
         for seen in &mut self.viewers {

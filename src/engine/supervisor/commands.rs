@@ -14,6 +14,7 @@ use crate::model::{
 const MAX_TEXT: usize = 16 * 1024;
 
 impl Supervisor {
+    /// Carries out a request, or keeps it until its machine's first look.
     pub(super) fn command(&mut self, asker: Asker, command: Command) -> Next {
         let adopting = command
             .machine()
@@ -23,6 +24,10 @@ impl Supervisor {
             self.waiting.push((asker, command));
             return Next::Go;
         }
+        self.carry_out(asker, command)
+    }
+
+    fn carry_out(&mut self, asker: Asker, command: Command) -> Next {
         match command {
             Command::Act { machine, action } => self.act(asker, machine, action),
             Command::Create { spec, start } => self.create(asker, spec, start),
