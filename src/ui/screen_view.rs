@@ -185,7 +185,7 @@ fn wheel(unit: egui::MouseWheelUnit, delta: Vec2) -> Pointer {
         if notches == 0.0 {
             0
         } else {
-            (notches.abs().max(1.0).min(20.0) * notches.signum()) as i32
+            (notches.abs().clamp(1.0, 20.0) * notches.signum()) as i32
         }
     };
     Pointer::Wheel {
