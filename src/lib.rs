@@ -1,4 +1,5 @@
 //! Orangery.
 
+pub mod display;
 pub mod engine;
 pub mod model;

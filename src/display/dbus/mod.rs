@@ -1,0 +1,58 @@
+//! QEMU's D-Bus display, peer to peer: one connection for input and facts, one per shown picture.
+//!
+//! QEMU and its guest stand still while we owe an answer, so the answers come from the listener's own thread
+//! ([`listener`]), which replies before it touches a pixel. Interfaces: QEMU's `ui/dbus-display1.xml`.
+
+mod control;
+mod listener;
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::task::Poll;
+
+use zbus::MessageStream;
+use zbus::export::futures_core::Stream;
+
+pub(super) use self::control::{Link, run};
+
+/// Messages that wait between the socket and us. Few, as each may be 128 MiB long.
+const MAX_QUEUED: usize = 4;
+
+/// What we tell QEMU we can take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Offer {
+    /// Shared memory where QEMU has it (9.2 and newer), inline pixels otherwise.
+    #[default]
+    SharedMemory,
+    /// Inline pixels only.
+    Inline,
+}
+
+/// Runs `work` while driving the connection of `messages` on this very thread, so that no thread of zbus' own is
+/// between the socket and us.
+async fn driven<T>(connection: &zbus::Connection, work: impl Future<Output = T>) -> T {
+    let executor = connection.executor().clone();
+    let mut work = pin!(work);
+    let mut drive = pin!(async {
+        loop {
+            executor.tick().await;
+        }
+    });
+    std::future::poll_fn(|context| {
+        if let Poll::Ready(result) = work.as_mut().poll(context) {
+            return Poll::Ready(result);
+        }
+        let _pending: Poll<()> = drive.as_mut().poll(context);
+        Poll::Pending
+    })
+    .await
+}
+
+/// The next message, or `None` once the peer is gone.
+async fn next_message(messages: &mut MessageStream) -> Option<zbus::Message> {
+    std::future::poll_fn(|context| Pin::new(&mut *messages).poll_next(context))
+        .await?
+        .ok()
+}

@@ -1,0 +1,430 @@
+//! The latest-frame slot: one producer overwrites, each viewer reads what it has not seen.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::{
+    BadPicture, Cursor, Damage, Layout, Rect, ScreenInfo, ScreenStatus, SharedMap, Size, Surface,
+};
+use crate::display::map::check_size;
+
+/// What a viewer reads, which decides whether shared pixels are copied at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// Packed RGBA of what changed, ready for a texture.
+    Pixels,
+    /// Rectangles and the [`Surface`]; the presenter fetches the pixels itself.
+    Damage,
+}
+
+/// One rectangle of new pixels.
+#[derive(Debug)]
+pub struct Patch<'a> {
+    /// The whole picture's size.
+    pub size: Size,
+    pub rect: Rect,
+    /// True if this is the whole picture: make a new texture if the size differs from the last.
+    pub whole: bool,
+    /// `rect.w * rect.h` pixels, packed RGBA, alpha 255.
+    pub rgba: &'a [u8],
+}
+
+/// What changed for a viewer since its last look.
+#[derive(Clone, Debug)]
+pub struct Change {
+    pub size: Size,
+    pub generation: u64,
+    /// True if size or surface are new: everything has to be painted.
+    pub whole: bool,
+    pub damage: Damage,
+    pub surface: Surface,
+}
+
+/// The newest picture and everything about it. Shared by the screen's threads and any number of viewers.
+#[derive(Debug, Default)]
+pub struct FrameSlot {
+    state: Mutex<State>,
+    /// Tells the pacing thread that there is something to do.
+    work: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    info: ScreenInfo,
+    surface: Surface,
+    /// Counts surfaces, so that a copy of an old one is not painted into a new one.
+    epoch: u64,
+    /// RGBA of `info.size`, or empty while nobody asked for pixels of a map.
+    pixels: Vec<u8>,
+    /// Parts of the map that `pixels` lacks.
+    stale: Damage,
+    /// As many as our own windows have views, so a handful.
+    viewers: Vec<Seen>,
+    next_viewer: u64,
+    news: bool,
+    closed: bool,
+    alarm: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Seen {
+    id: u64,
+    want: Want,
+    whole: bool,
+    damage: Damage,
+}
+
+/// What the pacing thread has to do next.
+#[derive(Debug)]
+pub(in crate::display) enum Task {
+    /// Copy these parts of the map, then wake.
+    Copy(SharedMap, u64, Damage),
+    Wake,
+    Alarm,
+    Stop,
+}
+
+impl FrameSlot {
+    /// Everything but the pixels.
+    pub fn info(&self) -> ScreenInfo {
+        self.lock().info.clone()
+    }
+
+    /// Where the pixels are now.
+    pub fn surface(&self) -> Surface {
+        self.lock().surface.clone()
+    }
+
+    /// A new viewer, to which the whole picture is news.
+    pub fn watch(self: &Arc<Self>, want: Want) -> Viewer {
+        let mut state = self.lock();
+        let id = state.next_viewer;
+        state.next_viewer += 1;
+        state.viewers.push(Seen {
+            id,
+            want,
+            whole: true,
+            damage: Damage::default(),
+        });
+        state.news = true; // The copying thread may have to catch up.
+        self.work.notify_all();
+        drop(state);
+        Viewer {
+            slot: Arc::clone(self),
+            id,
+            scratch: Vec::new(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A viewer's callback that panicked leaves whole values behind, so go on.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change<T>(&self, edit: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.lock();
+        let result = edit(&mut state);
+        state.info.generation += 1;
+        state.news = true;
+        self.work.notify_all();
+        result
+    }
+}
+
+/// For the threads that fill the slot.
+impl FrameSlot {
+    pub(in crate::display) fn edit_info(&self, edit: impl FnOnce(&mut ScreenInfo)) {
+        self.change(|state| edit(&mut state.info));
+    }
+
+    /// Ends the screen with a reason for the user; the first reason stays.
+    pub(in crate::display) fn lose(&self, why: impl Into<String>) {
+        self.change(|state| {
+            if !matches!(state.info.status, ScreenStatus::Lost { .. }) {
+                state.info.status = ScreenStatus::Lost { why: why.into() };
+            }
+        });
+    }
+
+    /// Changes the status, unless the screen is already lost.
+    pub(in crate::display) fn set_status(&self, status: ScreenStatus) {
+        self.change(|state| state.info.set_status(status));
+    }
+
+    pub(in crate::display) fn edit_cursor(&self, edit: impl FnOnce(&mut Cursor)) {
+        self.change(|state| edit(&mut state.info.cursor));
+    }
+
+    /// A new picture in shared memory. Not shown before the first damage, as its pixels may not be written yet.
+    pub(in crate::display) fn set_map(&self, map: SharedMap) {
+        self.change(|state| {
+            state.begin_surface(map.layout.size, Surface::Map(map));
+            state.pixels = Vec::new();
+            state.stale.add(state.info.size.rect());
+        });
+    }
+
+    /// A new picture whose pixels follow by [`Self::paint`]; black until then.
+    pub(in crate::display) fn set_owned(&self, size: Size) -> Result<(), BadPicture> {
+        check_size(size)?;
+        self.change(|state| {
+            if state.info.size == size && matches!(state.surface, Surface::Owned) {
+                return state.info.set_status(ScreenStatus::Live);
+            }
+            state.begin_surface(size, Surface::Owned);
+            state.pixels = black(size);
+        });
+        Ok(())
+    }
+
+    /// QEMU wrote into the map within this rectangle.
+    pub(in crate::display) fn map_damage(&self, x: i32, y: i32, w: i32, h: i32) {
+        self.change(|state| {
+            let (x, y, w, h) = (x.into(), y.into(), w.into(), h.into());
+            if let Some(rect) = Rect::clipped(x, y, w, h, state.info.size) {
+                state.stale.add(rect);
+                state.damage(Want::Damage, rect);
+            }
+        });
+    }
+
+    /// Paints inline pixels, `bytes` in `layout` with its origin at `x`, `y`. Cut to the picture.
+    pub(in crate::display) fn paint(&self, x: i32, y: i32, layout: Layout, bytes: &[u8]) {
+        self.change(|state| {
+            let (w, h) = (layout.size.width.into(), layout.size.height.into());
+            let clipped = Rect::clipped(x.into(), y.into(), w, h, state.info.size);
+            let (Some(rect), Surface::Owned) = (clipped, &state.surface) else {
+                return;
+            };
+            // Distances from the sent rectangle's origin to the part that is visible; none is negative.
+            let skip_x = (i64::from(rect.x) - i64::from(x)) as usize * layout.format.bytes as usize;
+            let skip_y = (i64::from(rect.y) - i64::from(y)) as usize * layout.stride as usize;
+            if let Some(bytes) = bytes.get(skip_x + skip_y..) {
+                state.paint_rows(rect, layout, bytes, layout.stride as usize);
+                state.damage(Want::Pixels, rect);
+                state.damage(Want::Damage, rect);
+            }
+        });
+    }
+
+    /// Paints a band copied from the map, if the map is still the one of `epoch`.
+    pub(in crate::display) fn paint_copy(
+        &self,
+        epoch: u64,
+        map: &SharedMap,
+        band: Rect,
+        bytes: &[u8],
+        stride: usize,
+    ) {
+        let mut state = self.lock();
+        if state.epoch == epoch && band.fits(state.info.size) {
+            if state.pixels.is_empty() {
+                state.pixels = black(state.info.size);
+            }
+            state.paint_rows(band, map.layout, bytes, stride);
+            state.damage(Want::Pixels, band);
+        }
+    }
+
+    /// Waits for the next thing to do. `last_wake` spaces wakes by `spacing`.
+    pub(in crate::display) fn next_task(&self, not_before: Instant) -> Task {
+        let mut state = self.lock();
+        loop {
+            let now = Instant::now();
+            if state.closed {
+                return Task::Stop;
+            }
+            if state.alarm.is_some_and(|at| at <= now) {
+                state.alarm = None;
+                return Task::Alarm;
+            }
+            if state.news && now >= not_before {
+                state.news = false;
+                return state.copy_task().unwrap_or(Task::Wake);
+            }
+            let pace = state.news.then_some(not_before);
+            let until = [pace, state.alarm].into_iter().flatten().min();
+            let wait = until.map_or(Duration::from_secs(3600), |at| at.duration_since(now));
+            let waited = self.work.wait_timeout(state, wait);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Asks for [`Task::Alarm`] at `at`, or earlier if one is set already.
+    pub(in crate::display) fn set_alarm(&self, at: Instant) {
+        let mut state = self.lock();
+        state.alarm = Some(state.alarm.map_or(at, |old| old.min(at)));
+        self.work.notify_all();
+    }
+
+    /// Lets the pacing thread end.
+    pub(in crate::display) fn close(&self) {
+        self.lock().closed = true;
+        self.work.notify_all();
+    }
+}
+
+impl ScreenInfo {
+    pub(in crate::display) fn set_status(&mut self, status: ScreenStatus) {
+        if !matches!(self.status, ScreenStatus::Lost { .. }) {
+            self.status = status;
+        }
+    }
+}
+
+impl State {
+    fn begin_surface(&mut self, size: Size, surface: Surface) {
+        self.epoch += 1;
+        self.info.size = size;
+        self.info.set_status(ScreenStatus::Live);
+        self.surface = surface;
+        self.stale.clear();
+        for seen in &mut self.viewers {
+            seen.whole = true;
+            seen.damage.clear();
+        }
+    }
+
+    fn damage(&mut self, want: Want, rect: Rect) {
+        for seen in self.viewers.iter_mut().filter(|seen| seen.want == want) {
+            seen.damage.add(rect);
+        }
+    }
+
+    fn paint_rows(&mut self, rect: Rect, layout: Layout, bytes: &[u8], stride: usize) {
+        let row = self.info.size.width as usize * 4;
+        let from_rows = bytes.chunks(stride.max(1));
+        let into_rows = self
+            .pixels
+            .chunks_exact_mut(row.max(1))
+            .skip(rect.y as usize);
+        let (left, right) = (rect.x as usize * 4, rect.right() as usize * 4);
+        for (from, into) in from_rows.zip(into_rows).take(rect.h as usize) {
+            layout.format.convert_row(from, &mut into[left..right]);
+        }
+    }
+
+    /// A copy is due if somebody wants pixels that only the map has.
+    fn copy_task(&mut self) -> Option<Task> {
+        let wanted = self.viewers.iter().any(|seen| seen.want == Want::Pixels);
+        match &self.surface {
+            Surface::Map(map) if wanted && !self.stale.is_empty() => {
+                Some(Task::Copy(map.clone(), self.epoch, self.stale.take()))
+            }
+            Surface::Map(_) | Surface::None | Surface::Owned => None,
+        }
+    }
+}
+
+fn black(size: Size) -> Vec<u8> {
+    [0, 0, 0, 255].repeat(usize::try_from(size.area()).unwrap_or(0))
+}
+
+/// One view of the slot, with its own memory of what it has seen. Dropping it ends the view.
+#[derive(Debug)]
+pub struct Viewer {
+    slot: Arc<FrameSlot>,
+    id: u64,
+    /// Rectangles narrower than the picture are packed here.
+    scratch: Vec<u8>,
+}
+
+impl Viewer {
+    pub fn slot(&self) -> &Arc<FrameSlot> {
+        &self.slot
+    }
+
+    /// Hands all new pixels to `each` and forgets them; returns the generation, or `None` if nothing is new.
+    ///
+    /// The slot is locked meanwhile, so `each` should only copy. A new size comes as one patch with `whole` set.
+    pub fn take(&mut self, mut each: impl FnMut(Patch<'_>)) -> Option<u64> {
+        let mut state = self.slot.lock();
+        if state.pixels.is_empty() {
+            return None;
+        }
+        let (whole, damage) = state.unseen(self.id)?;
+        let size = state.info.size;
+        let all = [size.rect()];
+        let rects = if whole { &all[..] } else { damage.rects() };
+        for &rect in rects {
+            let rgba = pack(&state.pixels, size, rect, &mut self.scratch);
+            each(Patch {
+                size,
+                rect,
+                whole,
+                rgba,
+            });
+        }
+        Some(state.info.generation)
+    }
+
+    /// What changed, without pixels; `None` if nothing did.
+    pub fn take_damage(&mut self) -> Option<Change> {
+        let mut state = self.slot.lock();
+        if matches!(state.surface, Surface::None) {
+            return None;
+        }
+        let (whole, mut damage) = state.unseen(self.id)?;
+        if whole {
+            damage.clear();
+            damage.add(state.info.size.rect());
+        }
+        Some(Change {
+            size: state.info.size,
+            generation: state.info.generation,
+            whole,
+            damage,
+            surface: state.surface.clone(),
+        })
+    }
+
+    /// Reads the slot's own pixels of `rect` as packed RGBA, for [`Surface::Owned`]. `None` if there are none, or the
+    /// picture has become smaller meanwhile.
+    pub fn read<T>(&mut self, rect: Rect, read: impl FnOnce(&[u8]) -> T) -> Option<T> {
+        let state = self.slot.lock();
+        let size = state.info.size;
+        if state.pixels.is_empty() || !rect.fits(size) {
+            return None;
+        }
+        Some(read(pack(&state.pixels, size, rect, &mut self.scratch)))
+    }
+}
+
+impl Drop for Viewer {
+    fn drop(&mut self) {
+        let mut state = self.slot.lock();
+        state.viewers.retain(|seen| seen.id != self.id);
+        let wanted = state.viewers.iter().any(|seen| seen.want == Want::Pixels);
+        if !wanted && matches!(state.surface, Surface::Map(_)) {
+            state.pixels = Vec::new();
+            let all = state.info.size.rect();
+            state.stale.add(all);
+        }
+    }
+}
+
+impl State {
+    /// What a viewer has not seen, which counts as seen from now on.
+    fn unseen(&mut self, id: u64) -> Option<(bool, Damage)> {
+        let seen = self.viewers.iter_mut().find(|seen| seen.id == id)?;
+        if !seen.whole && seen.damage.is_empty() {
+            return None;
+        }
+        Some((std::mem::take(&mut seen.whole), seen.damage.take()))
+    }
+}
+
+/// `rect` of a picture as one run of bytes, copied only if it is narrower than the picture.
+fn pack<'a>(pixels: &'a [u8], size: Size, rect: Rect, scratch: &'a mut Vec<u8>) -> &'a [u8] {
+    let row = size.width as usize * 4;
+    let (top, bottom) = (rect.y as usize, rect.bottom() as usize);
+    if rect.w == size.width {
+        return &pixels[top * row..bottom * row];
+    }
+    scratch.clear();
+    let (left, right) = (rect.x as usize * 4, rect.right() as usize * 4);
+    for line in pixels[top * row..bottom * row].chunks_exact(row) {
+        scratch.extend_from_slice(&line[left..right]);
+    }
+    scratch
+}

@@ -1,0 +1,406 @@
+//! What a person does to a guest, and the bounded queue that carries it to the machine.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use super::keys::KeyCode;
+
+/// A mouse button.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Button {
+    Left,
+    Middle,
+    Right,
+    /// "Back" on most mice.
+    Side,
+    /// "Forward" on most mice.
+    Extra,
+}
+
+/// One act of the person at the screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    Key {
+        code: KeyCode,
+        down: bool,
+    },
+    /// Pointer position in guest pixels, for guests with an absolute pointer.
+    PointerAbs {
+        x: u32,
+        y: u32,
+    },
+    /// Pointer motion in guest pixels.
+    PointerRel {
+        dx: i32,
+        dy: i32,
+    },
+    Button {
+        button: Button,
+        down: bool,
+    },
+    /// Steps of the wheel: positive `dy` is away from the person, positive `dx` to the right.
+    Wheel {
+        dx: i32,
+        dy: i32,
+    },
+    /// Lifts every key and button that this screen pressed. Send it when the window loses the keyboard.
+    ReleaseAll,
+    /// Asks the guest for another resolution. Sent on once no other follows for 200 ms.
+    Resize {
+        w: u32,
+        h: u32,
+    },
+}
+
+/// What the sending thread does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    Key {
+        code: KeyCode,
+        down: bool,
+    },
+    PointerAbs {
+        x: u32,
+        y: u32,
+    },
+    PointerRel {
+        dx: i32,
+        dy: i32,
+    },
+    Button {
+        button: Button,
+        down: bool,
+    },
+    Wheel {
+        dx: i32,
+        dy: i32,
+    },
+    Resize {
+        w: u32,
+        h: u32,
+    },
+    /// Show this head, or nothing.
+    Show(Option<u32>),
+    /// RFB: ask for the next picture, all of it or what changed.
+    Refresh {
+        whole: bool,
+    },
+}
+
+/// Orders that wait for a machine that does not read. A person makes far fewer; releases are let in on top, and there
+/// are at most as many of those as keys and buttons held down.
+const CAPACITY: usize = 1024;
+/// A window that is being dragged changes size with every frame; the guest should change its mode once.
+const RESIZE_DELAY: Duration = Duration::from_millis(200);
+/// One event of a broken mouse must not become thousands of wheel clicks.
+const MAX_WHEEL_STEPS: i32 = 20;
+
+#[derive(Debug, Default)]
+pub(super) struct InputQueue {
+    state: Mutex<State>,
+    ready: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    orders: VecDeque<Order>,
+    held_keys: BTreeSet<KeyCode>,
+    held_buttons: BTreeSet<Button>,
+    resize: Option<(Instant, u32, u32)>,
+    show: Option<Option<u32>>,
+    refresh: Option<bool>,
+    closed: bool,
+    waker: Option<Waker>,
+}
+
+impl InputQueue {
+    /// Queues without waiting. Returns when [`Self::release_due`] has to be called, for a resize.
+    pub fn send(&self, input: Input) -> Option<Instant> {
+        let mut state = self.lock();
+        let mut alarm = None;
+        match input {
+            Input::Key { code, down } => state.key(code, down),
+            Input::Button { button, down } => state.button(button, down),
+            Input::PointerAbs { x, y } => state.pointer_abs(x, y),
+            Input::PointerRel { dx, dy } => state.pointer_rel(dx, dy),
+            Input::Wheel { dx, dy } => state.wheel(dx, dy),
+            Input::ReleaseAll => state.release_all(),
+            Input::Resize { w, h } => {
+                let at = Instant::now() + RESIZE_DELAY;
+                state.resize = Some((at, w, h));
+                alarm = Some(at);
+            }
+        }
+        self.announce(state);
+        alarm
+    }
+
+    /// Shows a head, or nothing; only the last call counts.
+    pub fn show(&self, head: Option<u32>) {
+        let mut state = self.lock();
+        state.show = Some(head);
+        if head.is_none() {
+            state.release_all();
+        }
+        self.announce(state);
+    }
+
+    /// Asks for a picture (RFB). Requests that wait become one.
+    pub fn refresh(&self, whole: bool) {
+        let mut state = self.lock();
+        state.refresh = Some(state.refresh.unwrap_or(false) || whole);
+        self.announce(state);
+    }
+
+    /// Queues a resize whose time has come; returns when to call again.
+    pub fn release_due(&self) -> Option<Instant> {
+        let mut state = self.lock();
+        let (at, w, h) = state.resize?;
+        if at > Instant::now() {
+            return Some(at);
+        }
+        state.resize = None;
+        state.push(Order::Resize { w, h });
+        self.announce(state);
+        None
+    }
+
+    /// Lifts what is held and ends the queue once it is empty.
+    pub fn close(&self) {
+        let mut state = self.lock();
+        state.release_all();
+        state.closed = true;
+        self.announce(state);
+    }
+
+    /// The next order for an async loop; `None` once closed and empty.
+    pub fn poll_next(&self, context: &Context<'_>) -> Poll<Option<Order>> {
+        let mut state = self.lock();
+        if let Some(order) = state.pop() {
+            return Poll::Ready(Some(order));
+        }
+        if state.closed {
+            return Poll::Ready(None);
+        }
+        state.waker = Some(context.waker().clone());
+        Poll::Pending
+    }
+
+    /// Waits for the next order; `None` once closed and empty.
+    pub fn next(&self) -> Option<Order> {
+        let mut state = self.lock();
+        loop {
+            if let Some(order) = state.pop() {
+                return Some(order);
+            }
+            if state.closed {
+                return None;
+            }
+            state = self
+                .ready
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn announce(&self, mut state: MutexGuard<'_, State>) {
+        self.ready.notify_one();
+        if let Some(waker) = state.waker.take() {
+            drop(state);
+            waker.wake();
+        }
+    }
+}
+
+impl State {
+    fn key(&mut self, code: KeyCode, down: bool) {
+        if code.qnum().is_none() {
+            return;
+        }
+        if !down {
+            if self.held_keys.remove(&code) {
+                self.orders.push_back(Order::Key { code, down });
+            }
+        } else if self.push(Order::Key { code, down }) {
+            self.held_keys.insert(code);
+        }
+    }
+
+    fn button(&mut self, button: Button, down: bool) {
+        if !down {
+            if self.held_buttons.remove(&button) {
+                self.orders.push_back(Order::Button { button, down });
+            }
+        } else if !self.held_buttons.contains(&button) && self.push(Order::Button { button, down })
+        {
+            self.held_buttons.insert(button);
+        }
+    }
+
+    fn pointer_abs(&mut self, x: u32, y: u32) {
+        if let Some(Order::PointerAbs { x: old_x, y: old_y }) = self.orders.back_mut() {
+            (*old_x, *old_y) = (x, y);
+        } else {
+            self.push(Order::PointerAbs { x, y });
+        }
+    }
+
+    fn pointer_rel(&mut self, dx: i32, dy: i32) {
+        if let Some(Order::PointerRel { dx: x, dy: y }) = self.orders.back_mut() {
+            (*x, *y) = (x.saturating_add(dx), y.saturating_add(dy));
+        } else {
+            self.push(Order::PointerRel { dx, dy });
+        }
+    }
+
+    fn wheel(&mut self, dx: i32, dy: i32) {
+        let limit = |steps: i32| steps.clamp(-MAX_WHEEL_STEPS, MAX_WHEEL_STEPS);
+        if let Some(Order::Wheel { dx: x, dy: y }) = self.orders.back_mut() {
+            (*x, *y) = (limit(x.saturating_add(dx)), limit(y.saturating_add(dy)));
+        } else {
+            let (dx, dy) = (limit(dx), limit(dy));
+            self.push(Order::Wheel { dx, dy });
+        }
+    }
+
+    fn release_all(&mut self) {
+        let keys = std::mem::take(&mut self.held_keys).into_iter();
+        let buttons = std::mem::take(&mut self.held_buttons).into_iter();
+        self.orders
+            .extend(keys.map(|code| Order::Key { code, down: false }));
+        self.orders.extend(buttons.map(|button| Order::Button {
+            button,
+            down: false,
+        }));
+    }
+
+    /// False if the queue is full and the order was dropped.
+    fn push(&mut self, order: Order) -> bool {
+        let room = self.orders.len() < CAPACITY && !self.closed;
+        if room {
+            self.orders.push_back(order);
+        }
+        room
+    }
+
+    fn pop(&mut self) -> Option<Order> {
+        let order = self.orders.pop_front();
+        order
+            .or_else(|| self.show.take().map(Order::Show))
+            .or_else(|| self.refresh.take().map(|whole| Order::Refresh { whole }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: KeyCode = KeyCode(30);
+    const B: KeyCode = KeyCode(48);
+
+    fn key(code: KeyCode, down: bool) -> Input {
+        Input::Key { code, down }
+    }
+
+    fn drain(queue: &InputQueue) -> Vec<Order> {
+        queue.close();
+        std::iter::from_fn(|| queue.next()).collect()
+    }
+
+    #[test]
+    fn motion_is_joined_and_keys_keep_their_place() {
+        let queue = InputQueue::default();
+        for x in 0..5_000 {
+            queue.send(Input::PointerAbs { x, y: 1 });
+        }
+        queue.send(key(A, true));
+        for _ in 0..3 {
+            queue.send(Input::PointerRel { dx: 2, dy: -1 });
+        }
+        queue.send(key(A, false));
+        let want = [
+            Order::PointerAbs { x: 4_999, y: 1 },
+            Order::Key {
+                code: A,
+                down: true,
+            },
+            Order::PointerRel { dx: 6, dy: -3 },
+            Order::Key {
+                code: A,
+                down: false,
+            },
+        ];
+        assert_eq!(drain(&queue), want);
+    }
+
+    #[test]
+    fn a_full_queue_drops_presses_but_never_the_release_of_a_key_that_went_down() {
+        let queue = InputQueue::default();
+        queue.send(key(A, true));
+        for i in 0..5_000 {
+            queue.send(Input::PointerAbs { x: i, y: 0 });
+            queue.send(Input::PointerRel { dx: 1, dy: 0 });
+        }
+        queue.send(key(B, true));
+        queue.send(key(A, false));
+        queue.send(key(B, false));
+        let orders = drain(&queue);
+        assert_eq!(orders.len(), CAPACITY + 1);
+        assert_eq!(
+            orders.last(),
+            Some(&Order::Key {
+                code: A,
+                down: false
+            })
+        );
+        assert!(
+            !orders
+                .iter()
+                .any(|order| matches!(order, Order::Key { code: B, .. }))
+        );
+    }
+
+    #[test]
+    fn closing_and_hiding_lift_what_is_held() {
+        let queue = InputQueue::default();
+        queue.send(key(A, true));
+        let (button, down) = (Button::Left, true);
+        queue.send(Input::Button { button, down });
+        queue.show(None);
+        let down = false;
+        let orders = drain(&queue);
+        assert_eq!(
+            orders[2..4],
+            [Order::Key { code: A, down }, Order::Button { button, down }]
+        );
+        assert_eq!(orders[4], Order::Show(None));
+        assert_eq!(orders.len(), 5);
+    }
+
+    #[test]
+    fn only_the_last_resize_of_a_drag_is_sent() {
+        let queue = InputQueue::default();
+        queue.send(Input::Resize { w: 800, h: 600 });
+        let at = queue
+            .send(Input::Resize { w: 801, h: 600 })
+            .expect("an alarm");
+        assert_eq!(queue.release_due(), Some(at));
+        std::thread::sleep(RESIZE_DELAY);
+        assert_eq!(queue.release_due(), None);
+        assert_eq!(drain(&queue), [Order::Resize { w: 801, h: 600 }]);
+    }
+
+    #[test]
+    fn refresh_requests_become_one_and_whole_wins() {
+        let queue = InputQueue::default();
+        queue.refresh(true);
+        queue.refresh(false);
+        assert_eq!(drain(&queue), [Order::Refresh { whole: true }]);
+    }
+}

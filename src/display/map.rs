@@ -1,0 +1,264 @@
+//! The guest's memory as QEMU shares it: a file, read with `pread`, never mapped.
+//!
+//! QEMU does not seal the file, so a broken or hostile one could truncate it: a mapping would then kill us with
+//! SIGBUS, a `pread` comes back short.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use super::frame::{Rect, Size};
+use super::pixel::PixelFormat;
+
+/// Largest picture side we accept, in pixels.
+pub const MAX_SIDE: u32 = 16_384;
+/// Most bytes a picture may take.
+pub const MAX_BYTES: u64 = 256 << 20;
+/// A read is split into bands of about this size, which stay in the processor's cache until they are converted.
+const BAND_BYTES: u64 = 512 << 10;
+
+/// Why a picture cannot be shown.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum BadPicture {
+    #[error(
+        "the machine offered a picture of {width} x {height} pixels, more than the screen can show"
+    )]
+    Size { width: u32, height: u32 },
+    #[error("the machine offered rows of {stride} bytes for {width} pixels")]
+    Stride { stride: u32, width: u32 },
+    #[error("the machine offered pixels in the unknown format {code:#010x}")]
+    Format { code: u32 },
+    #[error("the machine's screen memory holds {have} bytes where {need} are needed")]
+    Short { have: u64, need: u64 },
+    #[error("the machine's screen memory could not be read: {reason}")]
+    Read { reason: String },
+}
+
+/// Checks a picture's size: not empty, no side above [`MAX_SIDE`], no more than [`MAX_BYTES`] as RGBA.
+pub fn check_size(size: Size) -> Result<(), BadPicture> {
+    let Size { width, height } = size;
+    let fits = !size.is_empty() && width <= MAX_SIDE && height <= MAX_SIDE;
+    if !fits || size.area() * 4 > MAX_BYTES {
+        return Err(BadPicture::Size { width, height });
+    }
+    Ok(())
+}
+
+/// How a picture lies in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    pub size: Size,
+    /// Bytes from one row to the next.
+    pub stride: u32,
+    pub format: PixelFormat,
+}
+
+impl Layout {
+    /// Checks what a peer says. `code` is pixman's.
+    pub fn checked(size: Size, stride: u32, code: u32) -> Result<Self, BadPicture> {
+        check_size(size)?;
+        let format = PixelFormat::from_pixman(code).ok_or(BadPicture::Format { code })?;
+        let too_narrow = stride < size.width * format.bytes;
+        if too_narrow || u64::from(stride) * u64::from(size.height) > MAX_BYTES {
+            let width = size.width;
+            return Err(BadPicture::Stride { stride, width });
+        }
+        Ok(Self {
+            size,
+            stride,
+            format,
+        })
+    }
+
+    /// Bytes from the first pixel to the last, padding after the last row left out.
+    pub fn bytes(&self) -> u64 {
+        let rows = u64::from(self.size.height.saturating_sub(1));
+        rows * u64::from(self.stride) + u64::from(self.size.width * self.format.bytes)
+    }
+}
+
+/// A picture in a file that QEMU goes on writing. Cloning shares the file.
+#[derive(Clone, Debug)]
+pub struct SharedMap {
+    /// The guest's memory. A presenter may lend it to an X server or compositor; do not map it here.
+    pub fd: Arc<OwnedFd>,
+    /// Byte of the first pixel in the file.
+    pub offset: u32,
+    /// pixman's code of the format, as QEMU gave it.
+    pub pixman_code: u32,
+    pub layout: Layout,
+}
+
+impl SharedMap {
+    /// Checks size, format and that the file is long enough now.
+    pub fn new(
+        fd: OwnedFd,
+        offset: u32,
+        size: Size,
+        stride: u32,
+        code: u32,
+    ) -> Result<Self, BadPicture> {
+        let layout = Layout::checked(size, stride, code)?;
+        let stat = rustix::fs::fstat(&fd).map_err(read_error)?;
+        let have = u64::try_from(stat.st_size).unwrap_or(0);
+        let need = u64::from(offset) + layout.bytes();
+        if have < need {
+            return Err(BadPicture::Short { have, need });
+        }
+        Ok(Self {
+            fd: Arc::new(fd),
+            offset,
+            pixman_code: code,
+            layout,
+        })
+    }
+
+    /// Reads `rect` in bands. For each band `each` gets its rectangle, the bytes and their stride; the first byte is
+    /// the band's first pixel. `buffer` is scratch space that is worth keeping between calls.
+    pub fn read(
+        &self,
+        rect: Rect,
+        buffer: &mut Vec<u8>,
+        mut each: impl FnMut(Rect, &[u8], usize),
+    ) -> Result<(), BadPicture> {
+        let Layout {
+            size,
+            stride,
+            format,
+        } = self.layout;
+        let (x, y, w, h) = (rect.x.into(), rect.y.into(), rect.w.into(), rect.h.into());
+        let Some(rect) = Rect::clipped(x, y, w, h, size) else {
+            return Ok(());
+        };
+        let row_bytes = u64::from(rect.w * format.bytes);
+        let whole_rows = row_bytes * 2 >= u64::from(stride);
+        let step = if whole_rows {
+            u64::from(stride)
+        } else {
+            row_bytes
+        };
+        let band_rows = u32::try_from((BAND_BYTES / step).max(1)).unwrap_or(1);
+        let mut top = rect.y;
+        while top < rect.bottom() {
+            let band = Rect::new(rect.x, top, rect.w, band_rows.min(rect.bottom() - top));
+            let bytes = step * u64::from(band.h - 1) + row_bytes;
+            buffer.resize(usize_of(bytes), 0);
+            if whole_rows {
+                self.read_at(band.x, band.y, buffer)?;
+            } else {
+                let rows = buffer.chunks_exact_mut(usize_of(row_bytes));
+                for (y, row) in (band.y..).zip(rows) {
+                    self.read_at(band.x, y, row)?;
+                }
+            }
+            each(band, buffer, usize_of(step));
+            top += band.h;
+        }
+        Ok(())
+    }
+
+    fn read_at(&self, x: u32, y: u32, mut into: &mut [u8]) -> Result<(), BadPicture> {
+        let in_picture = u64::from(y) * u64::from(self.layout.stride)
+            + u64::from(x) * u64::from(self.layout.format.bytes);
+        let mut at = u64::from(self.offset) + in_picture;
+        while !into.is_empty() {
+            let read = match rustix::io::pread(&*self.fd, &mut *into, at) {
+                Err(rustix::io::Errno::INTR) => continue,
+                other => other.map_err(read_error)?,
+            };
+            if read == 0 {
+                let need = at + into.len() as u64;
+                return Err(BadPicture::Short { have: at, need });
+            }
+            at += read as u64;
+            into = &mut into[read..];
+        }
+        Ok(())
+    }
+}
+
+fn read_error(error: rustix::io::Errno) -> BadPicture {
+    BadPicture::Read {
+        reason: std::io::Error::from(error).to_string(),
+    }
+}
+
+/// Byte counts here are below [`MAX_BYTES`].
+fn usize_of(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::Write;
+
+    use super::*;
+
+    const XRGB: u32 = 0x2002_0888;
+
+    fn file(bytes: &[u8]) -> OwnedFd {
+        let mut file: File = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        file.into()
+    }
+
+    #[test]
+    fn hostile_sizes_strides_and_files_are_refused() {
+        let check = |w, h, stride, len: usize| {
+            SharedMap::new(file(&vec![0; len]), 8, Size::new(w, h), stride, XRGB).map(|_| ())
+        };
+        assert!(check(4, 4, 16, 72).is_ok());
+        assert!(matches!(check(4, 4, 16, 71), Err(BadPicture::Short { .. })));
+        assert!(matches!(check(0, 4, 16, 72), Err(BadPicture::Size { .. })));
+        assert!(matches!(
+            check(4, 16_385, 16, 72),
+            Err(BadPicture::Size { .. })
+        ));
+        assert!(matches!(
+            check(16_384, 16_384, 65_536, 72),
+            Err(BadPicture::Size { .. })
+        ));
+        assert!(matches!(
+            check(4, 4, 15, 72),
+            Err(BadPicture::Stride { .. })
+        ));
+        assert!(matches!(
+            check(4, 4, u32::MAX, 72),
+            Err(BadPicture::Stride { .. })
+        ));
+        assert!(matches!(
+            SharedMap::new(file(&[0; 64]), 0, Size::new(4, 4), 16, 1).map(|_| ()),
+            Err(BadPicture::Format { code: 1 })
+        ));
+    }
+
+    #[test]
+    fn narrow_and_wide_rectangles_read_the_same_bytes() {
+        let (width, height, stride) = (300_u32, 2_000_u32, 1_216_u32);
+        let bytes: Vec<u8> = (0..stride * height).map(|i| (i % 251) as u8).collect();
+        let map = SharedMap::new(file(&bytes), 0, Size::new(width, height), stride, XRGB).unwrap();
+        for rect in [Rect::new(10, 3, 5, 1_990), Rect::new(1, 0, 299, 2_000)] {
+            let mut rows = 0;
+            map.read(rect, &mut Vec::new(), |band, data, step| {
+                for row in 0..band.h {
+                    let from = ((band.y + row) * stride + band.x * 4) as usize;
+                    let want = &bytes[from..from + band.w as usize * 4];
+                    let at = row as usize * step;
+                    assert_eq!(&data[at..at + want.len()], want);
+                }
+                rows += band.h;
+            })
+            .unwrap();
+            assert_eq!(rows, rect.h);
+        }
+    }
+
+    #[test]
+    fn a_file_that_shrinks_later_is_an_error_not_a_crash() {
+        let fd = file(&[0; 64]);
+        let map = SharedMap::new(fd, 0, Size::new(4, 4), 16, XRGB).unwrap();
+        rustix::fs::ftruncate(&*map.fd, 20).unwrap();
+        let result = map.read(Rect::new(0, 0, 4, 4), &mut Vec::new(), |_, _, _| {});
+        assert!(matches!(result, Err(BadPicture::Short { .. })));
+    }
+}

@@ -1,0 +1,1 @@
+//! RFB against scripted servers.
