@@ -1,5 +1,9 @@
 //! Orangery.
 
+pub mod confine;
 pub mod display;
 pub mod engine;
+pub mod library;
 pub mod model;
+pub mod qemu;
+pub mod storage;

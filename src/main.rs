@@ -1,1 +1,10 @@
-fn main() {}
+//! The one binary: hidden sub-programs first, then the command line and the window.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match std::env::args().nth(1).as_deref() {
+        Some(orangery::confine::CONFINED) => orangery::confine::confined_main(),
+        _ => ExitCode::SUCCESS,
+    }
+}

@@ -1,3 +1,5 @@
-//! Integration tests.
+//! The one integration test binary: more binaries would each link all of egui again.
 
 mod display_live;
+mod guests;
+mod tidy;

@@ -1,0 +1,93 @@
+# `make run` and `make test` set up a fresh Debian or Ubuntu machine by themselves: system packages, Rust,
+# dependencies. Elsewhere they say what to install.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+CARGO_TARGET_DIR ?= $(CURDIR)/target
+export CARGO_TARGET_DIR
+# Guests that tests boot. They cost minutes to make, so they are kept.
+ORANGERY_TEST_CACHE ?= $(CURDIR)/tests/.cache
+export ORANGERY_TEST_CACHE
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+SIZES := 16 32 48 64 128 256 512
+BINARY := $(CARGO_TARGET_DIR)/release/orangery
+APP := io.orangery.Orangery
+
+# Tests run as an ordinary user also where root runs make.
+AS_USER := CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER=$(CURDIR)/tests/as-user
+
+.PHONY: run build test bench soak check fmt clippy docs deny guests setup setup-tests install uninstall icons clean
+.DEFAULT_GOAL := run
+
+run: build
+	"$(BINARY)"
+
+build: setup
+	cargo build --release --locked
+
+test: setup-tests fmt clippy docs guests
+	$(AS_USER) cargo test --locked $(TESTS)
+
+# The long ones: kills during saves, adoption many times over, real guests to the end.
+soak: setup-tests guests
+	cargo build --release --locked
+	ORANGERY_SOAK=1 $(AS_USER) cargo test --locked --release -- --include-ignored --nocapture --test-threads=1 $(TESTS)
+
+bench: setup-tests guests
+	cargo build --release --locked
+	ORANGERY_BENCH=1 $(AS_USER) cargo test --locked --release --test it -- bench:: --include-ignored --nocapture --test-threads=1
+
+check: fmt clippy docs deny
+
+fmt:
+	cargo fmt --check
+
+clippy:
+	cargo clippy --locked --all-targets -- -D warnings
+
+docs:
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+
+deny:
+	if command -v cargo-deny >/dev/null; then cargo deny --locked check; \
+	else echo "deny: skipped, cargo-deny is not installed (cargo install --locked cargo-deny)"; fi
+
+guests:
+	tests/guests/prepare
+
+setup:
+	packaging/install-packages
+	packaging/install-rust
+
+setup-tests:
+	packaging/install-packages --test
+	packaging/install-rust
+
+# Builds nothing, so that `sudo make install` leaves no files of root's behind: run `make build` first.
+install:
+	test -x "$(BINARY)" || { echo "install: run 'make build' first"; exit 1; }
+	install -Dm755 "$(BINARY)" "$(DESTDIR)$(PREFIX)/bin/orangery"
+	install -Dm644 packaging/$(APP).desktop "$(DESTDIR)$(PREFIX)/share/applications/$(APP).desktop"
+	install -Dm644 packaging/$(APP).metainfo.xml "$(DESTDIR)$(PREFIX)/share/metainfo/$(APP).metainfo.xml"
+	install -Dm644 icons/$(APP).svg "$(DESTDIR)$(PREFIX)/share/icons/hicolor/scalable/apps/$(APP).svg"
+	for size in $(SIZES); do install -Dm644 icons/$$size.png \
+		"$(DESTDIR)$(PREFIX)/share/icons/hicolor/$${size}x$$size/apps/$(APP).png"; done
+
+uninstall:
+	rm -f "$(DESTDIR)$(PREFIX)/bin/orangery" \
+		"$(DESTDIR)$(PREFIX)/share/applications/$(APP).desktop" \
+		"$(DESTDIR)$(PREFIX)/share/metainfo/$(APP).metainfo.xml" \
+		"$(DESTDIR)$(PREFIX)"/share/icons/hicolor/*/apps/$(APP).{svg,png}
+
+# The pictures from the drawings; needs rsvg-convert (librsvg2-bin).
+icons:
+	for size in $(SIZES); do \
+		drawing=icons/$(APP).svg; [ $$size -gt 32 ] || drawing=icons/small.svg; \
+		rsvg-convert -w $$size -h $$size $$drawing -o icons/$$size.png; done
+
+clean:
+	cargo clean
