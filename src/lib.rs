@@ -1,6 +1,8 @@
 //! Orangery.
 
 pub mod confine;
+pub mod console;
+pub mod desktop;
 pub mod display;
 pub mod engine;
 pub mod library;
