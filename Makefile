@@ -3,7 +3,7 @@
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-export PATH := $(PATH):$(HOME)/.cargo/bin
+export PATH := $(HOME)/.cargo/bin:$(PATH)
 
 CARGO_TARGET_DIR ?= $(CURDIR)/target
 export CARGO_TARGET_DIR
@@ -53,8 +53,11 @@ docs:
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
 
 deny:
-	if command -v cargo-deny >/dev/null; then cargo deny --locked check; \
-	else echo "deny: skipped, cargo-deny is not installed (cargo install --locked cargo-deny)"; fi
+	@if ! command -v cargo-deny >/dev/null; then \
+		echo "deny: skipped, cargo-deny is not installed (cargo install --locked cargo-deny)"; exit 0; fi; \
+	cargo deny --locked check bans licenses sources; \
+	if cargo deny --locked fetch db 2>/dev/null; then cargo deny --locked check advisories; \
+	else echo "deny: advisories skipped, their list could not be fetched"; fi
 
 guests:
 	tests/guests/prepare

@@ -1,5 +1,6 @@
 //! Orangery.
 
+pub mod cli;
 pub mod confine;
 pub mod console;
 pub mod desktop;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     match std::env::args().nth(1).as_deref() {
         Some(orangery::confine::CONFINED) => orangery::confine::confined_main(),
-        _ => ExitCode::SUCCESS,
+        Some(orangery::qemu::kvm::KVM_PROBE) => orangery::qemu::kvm::kvm_probe_main(),
+        _ => orangery::cli::run(std::env::args_os()),
     }
 }

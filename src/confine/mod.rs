@@ -18,8 +18,9 @@ use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{OnceLock, RwLock};
 use std::time::Duration;
 
@@ -107,6 +108,11 @@ impl Program {
         }
     }
 
+    /// One of our own hidden sub-programs.
+    pub fn ourselves(subcommand: &str) -> Self {
+        Self::new(own_program()).args([subcommand])
+    }
+
     #[must_use]
     pub fn args(mut self, args: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
         self.args.extend(args.into_iter().map(Into::into));
@@ -164,6 +170,31 @@ pub fn spawn(program: Program) -> Result<Spawned, SpawnError> {
     }
 }
 
+/// Starts our own program again, unconfined, to outlive this process: the agent, console windows.
+pub fn start_self(args: impl IntoIterator<Item = OsString>) -> io::Result<()> {
+    let program = match own_program() {
+        // The link would name the new process itself.
+        link if link == Path::new("/proc/self/exe") => std::env::current_exe()?,
+        path => path,
+    };
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the room that runs programs"
+    )]
+    let mut child = Command::new(program)
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()?;
+    // Its end is of no interest, but a zombie would stay until we end.
+    std::thread::Builder::new()
+        .name("reaper".to_owned())
+        .spawn(move || child.wait().ok())?;
+    Ok(())
+}
+
 /// How far programs can be confined on this computer; for the doctor.
 pub fn probe() -> Confinement {
     // An empty path makes the launcher report and end.
@@ -202,7 +233,7 @@ fn start_launcher(program: Program, socket: UnixStream) -> io::Result<Child> {
             child_fd,
         })
         .collect();
-    std::process::Command::new(own_program())
+    Command::new(own_program())
         .arg(CONFINED)
         .stdin(Stdio::from(OwnedFd::from(socket)))
         .stdout(stdout)

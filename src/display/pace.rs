@@ -54,3 +54,34 @@ fn copy(slot: &FrameSlot, map: &SharedMap, epoch: u64, damage: &Damage, buffer: 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn a_flood_of_news_wakes_about_sixty_times_a_second_and_the_last_is_not_lost() {
+        let slot = Arc::new(FrameSlot::default());
+        let (wakes, seen) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+        let (count, last, watched) = (Arc::clone(&wakes), Arc::clone(&seen), Arc::clone(&slot));
+        let wake: Wake = Arc::new(move || {
+            count.fetch_add(1, Ordering::Relaxed);
+            last.store(watched.info().heads, Ordering::Relaxed);
+        });
+        let thread = start(Arc::clone(&slot), wake, || {}).unwrap();
+        let begin = Instant::now();
+        let mut news = 0;
+        while begin.elapsed() < Duration::from_millis(200) {
+            news += 1;
+            slot.edit_info(|info| info.heads = news);
+        }
+        std::thread::sleep(PACE * 4);
+        slot.close();
+        thread.join().unwrap();
+        let wakes = wakes.load(Ordering::Relaxed);
+        assert!((2..=17).contains(&wakes), "{wakes} for {news} news");
+        assert_eq!(seen.load(Ordering::Relaxed), news);
+    }
+}

@@ -5,6 +5,7 @@ use std::io::Cursor;
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder, ImageReader, Limits, RgbaImage, imageops};
 
+use super::frame::{Rect, Size, Viewer};
 use super::map::{MAX_BYTES, MAX_SIDE};
 
 /// Packed RGBA, top row first. `rgba` holds `width * height * 4` bytes.
@@ -35,6 +36,17 @@ pub enum PictureError {
 }
 
 impl Picture {
+    /// What a viewer of pixels would see now, seen or not; `None` before the first picture.
+    pub fn of(viewer: &mut Viewer) -> Option<Self> {
+        let Size { width, height } = viewer.slot().info().size;
+        let rgba = viewer.read(Rect::new(0, 0, width, height), <[u8]>::to_vec)?;
+        Some(Self {
+            width,
+            height,
+            rgba,
+        })
+    }
+
     /// The picture as a PNG file.
     pub fn to_png(&self) -> Result<Vec<u8>, PictureError> {
         let mut bytes = Vec::new();

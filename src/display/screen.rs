@@ -4,6 +4,7 @@ use std::io;
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,7 @@ pub struct Screen {
     queue: Arc<InputQueue>,
     socket: UnixStream,
     threads: Vec<JoinHandle<()>>,
+    head: AtomicU32,
     /// Disconnects when the sending thread has ended.
     sender_ended: Receiver<()>,
 }
@@ -89,6 +91,7 @@ impl Screen {
             queue: Arc::new(InputQueue::default()),
             socket: stream.try_clone().map_err(failed)?,
             threads: Vec::new(),
+            head: AtomicU32::new(0),
             sender_ended,
         };
         screen.start_pacing(wake).map_err(failed)?;
@@ -144,11 +147,13 @@ impl Screen {
 
     /// A hidden screen costs the machine nothing: it stops drawing for us. Showing it again takes a few milliseconds.
     pub fn set_visible(&self, visible: bool) {
-        self.queue.show(visible.then_some(0));
+        let head = self.head.load(Ordering::Relaxed);
+        self.queue.show(visible.then_some(head));
     }
 
     /// Shows another graphical output, counted from 0; see [`super::frame::ScreenInfo::heads`]. D-Bus only.
     pub fn show_head(&self, head: u32) {
+        self.head.store(head, Ordering::Relaxed);
         self.queue.show(Some(head));
     }
 }

@@ -101,6 +101,14 @@ pub enum Event {
         #[serde(skip)]
         rgba: std::sync::Arc<Vec<u8>>,
     },
+    /// A screenshot that the window asked for, as it asks: RGBA like a thumbnail.
+    Picture {
+        machine: MachineId,
+        width: u32,
+        height: u32,
+        #[serde(skip)]
+        rgba: std::sync::Arc<Vec<u8>>,
+    },
     /// The outcome of a request. What came along as a file descriptor is not part of the event.
     Answer {
         request: RequestId,

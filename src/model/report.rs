@@ -127,6 +127,7 @@ pub enum Answer {
     Trash(TrashReport),
     /// A connected display socket came along as a file descriptor.
     Display {
+        machine: MachineId,
         path: super::DisplayPath,
     },
     /// A binary PPM came along as a file descriptor.

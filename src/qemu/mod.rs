@@ -3,8 +3,15 @@
 //! Uses `confine` to run programs and `model` for the nouns. Knows nothing of the library's
 //! folders, of threads that own machines, or of egui.
 
+pub mod binary;
 pub mod command_line;
 pub mod defaults;
+pub mod doctor;
+pub mod explain;
+pub mod firmware;
+pub mod kvm;
 pub mod memory;
+pub mod memory_store;
+mod proc;
 pub mod process;
 pub mod qmp;

@@ -1,22 +1,20 @@
 //! The screen of a real QEMU: pictures, keys and pointers over D-Bus and RFB.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop there"
+)]
 
-use std::io::{BufRead, BufReader, IoSlice, Write};
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::UnixStream;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
+mod card;
+mod machine;
+
 use std::time::{Duration, Instant};
 
-use orangery::display::frame::{ScreenStatus, Viewer, Want};
+use orangery::display::frame::{ScreenStatus, Want};
 use orangery::display::keys::KeyCode;
-use orangery::display::picture::Picture;
-use orangery::display::{Input, Offer, Screen, ppm};
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
+use orangery::display::{Input, Offer, Screen};
 
-const QEMU: &str = "qemu-system-x86_64";
-const PATIENCE: Duration = Duration::from_secs(15);
+use self::machine::{Machine, assert_same, differing, look, press, settled, status, wait};
+
 const ESC: KeyCode = KeyCode(1);
 
 #[test]
@@ -118,6 +116,30 @@ fn the_pointer_is_absolute_while_the_machine_has_a_tablet() {
 }
 
 #[test]
+fn whoever_comes_last_controls_and_the_others_go_on_watching() {
+    let bios = ["-boot", "menu=on,splash-time=60000", "-device", "VGA"];
+    let Some(mut machine) = Machine::start("a bios menu", &bios) else {
+        return;
+    };
+    let first = machine.dbus(Offer::SharedMemory);
+    let mut page = first.slot().watch(Want::Pixels);
+    let waiting = settled(&mut page, &mut Vec::new());
+    let second = machine.dbus(Offer::SharedMemory);
+    wait("the controls to go over", || {
+        !first.slot().info().takes_input
+    });
+    wait("a second screen", || status(&second) == ScreenStatus::Live);
+    press(&first, ESC); // Dropped.
+    press(&second, ESC);
+    let mut shown = waiting.clone();
+    wait("the first to see what the second does", || {
+        look(&mut page, &mut shown);
+        differing(&shown, &waiting) > 500
+    });
+    assert!(second.slot().info().takes_input);
+}
+
+#[test]
 fn a_machine_that_ends_is_a_lost_screen_with_a_reason() {
     let Some(mut machine) = Machine::start("nothing", &["-S", "-device", "VGA"]) else {
         return;
@@ -137,205 +159,4 @@ fn a_machine_that_ends_is_a_lost_screen_with_a_reason() {
         panic!("it was lost a moment ago");
     };
     assert!(why.contains("open the screen again"), "{why}");
-}
-
-fn status(screen: &Screen) -> ScreenStatus {
-    screen.slot().info().status
-}
-
-fn press(screen: &Screen, code: KeyCode) {
-    for down in [true, false] {
-        screen.send(Input::Key { code, down });
-    }
-}
-
-/// Takes what is new into `picture`; false if nothing was.
-fn look(viewer: &mut Viewer, picture: &mut Vec<u8>) -> bool {
-    let news = viewer.take(|patch| {
-        let row = patch.size.width as usize * 4;
-        picture.resize(row * patch.size.height as usize, 0);
-        let lines = patch.rgba.chunks_exact(patch.rect.w as usize * 4);
-        for (y, line) in (patch.rect.y as usize..).zip(lines) {
-            let at = y * row + patch.rect.x as usize * 4;
-            picture[at..at + line.len()].copy_from_slice(line);
-        }
-    });
-    news.is_some()
-}
-
-/// Waits until there is something to see and nothing has changed for a while, a blinking cursor aside.
-fn settled(viewer: &mut Viewer, picture: &mut Vec<u8>) -> Vec<u8> {
-    let mut last = Vec::new();
-    let mut since = Instant::now();
-    wait("a settled picture", || {
-        look(viewer, picture);
-        if differing(picture, &last) > 300 || picture.is_empty() {
-            last.clone_from(picture);
-            since = Instant::now();
-        }
-        let lit = picture
-            .chunks_exact(4)
-            .filter(|pixel| pixel[0] > 100)
-            .count();
-        lit > 200 && since.elapsed() > Duration::from_millis(500)
-    });
-    picture.clone()
-}
-
-fn differing(a: &[u8], b: &[u8]) -> usize {
-    if a.len() != b.len() {
-        return usize::MAX;
-    }
-    a.chunks_exact(4)
-        .zip(b.chunks_exact(4))
-        .filter(|(a, b)| a != b)
-        .count()
-}
-
-fn assert_same(what: &str, shown: &[u8], dump: &Picture) {
-    assert_eq!(shown.len(), dump.rgba.len(), "{what}: another size");
-    assert_eq!(differing(shown, &dump.rgba), 0, "{what}: pixels differ");
-}
-
-#[track_caller]
-fn wait(what: &str, mut until: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !until() {
-        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
-/// A QEMU of our own, killed when dropped.
-struct Machine {
-    child: Child,
-    qmp: BufReader<UnixStream>,
-    folder: tempfile::TempDir,
-}
-
-impl Machine {
-    /// `None`, with a word on why, if QEMU is not installed.
-    fn start(what: &str, arguments: &[&str]) -> Option<Self> {
-        Self::start_with("pc", what, arguments)
-    }
-
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the tests need a QEMU that no room of ours has started"
-    )]
-    fn start_with(machine: &str, what: &str, arguments: &[&str]) -> Option<Self> {
-        let help = Command::new(QEMU).args(["-display", "help"]).output();
-        let displays = help.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-        if !displays.is_ok_and(|displays| displays.lines().any(|line| line == "dbus")) {
-            println!(
-                "skipped, {what}: needs {QEMU} with the dbus display (qemu-system-modules-opengl)"
-            );
-            return None;
-        }
-        let folder = tempfile::tempdir().unwrap();
-        let socket = |name: &str| folder.path().join(name).display().to_string();
-        let child = Command::new(QEMU)
-            .args([
-                "-nodefaults",
-                "-no-user-config",
-                "-m",
-                "64",
-                "-accel",
-                "tcg",
-            ])
-            .args(["-machine", machine, "-display", "dbus,p2p=yes"])
-            .args([
-                "-qmp",
-                &format!("unix:{},server=on,wait=off", socket("qmp")),
-            ])
-            .args(["-vnc", &format!("unix:{}", socket("vnc"))])
-            .args(arguments)
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut qmp = None;
-        wait("QEMU's monitor", || {
-            qmp = UnixStream::connect(folder.path().join("qmp")).ok();
-            qmp.is_some()
-        });
-        let mut machine = Self {
-            child,
-            qmp: BufReader::new(qmp?),
-            folder,
-        };
-        machine.line();
-        machine.qmp("qmp_capabilities", "{}");
-        Some(machine)
-    }
-
-    fn line(&mut self) -> serde_json::Value {
-        let mut line = String::new();
-        self.qmp.read_line(&mut line).unwrap();
-        serde_json::from_str(&line).unwrap()
-    }
-
-    fn answer(&mut self) -> serde_json::Value {
-        loop {
-            let line = self.line();
-            assert!(line.get("error").is_none(), "{line}");
-            if let Some(result) = line.get("return") {
-                return result.clone();
-            }
-        }
-    }
-
-    fn qmp(&mut self, command: &str, arguments: &str) -> serde_json::Value {
-        let text = format!("{{\"execute\":\"{command}\",\"arguments\":{arguments}}}\n");
-        self.qmp.get_mut().write_all(text.as_bytes()).unwrap();
-        self.answer()
-    }
-
-    fn getfd(&mut self, fd: BorrowedFd<'_>) {
-        let text = b"{\"execute\":\"getfd\",\"arguments\":{\"fdname\":\"screen\"}}\n";
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut control = SendAncillaryBuffer::new(&mut space);
-        let fds = [fd];
-        assert!(control.push(SendAncillaryMessage::ScmRights(&fds)));
-        let socket = self.qmp.get_ref().as_fd();
-        rustix::net::sendmsg(
-            socket,
-            &[IoSlice::new(text)],
-            &mut control,
-            SendFlags::empty(),
-        )
-        .unwrap();
-        self.answer();
-    }
-
-    fn dbus(&mut self, offer: Offer) -> Screen {
-        let (ours, theirs) = UnixStream::pair().unwrap();
-        self.getfd(theirs.as_fd());
-        self.qmp(
-            "add_client",
-            r#"{"protocol":"@dbus-display","fdname":"screen"}"#,
-        );
-        Screen::dbus_with(ours, Arc::new(|| {}), offer).unwrap()
-    }
-
-    fn rfb(&self) -> Screen {
-        let stream = UnixStream::connect(self.folder.path().join("vnc")).unwrap();
-        Screen::rfb(stream, Arc::new(|| {})).unwrap()
-    }
-
-    fn screendump(&mut self) -> Picture {
-        let path = self.folder.path().join("dump.ppm");
-        self.qmp(
-            "screendump",
-            &format!("{{\"filename\":\"{}\"}}", path.display()),
-        );
-        let bytes = std::fs::read(Path::new(&path)).unwrap();
-        ppm::parse(&bytes, 1 << 24).unwrap()
-    }
-}
-
-impl Drop for Machine {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
 }

@@ -32,12 +32,12 @@ pub fn debian_disk() -> Result<PathBuf, Skip> {
     )))
 }
 
-/// The ISO of memtest86+, which paints a text screen and then only computes.
+/// The ISO of memtest86+, which computes all the time; its blue screen is up after some 30 s emulated.
 pub fn memtest() -> Result<PathBuf, Skip> {
     of_package("memtest86+", "/usr/lib/memtest86+/memtest86+x64.iso")
 }
 
-/// The ISO of GRUB's rescue shell, which takes typed commands.
+/// The ISO of GRUB's rescue menu; after `c` it takes typed commands. A few seconds emulated.
 pub fn grub_rescue() -> Result<PathBuf, Skip> {
     of_package(
         "grub-rescue-pc",
@@ -45,7 +45,7 @@ pub fn grub_rescue() -> Result<PathBuf, Skip> {
     )
 }
 
-/// The ISO of iPXE, the smallest of all: it asks for an address and then waits at a prompt.
+/// The ISO of iPXE, the smallest of all; without a network it gives up and the next disk is tried.
 pub fn ipxe() -> Result<PathBuf, Skip> {
     of_package("ipxe", "/usr/lib/ipxe/ipxe.iso")
 }

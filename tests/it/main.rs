@@ -1,5 +1,8 @@
 //! The one integration test binary: more binaries would each link all of egui again.
 
+mod card;
+mod card_tests;
+mod cli;
 mod display_live;
 mod guests;
 mod tidy;

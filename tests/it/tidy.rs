@@ -11,7 +11,8 @@ use source::{Source, functions};
 
 /// Which rooms each room may use. `room::part` allows only that part. A room that is not named here fails.
 const MAY_USE: &[(&str, &[&str])] = &[
-    ("main", &["cli", "app"]),
+    // The program starts itself as a confined child and as the KVM probe; neither may load anything first.
+    ("main", &["cli", "app", "confine", "qemu::kvm"]),
     ("cli", &["app", "console", "engine", "model"]),
     ("app", &["ui", "engine", "model"]),
     (

@@ -93,8 +93,30 @@ type Objects = HashMap<OwnedObjectPath, HashMap<String, Properties>>;
 impl Control<'_> {
     async fn serve(mut self, mut messages: MessageStream) -> Result<(), DisplayError> {
         self.read_objects().await?;
+        let ended = self.control(&mut messages).await;
+        if ended == Err(DisplayError::Closed) && self.listener.is_some() {
+            return self.only_watch().await;
+        }
+        ended
+    }
+
+    /// QEMU serves one controlling connection, the last that was added, and closes the others. A listener lives on, so
+    /// somebody else having taken the controls leaves us the picture. If QEMU is gone, the listener reports it.
+    async fn only_watch(&mut self) -> Result<(), DisplayError> {
+        self.link.slot.edit_info(|info| info.takes_input = false);
+        let queue = &self.link.queue;
+        while let Some(order) = std::future::poll_fn(|context| queue.poll_next(context)).await {
+            if order == Order::Show(None) {
+                self.listener = None;
+                return Err(DisplayError::Closed); // It could not be shown again.
+            }
+        }
+        Ok(())
+    }
+
+    async fn control(&mut self, messages: &mut MessageStream) -> Result<(), DisplayError> {
         loop {
-            match self.next_event(&mut messages).await {
+            match self.next_event(messages).await {
                 Event::Message(message) => self.take_message(&message)?,
                 Event::Order(order) => self.obey(order).await?,
                 Event::Close => return Ok(()),
@@ -240,6 +262,9 @@ impl Control<'_> {
 
     /// Shows a head, or nothing.
     async fn show(&mut self, head: Option<u32>) -> Result<(), DisplayError> {
+        if self.listener.is_some() && head == Some(self.head) {
+            return Ok(());
+        }
         let was_shown = self.listener.take().is_some(); // Closes the old one first.
         self.registering = None;
         let Some(head) = head else {
@@ -265,7 +290,7 @@ impl Control<'_> {
         self.connection
             .send(&call)
             .await
-            .map_err(failed("show the machine's screen"))
+            .map_err(|_gone| DisplayError::Closed)
     }
 
     /// A call without an answer.
@@ -283,7 +308,7 @@ impl Control<'_> {
         self.connection
             .send(&message)
             .await
-            .map_err(failed("send input to the machine"))
+            .map_err(|_gone| DisplayError::Closed)
     }
 }
 

@@ -121,6 +121,11 @@ fn properties(offer: Offer) -> (HashMap<&'static str, Value<'static>>,) {
     (HashMap::from([("Interfaces", Value::from(interfaces))]),)
 }
 
+/// Width, height, stride, format, pixels.
+type ScanoutBody<'a> = (u32, u32, u32, u32, &'a [u8]);
+/// X, y, width, height, stride, format, pixels.
+type UpdateBody<'a> = (i32, i32, i32, i32, u32, u32, &'a [u8]);
+
 /// A call of QEMU's, checked. Pixels stay in the message.
 enum Call {
     Properties,
@@ -152,14 +157,12 @@ fn parse(header: &Header<'_>, message: &Message) -> Result<Call, String> {
             Call::MapDamage(x, y, w, h)
         }
         "Scanout" => {
-            let (w, h, stride, code, _): (u32, u32, u32, u32, &[u8]) =
-                body.deserialize().map_err(text)?;
+            let (w, h, stride, code, _): ScanoutBody<'_> = body.deserialize().map_err(text)?;
             let layout = Layout::checked(Size::new(w, h), stride, code);
             Call::Scanout(layout.map_err(|bad| bad.to_string())?)
         }
         "Update" => {
-            let (x, y, w, h, stride, code, _): (i32, i32, i32, i32, u32, u32, &[u8]) =
-                body.deserialize().map_err(text)?;
+            let (x, y, w, h, stride, code, _): UpdateBody<'_> = body.deserialize().map_err(text)?;
             let size = Size::new(u32::try_from(w).unwrap_or(0), u32::try_from(h).unwrap_or(0));
             let layout = Layout::checked(size, stride, code);
             Call::Update(x, y, layout.map_err(|bad| bad.to_string())?)
@@ -184,8 +187,7 @@ fn apply(slot: &FrameSlot, call: Call, message: &Message) {
         Call::MapDamage(x, y, w, h) => slot.map_damage(x, y, w, h),
         Call::Scanout(layout) => {
             let body = message.body();
-            let parts: Result<(u32, u32, u32, u32, &[u8]), _> = body.deserialize();
-            if let Ok((.., bytes)) = parts
+            if let Ok((.., bytes)) = body.deserialize::<ScanoutBody<'_>>()
                 && slot.set_owned(layout.size).is_ok()
             {
                 slot.paint(0, 0, layout, bytes);
@@ -193,8 +195,7 @@ fn apply(slot: &FrameSlot, call: Call, message: &Message) {
         }
         Call::Update(x, y, layout) => {
             let body = message.body();
-            let parts: Result<(i32, i32, i32, i32, u32, u32, &[u8]), _> = body.deserialize();
-            if let Ok((.., bytes)) = parts {
+            if let Ok((.., bytes)) = body.deserialize::<UpdateBody<'_>>() {
                 slot.paint(x, y, layout, bytes);
             }
         }

@@ -89,6 +89,8 @@ pub struct ScreenInfo {
     pub cursor: Cursor,
     /// True if the guest takes absolute positions, so the pointer needs no capture.
     pub absolute_pointer: bool,
+    /// False once another program has taken the controls: the picture goes on, input is dropped.
+    pub takes_input: bool,
     /// `None` until the machine told.
     pub leds: Option<Leds>,
     /// Graphical outputs of the machine, at least 1.
@@ -104,6 +106,7 @@ impl Default for ScreenInfo {
             size: Size::default(),
             cursor: Cursor::default(),
             absolute_pointer: true,
+            takes_input: true,
             leds: None,
             heads: 1,
             generation: 0,

@@ -155,7 +155,7 @@ impl FrameSlot {
         self.change(|state| edit(&mut state.info.cursor));
     }
 
-    /// A new picture in shared memory. Not shown before the first damage, as its pixels may not be written yet.
+    /// A new picture in shared memory. Viewers of pixels see it once it is copied.
     pub(in crate::display) fn set_map(&self, map: SharedMap) {
         self.change(|state| {
             state.begin_surface(map.layout.size, Surface::Map(map));

@@ -4,7 +4,6 @@
 //! checked, so a reused pid can't be hit.
 
 mod manifest;
-mod proc;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -21,6 +20,7 @@ use rustix::time::Timespec;
 
 pub use manifest::{Manifest, PidRecord, Sockets};
 
+use super::proc;
 use super::qmp::{Client, QmpError, QmpEvent};
 use crate::confine::{self, Confinement, Network, Output, Program, SpawnError};
 

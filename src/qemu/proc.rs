@@ -5,7 +5,7 @@ use std::io::{self, Read};
 
 /// State letter and start time of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stat {
+pub(in crate::qemu) struct Stat {
     /// `R`, `S`, `D`, `T`, `Z`, …
     pub state: char,
     /// Clock ticks since boot.
@@ -16,7 +16,7 @@ pub(super) struct Stat {
 
 /// Reads `/proc/PID/stat`. The program's name in it may contain spaces and brackets; what counts
 /// comes after the last bracket.
-pub(super) fn stat(pid: u32) -> io::Result<Stat> {
+pub(in crate::qemu) fn stat(pid: u32) -> io::Result<Stat> {
     parse_stat(&small_file(&format!("/proc/{pid}/stat"))?)
         .ok_or_else(|| io::Error::other(format!("/proc/{pid}/stat can't be understood")))
 }
@@ -33,13 +33,13 @@ fn parse_stat(text: &str) -> Option<Stat> {
 }
 
 /// The arguments of a process.
-pub(super) fn arguments(pid: u32) -> io::Result<Vec<String>> {
+pub(in crate::qemu) fn arguments(pid: u32) -> io::Result<Vec<String>> {
     let text = small_file(&format!("/proc/{pid}/cmdline"))?;
     Ok(text.split('\0').map(str::to_owned).collect())
 }
 
 /// Differs after each boot.
-pub(super) fn boot_id() -> io::Result<String> {
+pub(in crate::qemu) fn boot_id() -> io::Result<String> {
     Ok(small_file("/proc/sys/kernel/random/boot_id")?
         .trim()
         .to_owned())

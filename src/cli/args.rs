@@ -1,0 +1,382 @@
+//! The words of the command line: subcommands, options and their help.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use super::set::{self, firmware};
+use crate::model::{Action, ByteSize, Change, FirmwareKind};
+
+const EXAMPLES: &str = "\
+Examples:
+  orangery                                         open the window
+  orangery create Debian --iso debian-12.iso --start
+  orangery create Card --test-card --start         a machine that needs no download
+  orangery list --json
+  orangery shutdown Debian --timeout 60
+
+A machine is named by its name (upper and lower case are alike), its id, or the first
+digits of its id, four or more.
+
+Exit status: 0 when it is done, 2 when the command line is wrong, 1 for everything else.
+
+Environment: ORANGERY_LIBRARY names the library when --library does not.";
+
+const LIST_JSON: &str = "\
+With --json, prints an array of objects:
+  id, name         strings
+  state            off, starting, running, paused, saving, saved, stopping, crashed,
+                   not-responding, broken (its file) or unavailable (its disk)
+  since, trashed   seconds since 1970; trashed only in the trash
+  memory_mib, cpus numbers; null when the file is broken
+  pid, accelerator only while it has a process; accelerator is kvm or tcg
+  path             the machine's folder
+  error            what is wrong, if something is";
+
+/// Where the options that go everywhere stand in the help.
+const GLOBAL: &str = "For every subcommand";
+
+/// Virtual machines on the desktop.
+///
+/// Without a subcommand, opens the window. Every subcommand does what the window does, by the
+/// same rules, whether the window is open or not.
+#[derive(Debug, Parser)]
+#[command(name = "orangery", version, after_long_help = EXAMPLES, max_term_width = 96)]
+pub struct Args {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub task: Option<Task>,
+}
+
+/// What goes with every subcommand.
+#[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
+pub struct Global {
+    /// The folder of the library, instead of the one in your home.
+    #[arg(long, global = true, value_name = "DIR", help_heading = GLOBAL)]
+    pub library: Option<PathBuf>,
+    /// Print JSON, for scripts.
+    #[arg(long, global = true, help_heading = GLOBAL)]
+    pub json: bool,
+    /// With an error, print all that is known about it.
+    #[arg(long, short, global = true, help_heading = GLOBAL)]
+    pub verbose: bool,
+}
+
+/// The machine a subcommand works on.
+#[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
+pub struct Target {
+    /// Name, id, or the first digits of the id.
+    #[arg(value_name = "NAME")]
+    pub name: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum Task {
+    /// List the machines and what they do.
+    #[command(after_long_help = LIST_JSON)]
+    List {
+        /// Also those in the trash.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Show one machine: its hardware, state and troubles.
+    ///
+    /// A machine whose file can't be read is named by its folder.
+    Show(Target),
+    Create(Create),
+    Set(Set),
+    #[command(
+        about = Action::Start.explain(),
+        long_about = "Start the machine, or go on from its saved state. Returns when it runs."
+    )]
+    Start(Target),
+    #[command(about = Action::Pause.explain())]
+    Pause(Target),
+    #[command(about = Action::Resume.explain())]
+    Resume(Target),
+    Shutdown(ShutDown),
+    #[command(about = Action::PowerOff.explain())]
+    PowerOff(Target),
+    #[command(about = Action::Reset.explain())]
+    Reset(Target),
+    #[command(
+        about = Action::Save.explain(),
+        long_about = "Write the running guest to disk and stop; start goes on from there. \
+                      Returns when the data is safe."
+    )]
+    Save(Target),
+    #[command(about = Action::DiscardSaved.explain())]
+    Discard(Target),
+    /// Keep the guest's screen as a PNG picture.
+    ///
+    /// A file that is there already is replaced, in one step.
+    #[command(after_long_help = "Example:\n  orangery screenshot Debian desktop.png")]
+    Screenshot {
+        #[command(flatten)]
+        target: Target,
+        /// Where to write the picture.
+        #[arg(value_name = "FILE.png")]
+        file: PathBuf,
+    },
+    /// Type text into the guest, as on a US keyboard.
+    #[command(
+        after_long_help = "Example:\n  orangery type Debian 'ls -l' && orangery key Debian enter"
+    )]
+    Type {
+        #[command(flatten)]
+        target: Target,
+        /// The text; a line break presses Enter.
+        #[arg(allow_hyphen_values = true, value_parser = text_to_type)]
+        text: String,
+    },
+    /// Press keys in the guest, one combination after the other.
+    ///
+    /// Keys have the names that QEMU gives them (a, f2, ret, meta_l, minus, …), and enter. Keys
+    /// joined by dashes are held together.
+    #[command(
+        after_long_help = "Examples:\n  orangery key Debian ctrl-alt-delete\n  \
+                           orangery key Debian ctrl-alt-f2 enter"
+    )]
+    Key {
+        #[command(flatten)]
+        target: Target,
+        /// Keys joined by dashes: ctrl-alt-delete.
+        #[arg(required = true, num_args = 1..=64, value_parser = combination)]
+        keys: Vec<Combination>,
+    },
+    /// Measure a running machine: processor, memory, disk.
+    Stats(Target),
+    #[command(about = Action::Delete.explain())]
+    Delete(Target),
+    #[command(about = Action::Restore.explain())]
+    Restore(Target),
+    Trash(Trash),
+    /// Say what this computer can do, what is missing, and how to mend it.
+    ///
+    /// Exit status 0 means that machines can run.
+    #[command(
+        after_long_help = "With --json: accelerator has choice (kvm or tcg) and reason; each of \
+                           checks has id, title, level (good, note or bad), finding and fix; \
+                           sizes are in bytes."
+    )]
+    Doctor,
+    #[command(about = Action::OpenConsole.explain())]
+    Console(Target),
+    /// Print the QEMU command line of the machine's next start.
+    CommandLine(Target),
+    /// Run the engine without a window.
+    ///
+    /// Other subcommands start it when it is needed. It ends by itself 30 seconds after nothing
+    /// runs any more. Machines outlive it.
+    Agent,
+}
+
+/// Make a machine.
+///
+/// Without --iso, --disk or --test-card it gets an empty disk. What is not given is
+/// chosen to suit this computer.
+#[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
+#[command(after_long_help = "Examples:
+  orangery create Debian --iso debian-12.iso --memory 4G --firmware uefi --start
+  orangery create Old --disk ~/images/old.qcow2
+  orangery create Card --test-card --ballast 256M")]
+pub struct Create {
+    /// What to call it. No two machines of a library have the same name.
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Install from this ISO image onto an empty disk.
+    #[arg(long, value_name = "FILE", group = "source")]
+    pub iso: Option<PathBuf>,
+    /// Use this disk image where it lies.
+    #[arg(
+        long,
+        value_name = "FILE",
+        group = "source",
+        conflicts_with = "disk_size"
+    )]
+    pub disk: Option<PathBuf>,
+    /// The built-in tiny guest, which shows what works.
+    #[arg(long, group = "source", conflicts_with = "disk_size")]
+    pub test_card: bool,
+    /// Let the test card fill this much memory with noise and check it.
+    #[arg(long, value_name = "SIZE", requires = "test_card")]
+    pub ballast: Option<ByteSize>,
+    /// Processors, 1 to 255.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=255))]
+    pub cpus: Option<u32>,
+    /// Memory, for example 512M or 4G.
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<ByteSize>,
+    /// Size of the empty disk, for example 32G.
+    #[arg(long, value_name = "SIZE")]
+    pub disk_size: Option<ByteSize>,
+    /// What runs first: bios, uefi or secure (UEFI with Secure Boot).
+    #[arg(long, value_name = "KIND", value_parser = firmware)]
+    pub firmware: Option<FirmwareKind>,
+    /// Start it at once.
+    #[arg(long)]
+    pub start: bool,
+}
+
+/// Change a machine's hardware, name or notes.
+///
+/// Either all changes are made or none. What a running machine can't take at once it gets at
+/// its next start.
+#[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
+#[command(after_long_help = set::KEYS_HELP)]
+pub struct Set {
+    #[command(flatten)]
+    pub target: Target,
+    /// What to change: cpus=4 memory=8G.
+    #[arg(value_name = "KEY=VALUE", required = true, value_parser = set::assignment)]
+    pub changes: Vec<Change>,
+}
+
+/// Press the guest's power button and wait until it is off.
+///
+/// A guest can ignore the button. When the time is over the machine stays on and the exit
+/// status is 1, unless --force is given.
+#[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
+#[command(after_long_help = "Example:\n  orangery shutdown Debian --timeout 30 --force")]
+pub struct ShutDown {
+    #[command(flatten)]
+    pub target: Target,
+    /// How long to wait.
+    #[arg(long, value_name = "SECONDS", default_value_t = 120,
+          value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub timeout: u64,
+    /// Cut the power when the time is over; the guest may lose what it has not written.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Show what lies in the trash, or empty it.
+///
+/// What another machine rests on is kept until that machine is gone too.
+#[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
+pub struct Trash {
+    /// Remove for good what no other machine rests on.
+    #[arg(long)]
+    pub empty: bool,
+    /// Do not ask.
+    #[arg(long, requires = "empty")]
+    pub yes: bool,
+}
+
+/// Keys held together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Combination(pub Vec<String>);
+
+/// As many characters as the engine types in one go.
+const MAX_TEXT: usize = 16 * 1024;
+/// More fingers than anyone has.
+const MAX_KEYS: usize = 10;
+
+fn text_to_type(text: &str) -> Result<String, String> {
+    match text.chars().count() {
+        0 => Err("there is no text to type".to_owned()),
+        count if count > MAX_TEXT => Err(format!(
+            "the text has {count} characters, and at most {MAX_TEXT} can be typed in one go"
+        )),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+fn combination(text: &str) -> Result<Combination, String> {
+    let keys: Vec<String> = text.split(['-', '+']).map(str::to_lowercase).collect();
+    if keys.len() > MAX_KEYS {
+        return Err(format!("at most {MAX_KEYS} keys can be held together"));
+    }
+    let is_key = |key: &String| {
+        (1..=32).contains(&key.len()) && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    };
+    if !keys.iter().all(is_key) {
+        return Err(
+            "write key names joined by dashes, for example ctrl-alt-delete; \
+                    the dash itself is minus"
+                .to_owned(),
+        );
+    }
+    Ok(Combination(keys))
+}
+
+/// Reads the command line, program name first.
+///
+/// A wrong one, `--help` and `--version` are errors that print themselves and know their exit
+/// status.
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Args, clap::Error> {
+    let args = Args::try_parse_from(args)?;
+    if let Some(Task::Set(set)) = &args.task
+        && let Some(key) = set::doubled(&set.changes)
+    {
+        return Err(Args::command().error(
+            ErrorKind::ArgumentConflict,
+            format!("{key} is given more than once"),
+        ));
+    }
+    Ok(args)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &[&str]) -> Result<Args, clap::Error> {
+        let program = std::iter::once("orangery");
+        super::parse(program.chain(words.iter().copied()).map(OsString::from))
+    }
+
+    #[test]
+    fn wrong_command_lines_are_usage_errors_that_say_what_is_wrong() {
+        for (words, expected) in [
+            (&["shwo"][..], "shwo"),
+            (&["show"], "NAME"),
+            (&["create", "x", "--iso", "a", "--disk", "b"], "--disk"),
+            (&["create", "x", "--ballast", "1G"], "--test-card"),
+            (
+                &["create", "x", "--disk", "b", "--disk-size", "1G"],
+                "--disk-size",
+            ),
+            (&["create", "x", "--memory", "lots"], "“lots” is not a size"),
+            (&["create", "x", "--cpus", "0"], "1..=255"),
+            (
+                &["create", "x", "--firmware", "efi"],
+                "bios, uefi or secure",
+            ),
+            (&["set", "x"], "KEY=VALUE"),
+            (&["set", "x", "cpus=none"], "cpus: write a whole number"),
+            (
+                &["set", "x", "cpus=1", "cpus=2"],
+                "cpus is given more than once",
+            ),
+            (&["set", "x", "colour=red"], "there is no “colour”"),
+            (&["shutdown", "x", "--timeout", "0"], "1..=86400"),
+            (&["trash", "--yes"], "--empty"),
+            (&["key", "x", "ctrl--"], "minus"),
+            (&["key", "x", "a-a-a-a-a-a-a-a-a-a-a"], "at most 10 keys"),
+            (&["type", "x", ""], "no text"),
+        ] {
+            let error = parse(words).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{words:?}");
+            let message = error.to_string();
+            assert!(message.contains(expected), "{words:?}: {message}");
+        }
+    }
+
+    #[test]
+    fn global_options_stand_before_or_after_the_subcommand() {
+        let before = parse(&["--json", "--library", "/l", "-v", "list"]).unwrap();
+        let after = parse(&["list", "--library", "/l", "--json", "--verbose"]).unwrap();
+        assert_eq!(before.global, after.global);
+        assert_eq!(before.global.library, Some(PathBuf::from("/l")));
+        assert!(before.global.json && before.global.verbose);
+    }
+
+    #[test]
+    fn the_definition_of_the_command_line_is_sound() {
+        <Args as clap::CommandFactory>::command().debug_assert();
+    }
+}

@@ -1,0 +1,171 @@
+//! A backend that remembers what it was asked, and machines to ask it about.
+
+use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::tasks::{Backend, Reply};
+use crate::engine::Command;
+use crate::model::{
+    Address, Answer, BootOrder, ByteSize, Cdrom, ComputerReport, Cpu, Device, DeviceKind, Disk,
+    DiskBus, DiskSource, Failure, Firmware, FirmwareKind, LayerId, LayerRef, Mac, Machine,
+    MachineId, MachineReport, MemoryBacking, Nic, NicModel, NicNetwork, Origin, State, Timestamp,
+};
+
+/// What `now` is in all tests.
+pub const NOW: Timestamp = Timestamp(1_000_000);
+
+#[derive(Debug, Default)]
+pub struct Fake {
+    pub reports: Vec<MachineReport>,
+    /// Given in order; when there are none left, every command is done.
+    pub replies: VecDeque<Result<Reply, Failure>>,
+    pub computer: Option<ComputerReport>,
+    pub yes: Option<bool>,
+    /// What was asked for, with its patience.
+    pub asked: Vec<(Command, Option<Duration>)>,
+    pub opened: Vec<String>,
+}
+
+impl Backend for Fake {
+    fn reports(&mut self) -> Result<Vec<MachineReport>, Failure> {
+        Ok(self.reports.clone())
+    }
+
+    fn call(&mut self, command: Command, patience: Option<Duration>) -> Result<Reply, Failure> {
+        self.asked.push((command, patience));
+        self.replies
+            .pop_front()
+            .unwrap_or_else(|| Ok(Reply::Answer(Answer::Done, None)))
+    }
+
+    fn computer(&mut self) -> Result<ComputerReport, Failure> {
+        self.computer
+            .clone()
+            .ok_or_else(|| Failure::new("No report", "The test gave none"))
+    }
+
+    fn size(&self) -> (u32, ByteSize) {
+        (8, ByteSize::gib(32))
+    }
+
+    fn png(&mut self, _ppm: OwnedFd) -> Result<Vec<u8>, Failure> {
+        Ok(b"PNG".to_vec())
+    }
+
+    fn confirm(&mut self, question: &str) -> Option<bool> {
+        self.opened.push(question.to_owned());
+        self.yes
+    }
+
+    fn console(&mut self, machine: MachineId) -> Result<(), Failure> {
+        self.opened.push(format!("console {machine}"));
+        Ok(())
+    }
+
+    fn window(&mut self) -> Result<(), Failure> {
+        self.opened.push("window".to_owned());
+        Ok(())
+    }
+
+    fn agent(&mut self) -> Result<(), Failure> {
+        self.opened.push("agent".to_owned());
+        Ok(())
+    }
+}
+
+/// A machine with a disk, a CD drive and a network card, in `state` for an hour.
+pub fn report(name: &str, id: &str, state: State) -> MachineReport {
+    let id: MachineId = id.parse().unwrap();
+    MachineReport {
+        generation: 1,
+        id,
+        name: name.to_owned(),
+        state,
+        since: Timestamp(NOW.0 - 3600),
+        machine: Some(machine(name, id)),
+        path: PathBuf::from("/library/machines").join(id.to_string()),
+        pid: state.has_process().then_some(4711),
+        accelerator: state
+            .has_process()
+            .then_some(crate::model::Accelerator::Kvm),
+        trouble: None,
+        force_after: None,
+        pending: false,
+        console_open: false,
+        job: None,
+    }
+}
+
+/// A machine whose file can't be read.
+pub fn broken(folder: &str) -> MachineReport {
+    let mut report = report(
+        folder,
+        "bbbbbbbb-0000-4000-8000-00000000000b",
+        State::Broken,
+    );
+    report.machine = None;
+    report.path = PathBuf::from("/library/machines").join(folder);
+    report.trouble = Some(
+        Failure::new("Its file can't be read", "line 3: expected `)`")
+            .fix("Put back the last good copy on its page"),
+    );
+    report
+}
+
+fn machine(name: &str, id: MachineId) -> Machine {
+    let device = |id: &str, kind, address| Device {
+        id: id.to_owned(),
+        kind,
+        address,
+    };
+    let layer = LayerRef {
+        machine: id,
+        layer: LayerId(id.0),
+    };
+    let disk = Disk {
+        bus: DiskBus::Virtio,
+        source: DiskSource::Layers(vec![layer, layer]),
+        size: ByteSize::gib(32),
+        read_only: false,
+    };
+    let nic = Nic {
+        model: NicModel::Virtio,
+        mac: Mac([0x52, 0x54, 0, 1, 2, 3]),
+        network: NicNetwork::User,
+    };
+    Machine {
+        id,
+        name: name.to_owned(),
+        arch: "x86_64".to_owned(),
+        machine_type: "pc-q35-10.0".to_owned(),
+        cpu: Cpu {
+            count: 2,
+            model: None,
+        },
+        memory: ByteSize::gib(2),
+        memory_backing: MemoryBacking::Forkable,
+        firmware: Firmware {
+            kind: FirmwareKind::Uefi,
+            variables: Vec::new(),
+        },
+        devices: vec![
+            device("disk0", DeviceKind::Disk(disk), Address::Pci { slot: 2 }),
+            device(
+                "cd0",
+                DeviceKind::Cdrom(Cdrom { medium: None }),
+                Address::Sata { port: 0 },
+            ),
+            device("nic0", DeviceKind::Nic(nic), Address::Pci { slot: 3 }),
+            device("rng0", DeviceKind::Rng, Address::Pci { slot: 4 }),
+        ],
+        boot: BootOrder::default(),
+        origin: Origin::Empty,
+        created: Timestamp(NOW.0 - 5 * 86_400),
+        tags: vec!["web".to_owned()],
+        notes: "First line\nsecond\u{1b}[2J".to_owned(),
+        saved: None,
+        trashed: None,
+    }
+}

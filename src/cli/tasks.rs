@@ -1,0 +1,477 @@
+//! One function for each subcommand, over a backend that stands for the engine.
+
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::args::{Args, Combination, Create, Set, ShutDown, Target, Task, Trash};
+use super::pick::{Prefer, pick};
+use super::text::{clean, shell_line};
+use super::{doctor, file, show};
+use crate::engine::Command;
+use crate::model::{
+    Action, Answer, ByteSize, Change, ComputerReport, Failure, MachineId, MachineReport,
+    NewMachine, Source, Timestamp, TrashReport, check_name,
+};
+
+/// How long short requests may take; each has a shorter deadline of its own in the engine.
+const SHORT: Duration = Duration::from_secs(60);
+
+/// How long typing may take: the longest text at some 20 characters a second.
+const TYPING: Duration = Duration::from_secs(900);
+
+/// What came of a request.
+#[derive(Debug)]
+pub enum Reply {
+    Answer(Answer, Option<OwnedFd>),
+    /// The time was over first; the request goes on in the engine.
+    Late,
+}
+
+/// What the subcommands need from the rest of the program.
+pub trait Backend {
+    /// Every machine of the library: from its owner, or from its files when nobody owns it.
+    fn reports(&mut self) -> Result<Vec<MachineReport>, Failure>;
+
+    /// Sends `command` to the owner, starting an agent when there is none, and waits at most
+    /// `patience` for the answer.
+    fn call(&mut self, command: Command, patience: Option<Duration>) -> Result<Reply, Failure>;
+
+    /// Examines this computer now.
+    fn computer(&mut self) -> Result<ComputerReport, Failure>;
+
+    /// Processors and memory of this computer.
+    fn size(&self) -> (u32, ByteSize);
+
+    /// Turns a binary PPM into a PNG.
+    fn png(&mut self, ppm: OwnedFd) -> Result<Vec<u8>, Failure>;
+
+    /// Asks the user at the terminal; `None` when there is no terminal.
+    fn confirm(&mut self, question: &str) -> Option<bool>;
+
+    /// Shows the machine's screen in a window of its own until that is closed.
+    fn console(&mut self, machine: MachineId) -> Result<(), Failure>;
+
+    /// Opens the window, until it is closed.
+    fn window(&mut self) -> Result<(), Failure>;
+
+    /// Owns the library without a window, until nothing runs.
+    fn agent(&mut self) -> Result<(), Failure>;
+}
+
+/// What a subcommand did.
+#[derive(Debug, Default, PartialEq)]
+pub struct Done {
+    /// For stdout.
+    pub text: String,
+    /// What is wrong although it was done: `doctor` on a computer that can't run machines.
+    pub complaint: Option<Failure>,
+}
+
+impl From<String> for Done {
+    fn from(text: String) -> Self {
+        Self {
+            text,
+            complaint: None,
+        }
+    }
+}
+
+/// One run of the program.
+pub struct Session<'a> {
+    pub backend: &'a mut dyn Backend,
+    /// Relative paths start here.
+    pub cwd: PathBuf,
+    pub now: Timestamp,
+    pub json: bool,
+}
+
+/// Does what the command line says.
+pub fn perform(session: &mut Session<'_>, args: Args) -> Result<Done, Failure> {
+    let Some(task) = args.task else {
+        return session.backend.window().map(|()| Done::default());
+    };
+    match task {
+        Task::List { all } => session.list(all),
+        Task::Show(target) => session.show(&target),
+        Task::Create(create) => session.create(create),
+        Task::Set(set) => session.set(set),
+        Task::Start(target) => session.act(&target, Action::Start, None),
+        Task::Pause(target) => session.act(&target, Action::Pause, Some(SHORT)),
+        Task::Resume(target) => session.act(&target, Action::Resume, None),
+        Task::Shutdown(shut_down) => session.shut_down(&shut_down),
+        Task::PowerOff(target) => session.act(&target, Action::PowerOff, Some(SHORT)),
+        Task::Reset(target) => session.act(&target, Action::Reset, Some(SHORT)),
+        Task::Save(target) => session.act(&target, Action::Save, None),
+        Task::Discard(target) => session.act(&target, Action::DiscardSaved, Some(SHORT)),
+        Task::Screenshot { target, file } => session.screenshot(&target, &file),
+        Task::Type { target, text } => session.type_text(&target, text),
+        Task::Key { target, keys } => session.press(&target, keys),
+        Task::Stats(target) => session.stats(&target),
+        Task::Delete(target) => session.act(&target, Action::Delete, Some(SHORT)),
+        Task::Restore(target) => session.act(&target, Action::Restore, Some(SHORT)),
+        Task::Trash(trash) => session.trash(&trash),
+        Task::Doctor => session.doctor(),
+        Task::Console(target) => session.console(&target),
+        Task::CommandLine(target) => session.command_line(&target),
+        Task::Agent => session.backend.agent().map(|()| Done::default()),
+    }
+}
+
+impl Session<'_> {
+    fn find(&mut self, target: &Target, prefer: Prefer) -> Result<MachineReport, Failure> {
+        let reports = self.backend.reports()?;
+        pick(&reports, &target.name, prefer).cloned()
+    }
+
+    fn list(&mut self, all: bool) -> Result<Done, Failure> {
+        let mut reports = self.backend.reports()?;
+        reports.retain(|report| all || report.trashed().is_none());
+        reports.sort_by_cached_key(|report| (report.name.to_lowercase(), report.id));
+        Ok(Done::from(if self.json {
+            show::list_json(&reports)?
+        } else {
+            show::list_text(&reports, self.now)
+        }))
+    }
+
+    fn show(&mut self, target: &Target) -> Result<Done, Failure> {
+        let report = self.find(target, Prefer::InUse)?;
+        Ok(Done::from(if self.json {
+            show::show_json(&report)?
+        } else {
+            show::show_text(&report, self.now)
+        }))
+    }
+
+    fn create(&mut self, create: Create) -> Result<Done, Failure> {
+        let start = create.start;
+        let spec = self.new_machine(create)?;
+        let name = spec.name.clone();
+        let answer = self.finish(Command::Create { spec, start }, None, &name)?;
+        let Answer::Created(id) = answer else {
+            return Err(unexpected());
+        };
+        let what = if start {
+            "is created and running"
+        } else {
+            "is created"
+        };
+        self.said(id, &name, what, "create")
+    }
+
+    fn new_machine(&mut self, create: Create) -> Result<NewMachine, Failure> {
+        let Create {
+            name,
+            iso,
+            disk,
+            test_card,
+            ballast,
+            cpus,
+            memory,
+            disk_size,
+            firmware,
+            start: _,
+        } = create;
+        check_name(&name, []).map_err(|error| {
+            Failure::new("The machine was not created", error.to_string())
+                .fix("Choose another name")
+        })?;
+        let source = match (iso, disk, test_card) {
+            (Some(iso), _, _) => Source::Iso(absolute(&self.cwd, &iso)?),
+            (_, Some(disk), _) => Source::Disk(absolute(&self.cwd, &disk)?),
+            (_, _, true) => Source::TestCard {
+                ballast: ballast.unwrap_or_default(),
+            },
+            (None, None, false) => Source::Empty,
+        };
+        let (host_cpus, host_memory) = self.backend.size();
+        let suggested = NewMachine::suggest(source, host_cpus, host_memory);
+        Ok(NewMachine {
+            name,
+            cpus: cpus.unwrap_or(suggested.cpus),
+            memory: memory.unwrap_or(suggested.memory),
+            disk_size: disk_size.unwrap_or(suggested.disk_size),
+            firmware: firmware.unwrap_or(suggested.firmware),
+            source: suggested.source,
+        })
+    }
+
+    fn set(&mut self, set: Set) -> Result<Done, Failure> {
+        let mut changes = set.changes;
+        for change in &mut changes {
+            if let Change::Medium(Some(path)) = change {
+                *path = absolute(&self.cwd, path)?;
+            }
+        }
+        let report = self.find(&set.target, Prefer::InUse)?;
+        let command = Command::Change {
+            machine: report.id,
+            changes,
+        };
+        self.finish(command, Some(SHORT), &report.name)?;
+        let what = if report.state.has_process() {
+            "is changed; what it can't take while it runs comes with the next start"
+        } else {
+            "is changed"
+        };
+        self.said(report.id, &report.name, what, "set")
+    }
+
+    fn act(
+        &mut self,
+        target: &Target,
+        action: Action,
+        patience: Option<Duration>,
+    ) -> Result<Done, Failure> {
+        let prefer = match action {
+            Action::Restore => Prefer::InTrash,
+            _ => Prefer::InUse,
+        };
+        let report = self.find(target, prefer)?;
+        let command = Command::Act {
+            machine: report.id,
+            action,
+        };
+        self.finish(command, patience, &report.name)?;
+        let (what, word) = outcome(action);
+        self.said(report.id, &report.name, what, word)
+    }
+
+    fn shut_down(&mut self, shut_down: &ShutDown) -> Result<Done, Failure> {
+        let &ShutDown {
+            ref target,
+            timeout,
+            force,
+        } = shut_down;
+        let report = self.find(target, Prefer::InUse)?;
+        let command = Command::Act {
+            machine: report.id,
+            action: Action::ShutDown,
+        };
+        let (what, word) = outcome(Action::ShutDown);
+        match self
+            .backend
+            .call(command, Some(Duration::from_secs(timeout)))?
+        {
+            Reply::Answer(..) => self.said(report.id, &report.name, what, word),
+            Reply::Late if force => self.act(
+                &Target {
+                    name: report.id.to_string(),
+                },
+                Action::PowerOff,
+                Some(SHORT),
+            ),
+            Reply::Late => Err(Failure::new(
+                format!("{} is still on", report.name),
+                format!("The guest did not shut down within {timeout} seconds"),
+            )
+            .fix(format!(
+                "Wait, or cut the power: orangery power-off {}",
+                shell_line(&[report.name])
+            ))),
+        }
+    }
+
+    fn screenshot(&mut self, target: &Target, path: &Path) -> Result<Done, Failure> {
+        let path = self.cwd.join(path);
+        file::check_target(&path)?;
+        let report = self.find(target, Prefer::InUse)?;
+        let command = Command::Screenshot { machine: report.id };
+        let Reply::Answer(Answer::Picture, Some(ppm)) = self.backend.call(command, Some(SHORT))?
+        else {
+            return Err(late(&report.name));
+        };
+        let png = self.backend.png(ppm)?;
+        file::replace(&path, &png)?;
+        Ok(Done::default())
+    }
+
+    fn type_text(&mut self, target: &Target, text: String) -> Result<Done, Failure> {
+        let report = self.find(target, Prefer::InUse)?;
+        let command = Command::TypeText {
+            machine: report.id,
+            text,
+        };
+        self.finish(command, Some(TYPING), &report.name)?;
+        Ok(Done::default())
+    }
+
+    fn press(&mut self, target: &Target, combinations: Vec<Combination>) -> Result<Done, Failure> {
+        let report = self.find(target, Prefer::InUse)?;
+        for Combination(keys) in combinations {
+            let command = Command::PressKeys {
+                machine: report.id,
+                keys,
+            };
+            self.finish(command, Some(SHORT), &report.name)?;
+        }
+        Ok(Done::default())
+    }
+
+    fn stats(&mut self, target: &Target) -> Result<Done, Failure> {
+        let report = self.find(target, Prefer::InUse)?;
+        let command = Command::Stats { machine: report.id };
+        let Answer::Stats(sample) = self.finish(command, Some(SHORT), &report.name)? else {
+            return Err(unexpected());
+        };
+        Ok(Done::from(if self.json {
+            show::stats_json(&report, &sample)?
+        } else {
+            show::stats_text(&sample)
+        }))
+    }
+
+    fn command_line(&mut self, target: &Target) -> Result<Done, Failure> {
+        let report = self.find(target, Prefer::InUse)?;
+        let command = Command::CommandLine { machine: report.id };
+        let Answer::CommandLine(args) = self.finish(command, Some(SHORT), &report.name)? else {
+            return Err(unexpected());
+        };
+        Ok(Done::from(if self.json {
+            show::json(&args)?
+        } else {
+            clean(&shell_line(&args)) + "\n"
+        }))
+    }
+
+    fn console(&mut self, target: &Target) -> Result<Done, Failure> {
+        let report = self.find(target, Prefer::InUse)?;
+        self.backend.console(report.id)?;
+        Ok(Done::default())
+    }
+
+    fn doctor(&mut self) -> Result<Done, Failure> {
+        let report = self.backend.computer()?;
+        Ok(Done {
+            text: if self.json {
+                doctor::doctor_json(&report)?
+            } else {
+                doctor::doctor_text(&report)
+            },
+            complaint: doctor::verdict(&report),
+        })
+    }
+
+    fn trash(&mut self, trash: &Trash) -> Result<Done, Failure> {
+        let before = self.look_into_trash()?;
+        if !trash.empty {
+            return self.print_trash(&before);
+        }
+        if !before.machines.is_empty() && !trash.yes {
+            self.confirm_emptying(&before)?;
+        }
+        self.finish(Command::EmptyTrash, None, "the trash")?;
+        let after = self.look_into_trash()?;
+        self.print_trash(&after)
+    }
+
+    fn look_into_trash(&mut self) -> Result<TrashReport, Failure> {
+        match self.finish(Command::ShowTrash, Some(SHORT), "the trash")? {
+            Answer::Trash(trash) => Ok(trash),
+            _ => Err(unexpected()),
+        }
+    }
+
+    fn print_trash(&self, trash: &TrashReport) -> Result<Done, Failure> {
+        Ok(Done::from(if self.json {
+            show::trash_json(trash)?
+        } else {
+            show::trash_text(trash, self.now)
+        }))
+    }
+
+    fn confirm_emptying(&mut self, trash: &TrashReport) -> Result<(), Failure> {
+        let question = format!(
+            "Remove {} machines ({}) for good? This can't be undone.",
+            trash.machines.len(),
+            trash.size()
+        );
+        let kept = |why: &str| Failure::new("The trash was not emptied", why);
+        match self.backend.confirm(&question) {
+            Some(true) => Ok(()),
+            Some(false) => Err(kept("You did not say yes")),
+            None => {
+                Err(kept("It can't be undone, and there is no terminal to ask at").fix("Add --yes"))
+            }
+        }
+    }
+
+    /// Sends `command` and insists on an answer.
+    fn finish(
+        &mut self,
+        command: Command,
+        patience: Option<Duration>,
+        subject: &str,
+    ) -> Result<Answer, Failure> {
+        match self.backend.call(command, patience)? {
+            Reply::Answer(answer, _) => Ok(answer),
+            Reply::Late => Err(late(subject)),
+        }
+    }
+
+    /// The line that tells what was done to a machine.
+    fn said(&self, id: MachineId, name: &str, what: &str, done: &str) -> Result<Done, Failure> {
+        #[derive(serde::Serialize)]
+        struct Said<'a> {
+            id: MachineId,
+            name: &'a str,
+            done: &'a str,
+        }
+        Ok(Done::from(if self.json {
+            show::json(&Said { id, name, done })?
+        } else {
+            format!("{} {what}\n", clean(name))
+        }))
+    }
+}
+
+/// What a machine is or has after `action`, and the subcommand's word.
+fn outcome(action: Action) -> (&'static str, &'static str) {
+    match action {
+        Action::Start => ("is running", "start"),
+        Action::Pause => ("is paused", "pause"),
+        Action::Resume => ("is running", "resume"),
+        Action::ShutDown => ("is off", "shutdown"),
+        Action::PowerOff => ("is off", "power-off"),
+        Action::Reset => ("starts again", "reset"),
+        Action::Save => ("is saved", "save"),
+        Action::DiscardSaved => ("has no saved state any more", "discard"),
+        Action::OpenConsole => ("is shown", "console"),
+        Action::Screenshot => ("is pictured", "screenshot"),
+        Action::SendKeys => ("got the keys", "key"),
+        Action::Edit => ("is changed", "set"),
+        Action::Delete => ("is in the trash", "delete"),
+        Action::Restore => ("is out of the trash", "restore"),
+        Action::DeleteForever => ("is gone", "trash"),
+    }
+}
+
+/// `path` seen from `cwd`, as text that the owner of the library understands.
+fn absolute(cwd: &Path, path: &Path) -> Result<PathBuf, Failure> {
+    let whole = cwd.join(path);
+    if whole.to_str().is_none() {
+        return Err(Failure::new(
+            format!("{} can't be used", whole.display()),
+            "Its path is not valid UTF-8 text",
+        )
+        .fix("Rename the file or a folder above it"));
+    }
+    Ok(whole)
+}
+
+fn late(subject: &str) -> Failure {
+    Failure::new(
+        format!("{subject}: no answer"),
+        "It took longer than it ever should",
+    )
+    .fix("Look at it with orangery list, then try again")
+}
+
+fn unexpected() -> Failure {
+    Failure::new(
+        "The answer makes no sense",
+        "The process that owns the library seems to be of another version",
+    )
+    .fix("Close all windows of Orangery and try again")
+}

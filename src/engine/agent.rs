@@ -1,0 +1,69 @@
+//! The engine without a window: keeps machines' owner alive while nobody looks.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::client::{Client, ClientError};
+use super::{Engine, Event, OpenError};
+use crate::confine;
+use crate::library::{Library, Places};
+use crate::model::Failure;
+
+/// How long a new agent may take to answer. It reads the library and adopts what runs.
+const START_PATIENCE: Duration = Duration::from_secs(20);
+
+/// Owns the library until there is nothing left to do or a window takes it.
+pub fn run(places: &Places) -> Result<(), Failure> {
+    let engine = match Engine::open(places, false, Arc::new(|| {})) {
+        Ok(engine) => engine,
+        Err(OpenError::WindowIsOpen(_)) => return Ok(()), // Someone was faster; that serves as well.
+        Err(OpenError::Failed(failure)) => return Err(failure),
+    };
+    while engine.is_alive() {
+        if let Some(Event::HandedOver) = engine.wait(Duration::from_secs(3600)) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The way to the library's owner; an agent is started if there is none.
+pub fn ensure(places: &Places, events: bool) -> Result<Client, Failure> {
+    let deadline = Instant::now() + START_PATIENCE;
+    let mut started = false;
+    loop {
+        match connect(places, events) {
+            Ok(client) => return Ok(client),
+            Err(ClientError::NoOwner) if !started => {
+                start(places)?;
+                started = true;
+            }
+            Err(error) if Instant::now() >= deadline => return Err(error.into()),
+            Err(_) => {} // Starting, or handing over.
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The way to the library's owner, if there is one.
+pub fn connect(places: &Places, events: bool) -> Result<Client, ClientError> {
+    let Ok(library) = Library::read_only(&places.library) else {
+        return Err(ClientError::NoOwner);
+    };
+    let runtime = library
+        .id()
+        .and_then(|id| places.runtime(id).ok())
+        .ok_or(ClientError::NoOwner)?;
+    Client::connect(&runtime.join("control"), events)
+}
+
+/// Starts an agent that outlives this process.
+pub fn start(places: &Places) -> Result<(), Failure> {
+    let args = [
+        "agent".into(),
+        "--library".into(),
+        places.library.as_os_str().to_owned(),
+    ];
+    confine::start_self(args)
+        .map_err(|error| Failure::new("Orangery's engine did not start", error.to_string()))
+}

@@ -1,0 +1,170 @@
+//! Makes new machines: the disk first, in a folder under a temporary name, then the record.
+
+use std::path::Path;
+
+use uuid::Uuid;
+
+use super::clock;
+use super::edit;
+use super::facts::{self, Facts};
+use super::jobs::Job;
+use crate::library::{Library, Newcomer};
+use crate::model::{
+    ByteSize, DiskSource, Failure, FirmwareKind, InPlaceImage, LayerId, LayerRef, Machine,
+    MachineId, NewMachine, Source,
+};
+use crate::qemu::defaults::{self, Parts};
+use crate::storage::{NewLayer, read_header, write_layer};
+
+/// The test card's disk, made from the sources in `assets/test-card` by `build.rs`.
+const TEST_CARD: &[u8] = include_bytes!(env!("ORANGERY_TEST_CARD"));
+
+/// The smallest and the largest new disk.
+const DISK_SIZES: (ByteSize, ByteSize) = (ByteSize::mib(1), ByteSize::gib(64 << 10));
+
+/// Where the test card reads what is asked of it: byte offset and magic of its configuration
+/// sector, then ballast in bytes and a seed, both u64 little endian
+/// (`assets/test-card/README.md`).
+const CARD_CONFIG: (usize, &[u8; 16]) = (512_000, b"ORANGERY-CONFIG1");
+
+/// Checks what needs no work: numbers, and files that must be there.
+pub fn check(spec: &NewMachine) -> Result<(), Failure> {
+    let refuse = |why: String| Failure::new("The machine was not made", why);
+    edit::cpus(spec.cpus).map_err(refuse)?;
+    edit::memory(spec.memory).map_err(refuse)?;
+    match &spec.source {
+        Source::Iso(path) => edit::medium(path).map_err(refuse)?,
+        Source::Disk(path) => {
+            in_place(path)?;
+        }
+        Source::Empty | Source::TestCard { .. } => {}
+    }
+    if matches!(spec.source, Source::Iso(_) | Source::Empty)
+        && !(DISK_SIZES.0..=DISK_SIZES.1).contains(&spec.disk_size)
+    {
+        return Err(refuse(format!(
+            "A disk has {} to {}, not {}",
+            DISK_SIZES.0, DISK_SIZES.1, spec.disk_size
+        )));
+    }
+    Ok(())
+}
+
+/// Makes the machine's folder. Nothing is left behind when it fails or is cancelled.
+pub fn make(
+    library: &Library,
+    facts: &Facts,
+    spec: &NewMachine,
+    job: &mut Job,
+) -> Result<Machine, Failure> {
+    let what = format!("{} was not made", spec.name);
+    let id = MachineId(Uuid::new_v4());
+    let random = *Uuid::new_v4().as_bytes();
+    let machine_type = facts.machine_type()?;
+    job.progress("Making the disk", 0, 0)?;
+    let newcomer = library.begin(id).map_err(|error| error.failure(&what))?;
+    let (disk, disk_size) = make_disk(&newcomer, id, spec)?;
+    job.progress("Writing the machine's file", 0, 0)?;
+    let parts = Parts {
+        id,
+        machine_type,
+        mac: [random[0], random[1], random[2]],
+        disk: Some(disk),
+        disk_size,
+        created: clock::now(),
+    };
+    let machine = defaults::machine(spec, parts);
+    job.commit();
+    newcomer
+        .finish(&machine)
+        .map_err(|error| error.failure(&what))?;
+    Ok(machine)
+}
+
+fn make_disk(
+    newcomer: &Newcomer<'_>,
+    id: MachineId,
+    spec: &NewMachine,
+) -> Result<(DiskSource, ByteSize), Failure> {
+    match &spec.source {
+        Source::Disk(path) => {
+            let (image, size) = in_place(path)?;
+            Ok((DiskSource::InPlace(image), size))
+        }
+        Source::Iso(_) | Source::Empty => {
+            let layer = new_layer(newcomer, id, spec.disk_size, &[])?;
+            Ok((layer, spec.disk_size))
+        }
+        Source::TestCard { ballast } => {
+            let card = test_card(*ballast);
+            let size = ByteSize(card.len() as u64);
+            Ok((new_layer(newcomer, id, size, &card)?, size))
+        }
+    }
+}
+
+fn new_layer(
+    newcomer: &Newcomer<'_>,
+    machine: MachineId,
+    size: ByteSize,
+    content: &[u8],
+) -> Result<DiskSource, Failure> {
+    let layer = LayerId(Uuid::new_v4());
+    let new = NewLayer {
+        size,
+        backing: None,
+        content,
+    };
+    write_layer(&newcomer.layer_file(layer), &new)
+        .map_err(|error| Failure::new("The disk was not made", error.to_string()))?;
+    Ok(DiskSource::Layers(vec![LayerRef { machine, layer }]))
+}
+
+/// What a disk image is, read once by our own reader; refused if it names other files.
+fn in_place(path: &Path) -> Result<(InPlaceImage, ByteSize), Failure> {
+    let what = format!("{} can't be used as a disk", path.display());
+    let info = read_header(path).map_err(|error| Failure::new(&what, error.to_string()))?;
+    let format = info
+        .in_place()
+        .map_err(|refusal| Failure::new(&what, refusal.to_string()))?;
+    let image = InPlaceImage {
+        path: path.to_owned(),
+        format,
+    };
+    Ok((image, info.virtual_size.unwrap_or(info.file_size)))
+}
+
+/// The test card's disk with its orders in the config sector.
+fn test_card(ballast: ByteSize) -> Vec<u8> {
+    let mut image = TEST_CARD.to_vec();
+    let (start, magic) = CARD_CONFIG;
+    let orders = start + magic.len();
+    if image.get(start..orders) == Some(magic.as_slice()) {
+        image[orders..orders + 8].copy_from_slice(&ballast.0.to_le_bytes());
+        let seed = Uuid::new_v4().as_u64_pair().0;
+        image[orders + 8..orders + 16].copy_from_slice(&seed.to_le_bytes());
+    }
+    image
+}
+
+/// Makes the layer in which a UEFI machine keeps its variables, from the firmware's template.
+pub fn firmware_variables(
+    library: &Library,
+    machine: MachineId,
+    kind: FirmwareKind,
+) -> Result<LayerRef, Failure> {
+    let what = "The firmware's variables were not made";
+    let template = facts::variables_template(kind)?;
+    let reference = LayerRef {
+        machine,
+        layer: LayerId(Uuid::new_v4()),
+    };
+    let new = NewLayer {
+        size: ByteSize(template.len() as u64),
+        backing: None,
+        content: &template,
+    };
+    write_layer(&library.layer_file(reference), &new)
+        .map_err(|error| Failure::new(what, error.to_string()))?;
+    Ok(reference)
+}

@@ -1,0 +1,64 @@
+//! Reads a library that nobody owns: what `list` and `show` say without starting anything.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::clock;
+use super::launches;
+use super::worker::Live;
+use crate::library::{Library, Places};
+use crate::model::{Failure, MachineReport, State};
+use crate::qemu::process::Process;
+use crate::qemu::qmp::Client;
+
+/// How long a running QEMU may take to say how it is.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How every machine of the library stands. Nothing is changed, locked or adopted.
+pub fn reports(places: &Places) -> Result<Vec<MachineReport>, Failure> {
+    if !places.library.exists() {
+        return Ok(Vec::new()); // Nothing was ever made.
+    }
+    let library = Library::read_only(&places.library)
+        .map_err(|error| error.failure("The library can't be read"))?;
+    let mut slots = super::supervisor::read_slots(&library)?;
+    if let Some(runtime) = library.id().and_then(|id| places.runtime(id).ok()) {
+        for (machine, folder) in launches::all(&runtime.join("m")) {
+            if let Some(slot) = slots.get_mut(&machine)
+                && let Some(record) = slot.machine.clone()
+            {
+                let resting = slot.live.clone();
+                slot.live = match Process::adopt(&folder) {
+                    Ok(process) => running(&process),
+                    Err(error) => launches::found_dead(&record, &folder, &error, resting),
+                };
+            }
+        }
+    }
+    Ok(slots.iter().map(|(id, slot)| slot.report(*id)).collect())
+}
+
+/// Asks a QEMU without an owner through its second monitor.
+fn running(process: &Process) -> Live {
+    let state = run_state(&process.manifest().sockets.monitor2);
+    let mut live = Live::resting(state, clock::now(), None);
+    live.since = process.manifest().created;
+    live.pid = Some(process.pid());
+    live.accelerator = Some(process.manifest().accelerator);
+    live
+}
+
+fn run_state(monitor: &Path) -> State {
+    let Ok((client, _events)) = Client::connect(monitor, PATIENCE) else {
+        return State::NotResponding;
+    };
+    match client.call_raw("query-status", json!({}), PATIENCE) {
+        Ok(status) => match status.get("status").and_then(Value::as_str) {
+            Some("running") => State::Running,
+            _ => State::Paused,
+        },
+        Err(_) => State::NotResponding,
+    }
+}

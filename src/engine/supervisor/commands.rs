@@ -1,0 +1,260 @@
+//! Requests: checks them against the rules and passes them to whoever carries them out.
+
+use super::{Next, Supervisor};
+use crate::engine::edit;
+use crate::engine::hub::{Asker, WINDOW};
+use crate::engine::message::{Command, Event};
+use crate::engine::worker::Order;
+use crate::library;
+use crate::model::{
+    Action, Answer, Change, Failure, MachineId, Settings, State, check_name, permit,
+};
+
+/// The longest text that is typed in one go, in characters.
+const MAX_TEXT: usize = 16 * 1024;
+
+impl Supervisor {
+    pub(super) fn command(&mut self, asker: Asker, command: Command) -> Next {
+        match command {
+            Command::Act { machine, action } => self.act(asker, machine, action),
+            Command::Create { spec, start } => self.create(asker, spec, start),
+            Command::Change { machine, changes } => self.change(asker, machine, changes),
+            Command::PressKeys { machine, keys } => {
+                self.pass(asker, machine, Action::SendKeys, |asker| Order::Keys {
+                    keys,
+                    asker,
+                });
+            }
+            Command::TypeText { machine, text } => self.type_text(asker, machine, text),
+            Command::OpenDisplay { machine } => {
+                self.pass(asker, machine, Action::OpenConsole, |asker| {
+                    Order::OpenDisplay { asker }
+                });
+            }
+            Command::Screenshot { machine } => {
+                self.pass(asker, machine, Action::Screenshot, |asker| {
+                    Order::Screenshot {
+                        asker,
+                        machine,
+                        in_process: asker.listener == WINDOW,
+                    }
+                });
+            }
+            Command::Stats { machine } => {
+                self.pass(asker, machine, Action::Screenshot, |asker| Order::Stats {
+                    asker,
+                });
+            }
+            Command::CommandLine { machine } => self.command_line(asker, machine),
+            Command::ShowTrash => {
+                let trash = self.trash();
+                self.hub.answer(asker, Ok(Answer::Trash(trash)), None);
+            }
+            Command::EmptyTrash => self.empty_trash(asker, None),
+            Command::CancelJob(job) => {
+                self.cancel_job(job);
+                self.hub.answer(asker, Ok(Answer::Done), None);
+            }
+            Command::Examine => {
+                self.look_at_disks();
+                self.examine();
+                self.hub.answer(asker, Ok(Answer::Done), None);
+            }
+            Command::SaveSettings(settings) => self.save_settings(asker, settings),
+            Command::ConsoleShown { machine, shown } => self.console_shown(asker, machine, shown),
+            Command::InSight(machines) => {
+                self.in_sight = machines;
+                self.hub.answer(asker, Ok(Answer::Done), None);
+            }
+            Command::HandOver => {
+                self.hub.answer(asker, Ok(Answer::Done), None);
+                return Next::End;
+            }
+            Command::Raise => {
+                self.hub.tell(WINDOW, Event::Raise);
+                self.hub.answer(asker, Ok(Answer::Done), None);
+            }
+        }
+        Next::Go
+    }
+
+    /// Answers with a refusal unless `action` is allowed now.
+    pub(super) fn permitted(&mut self, asker: Asker, machine: MachineId, action: Action) -> bool {
+        let refusal = match self.slots.get(&machine) {
+            None => Some(Failure::new(
+                "No such machine",
+                "It may have been deleted meanwhile",
+            )),
+            Some(slot) => permit(slot.report(machine).standing(), action)
+                .err()
+                .map(|denied| {
+                    Failure::new(
+                        format!("{}: “{}” is not possible now", slot.name, action.name()),
+                        denied.to_string(),
+                    )
+                }),
+        };
+        match refusal {
+            None => true,
+            Some(failure) => {
+                self.hub.answer(asker, Err(failure), None);
+                false
+            }
+        }
+    }
+
+    /// Passes an order to a machine's worker if `action` is allowed.
+    fn pass(
+        &mut self,
+        asker: Asker,
+        machine: MachineId,
+        action: Action,
+        order: impl FnOnce(Asker) -> Order,
+    ) {
+        if !self.permitted(asker, machine, action) {
+            return;
+        }
+        let passed = self
+            .slots
+            .get(&machine)
+            .is_some_and(|slot| slot.order(order(asker)));
+        if !passed {
+            let failure = Failure::new("The machine is busy", "It has not finished earlier work")
+                .fix("Try again in a moment");
+            self.hub.answer(asker, Err(failure), None);
+        }
+    }
+
+    fn act(&mut self, asker: Asker, machine: MachineId, action: Action) {
+        match action {
+            Action::Start => self.start(asker, machine),
+            Action::Resume if self.state(machine) == State::Saved => self.start(asker, machine),
+            Action::Pause
+            | Action::Resume
+            | Action::ShutDown
+            | Action::PowerOff
+            | Action::Reset => {
+                self.pass(asker, machine, action, |asker| Order::Act { action, asker })
+            }
+            Action::Save => self.save(asker, machine),
+            Action::DiscardSaved => self.discard_saved(asker, machine),
+            Action::Delete => self.mark_trashed(asker, machine, action),
+            Action::Restore => self.mark_trashed(asker, machine, action),
+            Action::DeleteForever => {
+                if self.permitted(asker, machine, action) {
+                    self.empty_trash(asker, Some(machine));
+                }
+            }
+            Action::OpenConsole | Action::Screenshot | Action::SendKeys | Action::Edit => {
+                if self.permitted(asker, machine, action) {
+                    self.hub.answer(asker, Ok(Answer::Done), None);
+                }
+            }
+        }
+    }
+
+    fn type_text(&mut self, asker: Asker, machine: MachineId, text: String) {
+        if text.chars().count() > MAX_TEXT {
+            let failure = Failure::new(
+                "The text was not typed",
+                format!("It is longer than {MAX_TEXT} characters"),
+            )
+            .fix("Type it in parts");
+            self.hub.answer(asker, Err(failure), None);
+            return;
+        }
+        self.pass(asker, machine, Action::SendKeys, |asker| Order::Type {
+            text,
+            asker,
+        });
+    }
+
+    fn save(&mut self, asker: Asker, machine: MachineId) {
+        if !self.permitted(asker, machine, Action::Save) {
+            return;
+        }
+        let title = format!("Saving {}", self.slots[&machine].name);
+        let job = self.new_job(Some(machine), title);
+        self.pass(asker, machine, Action::Save, |asker| Order::Save {
+            job: Box::new(job),
+            asker,
+        });
+    }
+
+    /// Applies all changes or none.
+    fn change(&mut self, asker: Asker, machine: MachineId, changes: Vec<Change>) {
+        if !self.permitted(asker, machine, Action::Edit) {
+            return;
+        }
+        if let Err(failure) = self.check_changes(machine, &changes) {
+            self.hub.answer(asker, Err(failure), None);
+            return;
+        }
+        let running = self.state(machine).has_process();
+        let takes_effect_later = running && changes.iter().any(is_hardware);
+        let result = self.change_record(
+            machine,
+            Box::new(move |record| {
+                for change in changes {
+                    edit::apply(record, change);
+                }
+            }),
+        );
+        if result.is_ok()
+            && let Some(slot) = self.slots.get_mut(&machine)
+        {
+            slot.pending |= takes_effect_later;
+        }
+        self.look_at_disks();
+        self.publish(machine);
+        self.hub.answer(asker, result.map(|()| Answer::Done), None);
+    }
+
+    fn check_changes(&self, machine: MachineId, changes: &[Change]) -> Result<(), Failure> {
+        for change in changes {
+            if let Change::Name(name) = change {
+                let others = self
+                    .names()
+                    .filter(|(id, _)| *id != machine)
+                    .map(|(_, name)| name);
+                check_name(
+                    name,
+                    others.chain(self.reserved.values().map(String::as_str)),
+                )
+                .map_err(|error| Failure::new("The name was not changed", error.to_string()))?;
+            }
+            edit::check(change)?;
+        }
+        Ok(())
+    }
+
+    fn save_settings(&mut self, asker: Asker, settings: Settings) {
+        let result = library::save_settings(&self.places.settings, &settings)
+            .map_err(|error| error.failure("The settings were not saved"));
+        if result.is_ok() {
+            self.settings = settings.clone();
+            self.hub.publish(&Event::Settings(settings));
+        }
+        self.hub.answer(asker, result.map(|()| Answer::Done), None);
+    }
+
+    fn console_shown(&mut self, asker: Asker, machine: MachineId, shown: bool) {
+        if let Some(slot) = self.slots.get_mut(&machine) {
+            slot.console = shown.then_some(asker.listener);
+        }
+        self.publish(machine);
+        self.hub.answer(asker, Ok(Answer::Done), None);
+    }
+}
+
+/// Whether a change is to what QEMU was started with.
+fn is_hardware(change: &Change) -> bool {
+    match change {
+        Change::Cpus(_)
+        | Change::Memory(_)
+        | Change::Firmware(_)
+        | Change::MemoryBacking(_)
+        | Change::Medium(_) => true,
+        Change::Name(_) | Change::Notes(_) | Change::Tags(_) => false,
+    }
+}

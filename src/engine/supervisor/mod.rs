@@ -1,0 +1,487 @@
+//! The one thread that owns the library: it takes requests, hands them to workers and jobs, and
+//! tells everyone what became of them.
+//!
+//! ```text
+//!  window ─┐                      ┌─▶ worker (one per running machine: QEMU, its sockets)
+//!          ├─▶ supervisor ────────┤
+//!  clients ┘   ▲  │  library      └─▶ jobs (create, empty the trash, examine this computer)
+//!              │  └─▶ hub ─▶ events and answers to window and clients
+//!              └───── news from workers and jobs
+//! ```
+
+mod commands;
+mod making;
+mod records;
+mod slot;
+
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender};
+
+use super::control::Control;
+use super::facts::Facts;
+use super::hub::{Asker, Hub, Listener, ListenerId, WINDOW};
+use super::load::LoadMeter;
+use super::message::{Command, Event, RequestId};
+use super::worker::{Live, Order};
+use crate::library::{Library, Places};
+use crate::model::{
+    Answer, ComputerReport, Failure, JobId, JobReport, JobState, Machine, MachineId, Settings,
+    State,
+};
+pub use records::read_slots;
+pub use slot::Slot;
+
+/// How often rows in sight get a new thumbnail.
+const THUMBNAIL_EVERY: Duration = Duration::from_secs(10);
+
+/// How often the footer's load is measured while a window listens.
+const LOAD_EVERY: Duration = Duration::from_secs(15);
+
+/// An agent with nothing to do ends after this long.
+const AGENT_IDLE: Duration = Duration::from_secs(30);
+
+/// Finished jobs that are still shown.
+const KEPT_JOBS: usize = 20;
+
+/// A change to a machine's record, made by the supervisor on a worker's behalf.
+pub type RecordChange = Box<dyn FnOnce(&mut Machine) + Send>;
+
+/// Everything that reaches the supervisor.
+pub enum Message {
+    Joined(ListenerId, Listener),
+    Left(ListenerId),
+    Request {
+        listener: ListenerId,
+        id: RequestId,
+        command: Box<Command>,
+    },
+    /// A client of another version wants the library.
+    Yield,
+    /// A machine's worker tells how it stands.
+    Live(MachineId, Box<Live>),
+    /// The worker of this number has ended; its thread can be joined.
+    WorkerEnded(MachineId, u64),
+    /// A worker wants a record changed and waits until it is on disk.
+    Record {
+        machine: MachineId,
+        change: RecordChange,
+        reply: Sender<Result<(), Failure>>,
+    },
+    /// Something to pass on to everyone.
+    Publish(Event),
+    Answer(Asker, Result<Answer, Failure>, Option<OwnedFd>),
+    Job(JobReport),
+    /// A new machine's folder is complete.
+    Made {
+        machine: Box<Machine>,
+        start: bool,
+        asker: Asker,
+    },
+    /// A machine's folder is gone.
+    Removed(MachineId),
+    Examined(Box<ComputerReport>, Arc<Facts>),
+    /// The owner's process ends: let the library go, machines run on.
+    Stop,
+}
+
+impl std::fmt::Debug for Message {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Joined(..) => "Joined",
+            Self::Left(..) => "Left",
+            Self::Request { .. } => "Request",
+            Self::Yield => "Yield",
+            Self::Live(..) => "Live",
+            Self::WorkerEnded(..) => "WorkerEnded",
+            Self::Record { .. } => "Record",
+            Self::Publish(..) => "Publish",
+            Self::Answer(..) => "Answer",
+            Self::Job(..) => "Job",
+            Self::Made { .. } => "Made",
+            Self::Removed(..) => "Removed",
+            Self::Examined(..) => "Examined",
+            Self::Stop => "Stop",
+        })
+    }
+}
+
+/// Whether to go on.
+enum Next {
+    Go,
+    End,
+}
+
+/// See the module's text.
+pub struct Supervisor {
+    library: Arc<Library>,
+    slots: BTreeMap<MachineId, Slot>,
+    hub: Hub,
+    jobs: BTreeMap<JobId, (JobReport, Arc<AtomicBool>)>,
+    next_job: u64,
+    /// Names of machines that are being made.
+    reserved: BTreeMap<JobId, String>,
+    computer: Option<Box<ComputerReport>>,
+    facts: Option<Arc<Facts>>,
+    /// Requests that wait until this computer was examined.
+    waiting: Vec<(Asker, Command)>,
+    settings: Settings,
+    sender: Sender<Message>,
+    window: bool,
+    in_sight: Vec<MachineId>,
+    next_thumbnail: Instant,
+    next_load: Instant,
+    load: LoadMeter,
+    idle_since: Option<Instant>,
+    control: Option<Control>,
+    /// Where the machines' sockets are.
+    runtime: PathBuf,
+    places: Places,
+    /// What went wrong before anyone listened.
+    notices: Vec<Failure>,
+}
+
+/// What a supervisor is given.
+pub struct Charge {
+    pub library: Arc<Library>,
+    pub runtime: PathBuf,
+    pub settings: Settings,
+    pub places: Places,
+    pub control: Control,
+    pub sender: Sender<Message>,
+    /// A person looks on.
+    pub window: bool,
+}
+
+impl Supervisor {
+    /// Takes over the library: reads every machine and adopts those that run.
+    pub fn new(charge: Charge) -> Self {
+        let Charge {
+            library,
+            runtime,
+            settings,
+            places,
+            control,
+            sender,
+            window,
+        } = charge;
+        let load = LoadMeter::new(library.dir());
+        let mut supervisor = Self {
+            library,
+            slots: BTreeMap::new(),
+            hub: Hub::default(),
+            jobs: BTreeMap::new(),
+            next_job: 1,
+            reserved: BTreeMap::new(),
+            computer: None,
+            facts: None,
+            waiting: Vec::new(),
+            settings,
+            sender,
+            window,
+            in_sight: Vec::new(),
+            next_thumbnail: Instant::now(),
+            next_load: Instant::now(),
+            load,
+            idle_since: None,
+            control: Some(control),
+            runtime,
+            places,
+            notices: Vec::new(),
+        };
+        match read_slots(&supervisor.library) {
+            Ok(slots) => supervisor.slots = slots,
+            Err(failure) => supervisor.notices.push(failure),
+        }
+        supervisor.adopt_running();
+        supervisor.examine();
+        supervisor
+    }
+
+    /// Adds a listener before the first message.
+    pub fn join(&mut self, id: ListenerId, listener: Listener) {
+        self.hub.join(id, listener);
+        self.tell_everything(id);
+    }
+
+    /// Runs until told to stop, until another process takes the library, or, without a window,
+    /// until there is nothing left to do.
+    pub fn run(mut self, inbox: &Receiver<Message>) {
+        loop {
+            let next = match inbox.recv_timeout(self.patience()) {
+                Ok(message) => self.handle(message),
+                Err(crossbeam_channel::RecvTimeoutError::Timeout) => Next::Go,
+                Err(crossbeam_channel::RecvTimeoutError::Disconnected) => Next::End,
+            };
+            if matches!(next, Next::End) || matches!(self.tick(), Next::End) {
+                break;
+            }
+        }
+        self.let_go(inbox);
+    }
+
+    /// How long nothing needs to be done unless a message comes.
+    fn patience(&self) -> Duration {
+        let now = Instant::now();
+        let mut until = now + Duration::from_secs(3600);
+        if self.hub.someone_is_behind() {
+            until = now + Duration::from_millis(50);
+        }
+        if self.window {
+            until = until.min(self.next_load);
+        }
+        if !self.in_sight.is_empty() && self.slots.values().any(Slot::wants_thumbnail) {
+            until = until.min(self.next_thumbnail);
+        }
+        if let Some(since) = self.idle_since {
+            until = until.min(since + AGENT_IDLE);
+        }
+        until.saturating_duration_since(now)
+    }
+
+    fn handle(&mut self, message: Message) -> Next {
+        match message {
+            Message::Joined(id, listener) => self.join(id, listener),
+            Message::Left(id) => self.left(id),
+            Message::Request {
+                listener,
+                id,
+                command,
+            } => {
+                let asker = Asker {
+                    listener,
+                    request: id,
+                };
+                return self.command(asker, *command);
+            }
+            Message::Yield | Message::Stop => return Next::End,
+            Message::Live(machine, live) => self.live(machine, *live),
+            Message::WorkerEnded(machine, number) => self.worker_ended(machine, number),
+            Message::Record {
+                machine,
+                change,
+                reply,
+            } => {
+                let result = self.change_record(machine, change);
+                reply.send(result).ok(); // The worker gave up waiting.
+                self.publish(machine);
+            }
+            Message::Publish(event) => self.hub.publish(&event),
+            Message::Answer(asker, result, fd) => self.hub.answer(asker, result, fd),
+            Message::Job(report) => self.job(report),
+            Message::Made {
+                machine,
+                start,
+                asker,
+            } => self.made(*machine, start, asker),
+            Message::Removed(machine) => {
+                self.slots.remove(&machine);
+                self.hub.publish(&Event::Gone(machine));
+                self.publish_trash();
+            }
+            Message::Examined(report, facts) => self.examined(report, facts),
+        }
+        Next::Go
+    }
+
+    /// What is due by the clock.
+    fn tick(&mut self) -> Next {
+        for listener in self.hub.take_behind() {
+            self.tell_everything(listener);
+        }
+        let now = Instant::now();
+        if self.window && now >= self.next_load {
+            self.next_load = now + LOAD_EVERY;
+            let load = self.load.measure();
+            self.hub.publish(&Event::Load(load));
+        }
+        if now >= self.next_thumbnail && !self.in_sight.is_empty() {
+            self.next_thumbnail = now + THUMBNAIL_EVERY;
+            self.ask_for_thumbnails();
+        }
+        self.end_if_idle(now)
+    }
+
+    fn ask_for_thumbnails(&self) {
+        for id in &self.in_sight {
+            if let Some(slot) = self.slots.get(id)
+                && slot.wants_thumbnail()
+            {
+                slot.order(Order::Thumbnail);
+            }
+        }
+    }
+
+    /// An agent ends when nothing runs, nobody is connected and no job is under way.
+    fn end_if_idle(&mut self, now: Instant) -> Next {
+        let busy = self.window
+            || self.hub.clients() > 0
+            || self.slots.values().any(Slot::has_worker)
+            || self.jobs_running();
+        if busy {
+            self.idle_since = None;
+            return Next::Go;
+        }
+        let since = *self.idle_since.get_or_insert(now);
+        if now.duration_since(since) >= AGENT_IDLE {
+            Next::End
+        } else {
+            Next::Go
+        }
+    }
+
+    fn jobs_running(&self) -> bool {
+        self.jobs
+            .values()
+            .any(|(report, _)| report.state == JobState::Running)
+    }
+
+    fn left(&mut self, id: ListenerId) {
+        self.hub.leave(id);
+        let closed: Vec<MachineId> = self
+            .slots
+            .iter_mut()
+            .filter(|(_, slot)| slot.console == Some(id))
+            .map(|(machine, slot)| {
+                slot.console = None;
+                *machine
+            })
+            .collect();
+        for machine in closed {
+            self.publish(machine);
+        }
+    }
+
+    /// Sends everything there is to one listener.
+    fn tell_everything(&mut self, listener: ListenerId) {
+        let mut events: Vec<Event> = Vec::new();
+        events.push(Event::Settings(self.settings.clone()));
+        if let Some(computer) = &self.computer {
+            events.push(Event::Computer(computer.clone()));
+        }
+        for (id, slot) in &self.slots {
+            events.push(Event::Machine(Box::new(slot.report(*id))));
+        }
+        events.extend(
+            self.jobs
+                .values()
+                .map(|(report, _)| Event::Job(report.clone())),
+        );
+        events.push(Event::Trash(self.trash()));
+        events.extend(self.notices.drain(..).map(Event::Notice));
+        for event in events {
+            self.hub.tell(listener, event);
+        }
+    }
+
+    /// Tells everyone how a machine stands.
+    fn publish(&mut self, machine: MachineId) {
+        if let Some(slot) = self.slots.get_mut(&machine) {
+            slot.generation += 1;
+            let event = Event::Machine(Box::new(slot.report(machine)));
+            self.hub.publish(&event);
+        }
+    }
+
+    fn live(&mut self, machine: MachineId, live: Live) {
+        if let Some(slot) = self.slots.get_mut(&machine) {
+            slot.live = live;
+            self.publish(machine);
+        }
+    }
+
+    fn worker_ended(&mut self, machine: MachineId, number: u64) {
+        if let Some(slot) = self.slots.get_mut(&machine)
+            && slot
+                .worker
+                .as_ref()
+                .is_some_and(|worker| worker.number == number)
+        {
+            slot.join_worker();
+            slot.pending = false;
+            self.publish(machine);
+        }
+    }
+
+    fn job(&mut self, report: JobReport) {
+        let machine = report.machine;
+        let over = report.state != JobState::Running;
+        if over {
+            self.reserved.remove(&report.id);
+        }
+        if let Some(slot) = machine.and_then(|machine| self.slots.get_mut(&machine)) {
+            slot.job = (!over).then_some(report.id);
+        }
+        if let Some((known, _)) = self.jobs.get_mut(&report.id) {
+            *known = report.clone();
+        }
+        self.hub.publish(&Event::Job(report));
+        if over {
+            self.forget_old_jobs();
+            if let Some(machine) = machine {
+                self.publish(machine);
+            }
+        }
+    }
+
+    fn forget_old_jobs(&mut self) {
+        let ended: Vec<JobId> = self
+            .jobs
+            .iter()
+            .filter(|(_, (report, _))| report.state != JobState::Running)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in ended.iter().take(ended.len().saturating_sub(KEPT_JOBS)) {
+            self.jobs.remove(id);
+        }
+    }
+
+    fn examined(&mut self, report: Box<ComputerReport>, facts: Arc<Facts>) {
+        self.hub.publish(&Event::Computer(report.clone()));
+        self.computer = Some(report);
+        self.facts = Some(facts);
+        for (asker, command) in std::mem::take(&mut self.waiting) {
+            self.command(asker, command);
+        }
+    }
+
+    fn cancel_job(&self, job: JobId) {
+        if let Some((_, switch)) = self.jobs.get(&job) {
+            switch.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Lets the library go: workers end, machines run on.
+    fn let_go(mut self, inbox: &Receiver<Message>) {
+        self.control = None; // No new clients.
+        for (_, switch) in self.jobs.values() {
+            switch.store(true, Ordering::Relaxed);
+        }
+        for slot in self.slots.values() {
+            slot.order(Order::Release);
+        }
+        // Workers may still wait for a record to be written; they get it until all have ended.
+        while self.slots.values().any(Slot::has_worker) || self.jobs_running() {
+            match inbox.recv_timeout(Duration::from_secs(60)) {
+                Ok(Message::Joined(..) | Message::Request { .. }) => {}
+                Ok(message) => {
+                    self.handle(message);
+                }
+                Err(_) => break, // Stuck; the process ends and the next owner adopts.
+            }
+        }
+        self.hub.tell(WINDOW, Event::HandedOver);
+    }
+
+    /// The state of a machine, `Off` for one that is not there.
+    fn state(&self, machine: MachineId) -> State {
+        self.slots
+            .get(&machine)
+            .map_or(State::Off, |slot| slot.live.state)
+    }
+}

@@ -1,0 +1,283 @@
+//! The library's records: reading them all, changing one, the trash, saved states.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::{Message, RecordChange, Slot, Supervisor};
+use crate::engine::clock;
+use crate::engine::hub::Asker;
+use crate::engine::message::Event;
+use crate::engine::worker::Live;
+use crate::library::{Broken, Entry, Library, Loaded};
+use crate::model::{
+    Action, Answer, DeviceKind, DiskSource, Failure, Machine, MachineId, State, TrashReport,
+};
+
+impl Supervisor {
+    /// Looks again whether disks are there, for machines that don't run.
+    pub(super) fn look_at_disks(&mut self) {
+        let resting: Vec<(MachineId, Live)> = self
+            .slots
+            .iter()
+            .filter(|(_, slot)| {
+                matches!(
+                    slot.live.state,
+                    State::Off | State::Unavailable | State::Saved
+                )
+            })
+            .filter_map(|(id, slot)| Some((*id, resting(&self.library, slot.machine.as_ref()?))))
+            .collect();
+        for (id, live) in resting {
+            if let Some(slot) = self.slots.get_mut(&id)
+                && slot.live.state != live.state
+            {
+                slot.live = live;
+                self.publish(id);
+            }
+        }
+    }
+
+    /// Changes a machine's record, on disk first.
+    pub(super) fn change_record(
+        &mut self,
+        machine: MachineId,
+        change: RecordChange,
+    ) -> Result<(), Failure> {
+        let gone = || Failure::new("The machine was not changed", "It is gone");
+        let slot = self.slots.get_mut(&machine).ok_or_else(gone)?;
+        let mut record = slot.machine.clone().ok_or_else(gone)?;
+        change(&mut record);
+        self.library
+            .save(&record)
+            .map_err(|error| error.failure(format!("{} was not changed", slot.name)))?;
+        slot.name.clone_from(&record.name);
+        slot.machine = Some(record);
+        Ok(())
+    }
+
+    pub(super) fn mark_trashed(&mut self, asker: Asker, machine: MachineId, action: Action) {
+        if !self.permitted(asker, machine, action) {
+            return;
+        }
+        let when = (action == Action::Delete).then(clock::now);
+        let result = match when {
+            Some(_) => Ok(()),
+            None => self.free_its_name(machine),
+        };
+        let result = result.and_then(|()| {
+            self.change_record(machine, Box::new(move |record| record.trashed = when))
+        });
+        self.publish(machine);
+        self.publish_trash();
+        self.hub.answer(asker, result.map(|()| Answer::Done), None);
+    }
+
+    /// A machine that comes back may find its name taken.
+    fn free_its_name(&mut self, machine: MachineId) -> Result<(), Failure> {
+        let Some(slot) = self.slots.get(&machine) else {
+            return Ok(());
+        };
+        let taken: Vec<&str> = self
+            .names()
+            .filter(|(id, _)| *id != machine)
+            .map(|(_, name)| name)
+            .collect();
+        let name = crate::model::free_name(&slot.name, &taken);
+        if name == slot.name {
+            return Ok(());
+        }
+        self.change_record(machine, Box::new(move |record| record.name = name))
+    }
+
+    /// Names that are taken: of machines that are not in the trash.
+    pub(super) fn names(&self) -> impl Iterator<Item = (MachineId, &str)> {
+        self.slots
+            .iter()
+            .filter(|(id, slot)| slot.report(**id).trashed().is_none())
+            .map(|(id, slot)| (*id, slot.name.as_str()))
+    }
+
+    pub(super) fn trash(&self) -> TrashReport {
+        let empty = self
+            .slots
+            .iter()
+            .all(|(id, slot)| slot.report(*id).trashed().is_none());
+        if empty {
+            return TrashReport::default();
+        }
+        self.library.trash().unwrap_or_default() // An unreadable library was already told.
+    }
+
+    pub(super) fn publish_trash(&mut self) {
+        let trash = self.trash();
+        self.hub.publish(&Event::Trash(trash));
+    }
+
+    /// Removes for good: one machine, or everything in the trash.
+    pub(super) fn empty_trash(&mut self, asker: Asker, only: Option<MachineId>) {
+        let ids: Vec<MachineId> = match only {
+            Some(machine) => vec![machine],
+            None => self
+                .slots
+                .iter()
+                .filter(|(id, slot)| slot.report(**id).trashed().is_some())
+                .map(|(id, _)| *id)
+                .collect(),
+        };
+        let library = std::sync::Arc::clone(&self.library);
+        let sender = self.sender.clone();
+        self.run_job(None, "Emptying the trash".to_owned(), asker, move |job| {
+            job.progress("Removing files", 0, ids.len() as u64)?;
+            job.commit();
+            let emptied = library
+                .empty_trash(&ids)
+                .map_err(|error| error.failure("The trash was not emptied"))?;
+            for machine in emptied.removed {
+                sender.send(Message::Removed(machine)).ok(); // The engine is ending.
+            }
+            match emptied.kept.values().flatten().next() {
+                None => Ok(Answer::Done),
+                Some(holder) => Err(Failure::new(
+                    "Some of the trash was kept",
+                    format!("“{holder}” still rests on disks in it"),
+                )
+                .fix("Delete that machine first, or make it independent")),
+            }
+        });
+    }
+
+    pub(super) fn discard_saved(&mut self, asker: Asker, machine: MachineId) {
+        if !self.permitted(asker, machine, Action::DiscardSaved) {
+            return;
+        }
+        let saved = self
+            .slots
+            .get(&machine)
+            .and_then(|slot| slot.machine.as_ref()?.saved);
+        let result = self.change_record(machine, Box::new(|record| record.saved = None));
+        if result.is_ok()
+            && let Some(slot) = self.slots.get_mut(&machine)
+        {
+            slot.live = Live::resting(State::Off, clock::now(), None);
+        }
+        self.publish(machine);
+        if let Err(failure) = result {
+            self.hub.answer(asker, Err(failure), None);
+            return;
+        }
+        let library = std::sync::Arc::clone(&self.library);
+        self.run_job(
+            Some(machine),
+            "Discarding the saved state".to_owned(),
+            asker,
+            move |job| {
+                job.commit();
+                if let Some(saved) = saved {
+                    library
+                        .delete_snapshot(machine, saved.snapshot)
+                        .map_err(|error| {
+                            error.failure("The saved state's files were not removed")
+                        })?;
+                }
+                Ok(Answer::Done)
+            },
+        );
+    }
+}
+
+/// Every machine of the library by its id. A broken one never hides the others.
+pub fn read_slots(library: &Library) -> Result<BTreeMap<MachineId, Slot>, Failure> {
+    let entries = library
+        .scan()
+        .map_err(|error| error.failure("The library could not be read"))?;
+    Ok(entries
+        .into_iter()
+        .map(|entry| match entry {
+            Entry::Machine(loaded) => whole_slot(library, *loaded),
+            Entry::Broken(broken) => broken_slot(broken),
+        })
+        .collect())
+}
+
+fn whole_slot(library: &Library, loaded: Loaded) -> (MachineId, Slot) {
+    let machine = loaded.machine;
+    let mut live = resting(library, &machine);
+    if !loaded.warnings.is_empty() && live.trouble.is_none() {
+        live.trouble = Some(Failure::new(
+            format!("{}: parts of its file are not understood", machine.name),
+            loaded.warnings.join("; "),
+        ));
+    }
+    (machine.id, Slot::resting(machine, loaded.folder, live))
+}
+
+/// How a machine without QEMU stands: off, saved, or unavailable.
+pub(super) fn resting(library: &Library, machine: &Machine) -> Live {
+    if let Some(failure) = missing_disk(library, machine) {
+        return Live::resting(State::Unavailable, clock::now(), Some(failure));
+    }
+    match &machine.saved {
+        Some(saved) => Live::resting(State::Saved, saved.when, None),
+        None => Live::resting(State::Off, machine.created, None),
+    }
+}
+
+/// The first disk whose file is not there.
+fn missing_disk(library: &Library, machine: &Machine) -> Option<Failure> {
+    machine.devices.iter().find_map(|device| {
+        let DeviceKind::Disk(disk) = &device.kind else {
+            return None; // A missing CD does not keep a machine from running.
+        };
+        match &disk.source {
+            DiskSource::InPlace(image) => missing(&machine.name, &image.path),
+            DiskSource::Layers(chain) => chain
+                .iter()
+                .find_map(|layer| missing(&machine.name, &library.layer_file(*layer))),
+        }
+    })
+}
+
+fn missing(name: &str, path: &Path) -> Option<Failure> {
+    let error = std::fs::metadata(path).err()?;
+    Some(
+        Failure::new(
+            format!("{name} is unavailable"),
+            format!("Its disk {} can't be reached: {error}", path.display()),
+        )
+        .fix("Bring the drive or file back; nothing was changed"),
+    )
+}
+
+/// A broken folder is shown under an id of its own that stays the same.
+fn broken_slot(broken: Broken) -> (MachineId, Slot) {
+    let name = broken
+        .folder
+        .file_name()
+        .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let id = broken.id.unwrap_or_else(|| {
+        let hash = blake3::hash(name.as_bytes());
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&hash.as_bytes()[..16]);
+        MachineId(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+    });
+    let failure = match &broken.last_good {
+        Some(path) => {
+            let fix = format!("The last good copy is {}", path.display());
+            broken.failure.clone().fix(fix)
+        }
+        None => broken.failure.clone(),
+    };
+    let live = Live::resting(State::Broken, clock::now(), Some(failure));
+    let slot = Slot {
+        name,
+        folder: broken.folder,
+        machine: None,
+        live,
+        generation: 0,
+        job: None,
+        console: None,
+        pending: false,
+        worker: None,
+    };
+    (id, slot)
+}

@@ -1,0 +1,82 @@
+//! What the supervisor knows of one machine.
+
+use std::path::PathBuf;
+
+use crate::engine::hub::ListenerId;
+use crate::engine::worker::{Handle, Live, Order};
+use crate::model::{JobId, Machine, MachineId, MachineReport, State};
+
+/// One machine in the library, running or not.
+pub struct Slot {
+    /// The machine's name, or its folder's when the file is broken.
+    pub name: String,
+    pub folder: PathBuf,
+    pub machine: Option<Machine>,
+    pub live: Live,
+    pub generation: u64,
+    pub job: Option<JobId>,
+    /// Who shows the screen in a window of its own.
+    pub console: Option<ListenerId>,
+    /// Changed since it started.
+    pub pending: bool,
+    pub worker: Option<Handle>,
+}
+
+impl Slot {
+    /// A machine that does not run.
+    pub fn resting(machine: Machine, folder: PathBuf, live: Live) -> Self {
+        Self {
+            name: machine.name.clone(),
+            folder,
+            machine: Some(machine),
+            live,
+            generation: 0,
+            job: None,
+            console: None,
+            pending: false,
+            worker: None,
+        }
+    }
+
+    pub fn report(&self, id: MachineId) -> MachineReport {
+        MachineReport {
+            generation: self.generation,
+            id,
+            name: self.name.clone(),
+            state: self.live.state,
+            since: self.live.since,
+            machine: self.machine.clone(),
+            path: self.folder.clone(),
+            pid: self.live.pid,
+            accelerator: self.live.accelerator,
+            trouble: self.live.trouble.clone(),
+            force_after: self.live.force_after,
+            pending: self.pending,
+            console_open: self.console.is_some(),
+            job: self.job,
+        }
+    }
+
+    pub fn has_worker(&self) -> bool {
+        self.worker.is_some()
+    }
+
+    /// Passes an order to the worker. Returns whether there is one that takes it.
+    pub fn order(&self, order: Order) -> bool {
+        self.worker
+            .as_ref()
+            .is_some_and(|worker| worker.order(order))
+    }
+
+    /// Waits for the worker's thread, which has said that it ends.
+    pub fn join_worker(&mut self) {
+        if let Some(worker) = self.worker.take() {
+            worker.join();
+        }
+    }
+
+    /// Whether a picture of the screen would show something new.
+    pub fn wants_thumbnail(&self) -> bool {
+        self.has_worker() && matches!(self.live.state, State::Running | State::Stopping)
+    }
+}

@@ -1,0 +1,439 @@
+//! How a worker gets its machine: by launching QEMU, or by finding it running.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::ops::ControlFlow;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::files::{Files, arguments, layers, rights, written_file};
+use super::{Begun, Live, PATIENCE, Post};
+use crate::engine::clock;
+use crate::engine::facts::Facts;
+use crate::engine::hub::Asker;
+use crate::engine::launches;
+use crate::library::{Library, Sighting, SnapshotRecord};
+use crate::model::{
+    Answer, DeviceKind, DisplayPath, Failure, Firmware, FirmwareKind, Machine, MemoryBacking,
+    SavedState, State,
+};
+use crate::qemu::command_line::{self, MEMORY_NUMBER};
+use crate::qemu::explain;
+use crate::qemu::memory::{self, MemoryFile};
+use crate::qemu::memory_store;
+use crate::qemu::process::{Manifest, Process, ProcessError, Sockets};
+use crate::qemu::qmp::{Client, QmpEvent};
+
+/// From the start of QEMU to its greeting, on a computer that is busy.
+const GREETING_PATIENCE: Duration = Duration::from_secs(30);
+
+/// An adopted QEMU may be busy for a moment.
+const ADOPT_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A machine to start.
+pub struct Launching {
+    pub machine: Machine,
+    pub facts: Arc<Facts>,
+    /// Where the sockets of all machines lie.
+    pub runtime: PathBuf,
+    pub display: DisplayPath,
+    /// Which running machine has which disk open.
+    pub holders: BTreeMap<PathBuf, String>,
+    pub asker: Asker,
+}
+
+/// A machine that runs already.
+pub struct Adoption {
+    pub process: Process,
+    pub machine: Machine,
+}
+
+/// Starts QEMU and lets the guest go. Answers and publishes what came out.
+pub fn launch(post: &Post, launching: Launching, abort: &AtomicBool) -> Option<Begun> {
+    let asker = launching.asker;
+    let saved = launching.machine.saved;
+    match Start::new(post, launching, abort).and_then(Start::run) {
+        Ok(begun) => {
+            post.publish(&begun.live);
+            post.answer(asker, Ok(Answer::Done));
+            Some(begun)
+        }
+        Err(failure) => {
+            let state = if saved.is_some() {
+                State::Saved
+            } else {
+                State::Off
+            };
+            post.publish(&Live::resting(state, clock::now(), Some(failure.clone())));
+            post.answer(asker, Err(failure));
+            None
+        }
+    }
+}
+
+/// Connects to a QEMU that runs already.
+pub fn adopt(post: &Post, adoption: Adoption) -> Option<Begun> {
+    let Adoption {
+        mut process,
+        machine,
+    } = adoption;
+    let mut live = Live {
+        state: State::Running,
+        since: process.manifest().created,
+        pid: Some(process.pid()),
+        accelerator: Some(process.manifest().accelerator),
+        trouble: None,
+        force_after: None,
+    };
+    match process.connect(ADOPT_PATIENCE) {
+        Ok((qmp, events)) => {
+            if unfinished_restore(&process, &machine) || finished_save(&qmp, &machine) {
+                end_unneeded(&process);
+                post.publish(&resting_again(&machine));
+                return None;
+            }
+            live.state = State::Paused; // Until the first look.
+            Some(Begun {
+                process,
+                qmp,
+                events,
+                live,
+                machine,
+            })
+        }
+        Err(error) => adopt_silent(post, process, live, &error),
+    }
+}
+
+/// It was to go on from a saved state that is still there: the guest never ran.
+fn unfinished_restore(process: &Process, machine: &Machine) -> bool {
+    process.manifest().incoming && machine.saved.is_some()
+}
+
+/// It was saved, and only its end is missing.
+fn finished_save(qmp: &Client, machine: &Machine) -> bool {
+    machine.saved.is_some()
+        && qmp
+            .call_raw("query-status", serde_json::json!({}), PATIENCE)
+            .is_ok_and(|status| {
+                status.get("status").and_then(serde_json::Value::as_str) != Some("running")
+            })
+}
+
+fn end_unneeded(process: &Process) {
+    process.kill().ok(); // Fails only when it is gone.
+    process.wait(PATIENCE).ok();
+    launches::forget(process.folder());
+}
+
+fn resting_again(machine: &Machine) -> Live {
+    let state = if machine.saved.is_some() {
+        State::Saved
+    } else {
+        State::Off
+    };
+    Live::resting(state, clock::now(), None)
+}
+
+/// A QEMU that does not greet: it died this moment, or it hangs.
+fn adopt_silent(
+    post: &Post,
+    process: Process,
+    mut live: Live,
+    error: &ProcessError,
+) -> Option<Begun> {
+    let failure = Failure::new(format!("{} does not respond", post.name), error.to_string());
+    if process.has_ended() {
+        let trouble = launches::crashed(&post.name, &process.log_tail(), None);
+        post.publish(&Live::resting(State::Crashed, clock::now(), Some(trouble)));
+        return None;
+    }
+    live.state = State::NotResponding;
+    live.trouble = Some(failure.fix("Start Orangery again, or end the process of QEMU"));
+    post.publish(&live);
+    None
+}
+
+/// One start under way.
+struct Start<'a> {
+    post: &'a Post,
+    abort: &'a AtomicBool,
+    facts: Arc<Facts>,
+    machine: Machine,
+    saved: Option<(SavedState, SnapshotRecord)>,
+    folder: PathBuf,
+    display: DisplayPath,
+    holders: BTreeMap<PathBuf, String>,
+}
+
+impl<'a> Start<'a> {
+    fn new(post: &'a Post, launching: Launching, abort: &'a AtomicBool) -> Result<Self, Failure> {
+        let Launching {
+            machine,
+            facts,
+            runtime,
+            display,
+            holders,
+            asker: _,
+        } = launching;
+        let saved = match machine.saved {
+            None => None,
+            Some(saved) => {
+                let record = post
+                    .library
+                    .snapshot(post.id, saved.snapshot)
+                    .map_err(|error| {
+                        error.failure(format!("{} can't go on from its saved state", post.name))
+                    })?;
+                check_accelerator(&post.name, &record, &facts)?;
+                check_disks(&post.name, &record, &post.library)?;
+                Some((saved, record))
+            }
+        };
+        let folder = launches::begin(&runtime, post.id)
+            .map_err(|error| Failure::new("The machine did not start", error.to_string()))?;
+        // What was saved goes on in the hardware it had.
+        let machine = saved
+            .as_ref()
+            .map_or(machine, |(_, record)| record.hardware.clone());
+        Ok(Self {
+            post,
+            abort,
+            facts,
+            machine,
+            saved,
+            folder,
+            display,
+            holders,
+        })
+    }
+
+    fn run(mut self) -> Result<Begun, Failure> {
+        self.make_variables()?;
+        let memory = self.make_memory()?;
+        let mut process = self.spawn(memory)?;
+        let mut live = Live::resting(State::Starting, clock::now(), None);
+        live.pid = Some(process.pid());
+        live.accelerator = Some(self.facts.accelerator());
+        self.post.publish(&live);
+        match self.bring_up(&mut process) {
+            Ok((qmp, events)) => {
+                live.state = State::Running;
+                live.since = clock::now();
+                Ok(Begun {
+                    process,
+                    qmp,
+                    events,
+                    live,
+                    machine: self.machine,
+                })
+            }
+            Err(failure) => {
+                process.kill().ok(); // Fails only when it is gone.
+                process.wait(PATIENCE).ok();
+                launches::forget(process.folder());
+                Err(failure)
+            }
+        }
+    }
+
+    /// A memory file, with what was saved in it.
+    fn make_memory(&self) -> Result<Option<OwnedFd>, Failure> {
+        if self.machine.memory_backing == MemoryBacking::Private {
+            return Ok(None);
+        }
+        let refuse = |why: String| Failure::new(format!("{} did not start", self.post.name), why);
+        let file = memory::create(self.machine.memory)
+            .map_err(|error| refuse(format!("No memory could be had: {error}")))?;
+        if let Some((saved, _)) = &self.saved {
+            let target = file
+                .try_clone()
+                .map_err(|error| refuse(error.to_string()))?;
+            let folder = self.post.library.memory_dir(saved.snapshot);
+            memory_store::read(&folder)
+                .and_then(|store| {
+                    memory_store::fill(&folder, &store, &File::from(target), &mut |_, _| {
+                        self.go_on()
+                    })
+                })
+                .map_err(|error| self.not_restored(&error.to_string()))?;
+        }
+        Ok(Some(file))
+    }
+
+    /// Breaks once the machine is to be powered off.
+    fn go_on(&self) -> ControlFlow<()> {
+        if self.abort.load(Ordering::Relaxed) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+
+    fn not_restored(&self, why: &str) -> Failure {
+        Failure::new(
+            format!("{} can't go on from its saved state", self.post.name),
+            why,
+        )
+        .fix("Discard the saved state to boot from the disk")
+    }
+
+    fn files(&self) -> Files {
+        Files {
+            sockets: Sockets::within(&self.folder),
+            layers: layers(&self.machine, &self.post.library),
+        }
+    }
+
+    fn spawn(&self, memory: Option<OwnedFd>) -> Result<Process, Failure> {
+        let files = self.files();
+        let held = memory.as_ref().map(|_file| MemoryFile {
+            number: MEMORY_NUMBER,
+            size: self.machine.memory,
+        });
+        let incoming = self.saved.is_some();
+        let args = arguments(
+            &self.machine,
+            &self.facts,
+            &files,
+            held,
+            self.display,
+            incoming,
+        )?;
+        let manifest = Manifest {
+            version: 1,
+            machine: self.machine.id,
+            uuid: self.machine.id.0,
+            name: self.machine.name.clone(),
+            exe: self.facts.qemu()?.path.clone(),
+            args,
+            qemu_version: self.facts.qemu()?.version.to_string(),
+            machine_type: self.machine.machine_type.clone(),
+            accelerator: self.facts.accelerator(),
+            cpu_model: command_line::resolve_cpu(&self.machine, self.facts.accelerator()),
+            layers: files.layers.into_iter().collect(),
+            memory: held,
+            sockets: files.sockets,
+            display: self.display,
+            incoming,
+            created: clock::now(),
+        };
+        let mut rights = rights(&self.machine, &self.post.library);
+        rights
+            .files
+            .extend(memory.map(|file| (file, MEMORY_NUMBER)));
+        Process::start(&self.folder, manifest, rights).map_err(|error| self.explain(&error, None))
+    }
+
+    /// What QEMU's end or silence at the start means.
+    fn explain(&self, error: &ProcessError, process: Option<&Process>) -> Failure {
+        let log = process.map_or_else(String::new, Process::log_tail);
+        let (error, status) = match error {
+            ProcessError::EndedEarly { status } => (None, *status),
+            other => (Some(other.to_string()), None),
+        };
+        explain::explain(&explain::Evidence {
+            what: &format!("{} did not start", self.post.name),
+            log: &log,
+            error: error.as_deref(),
+            status,
+            holders: Some(&self.holders),
+        })
+    }
+
+    /// Greets QEMU, loads what was saved, lets the guest go.
+    fn bring_up(
+        &self,
+        process: &mut Process,
+    ) -> Result<(Client, crossbeam_channel::Receiver<QmpEvent>), Failure> {
+        let connected = process.connect(GREETING_PATIENCE);
+        let (qmp, events) = connected.map_err(|error| self.explain(&error, Some(process)))?;
+        if let Some((saved, _)) = &self.saved {
+            let folder = self.post.library.memory_dir(saved.snapshot);
+            memory_store::read(&folder)
+                .and_then(|store| {
+                    memory_store::load(&qmp, &folder, &store, &mut |_, _| self.go_on())
+                })
+                .map_err(|error| {
+                    self.not_restored(&error.to_string())
+                        .details(process.log_tail())
+                })?;
+            // From here on the disks move away from what was saved: forget it first.
+            self.post.record(Box::new(|record| record.saved = None))?;
+        }
+        if self.go_on().is_break() {
+            return Err(Failure::new(
+                format!("{} was powered off", self.post.name),
+                "It was still starting",
+            ));
+        }
+        qmp.call_raw("cont", serde_json::json!({}), PATIENCE)
+            .map_err(|error| self.explain(&error.into(), Some(process)))?;
+        if let Some((saved, _)) = &self.saved
+            && let Err(error) = self
+                .post
+                .library
+                .delete_snapshot(self.post.id, saved.snapshot)
+        {
+            eprintln!("orangery: {}: {error}", self.post.id); // Space, not safety.
+        }
+        Ok((qmp, events))
+    }
+
+    /// UEFI keeps its variables in a layer of the machine's own, made before the first start.
+    fn make_variables(&mut self) -> Result<(), Failure> {
+        let Firmware { kind, variables } = &self.machine.firmware;
+        if *kind == FirmwareKind::Bios || !variables.is_empty() {
+            return Ok(());
+        }
+        let made =
+            crate::engine::making::firmware_variables(&self.post.library, self.machine.id, *kind)?;
+        let layer = made;
+        self.post.record(Box::new(move |record| {
+            record.firmware.variables = vec![layer]
+        }))?;
+        self.machine.firmware.variables = vec![made];
+        Ok(())
+    }
+}
+
+/// A state saved under one accelerator can't go on under another.
+fn check_accelerator(name: &str, record: &SnapshotRecord, facts: &Facts) -> Result<(), Failure> {
+    if record.accelerator == facts.accelerator() {
+        return Ok(());
+    }
+    Err(Failure::new(
+        format!("{name} can't go on from its saved state"),
+        format!(
+            "It was saved with {} and this computer now uses {}",
+            record.accelerator.word(),
+            facts.accelerator().word()
+        ),
+    )
+    .fix("Discard the saved state to boot from the disk"))
+}
+
+/// Memory goes on only over disks that nobody touched meanwhile.
+fn check_disks(name: &str, record: &SnapshotRecord, library: &Library) -> Result<(), Failure> {
+    for device in &record.hardware.devices {
+        let DeviceKind::Disk(disk) = &device.kind else {
+            continue;
+        };
+        let point = record.disks.iter().find(|point| point.id == device.id);
+        let then = point.and_then(|point| point.sighting.as_ref());
+        let now = written_file(&disk.source, library).and_then(|path| Sighting::take(&path).ok());
+        if let (Some(then), Some(now)) = (then, now)
+            && let Some(difference) = then.difference(&now)
+        {
+            return Err(Failure::new(
+                format!("{name} can't go on from its saved state"),
+                format!("The disk {} changed since: {difference}", device.id),
+            )
+            .fix("Discard the saved state to boot from the disk"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,379 @@
+//! One thread per running machine: it owns QEMU's process, its sockets and the machine's state.
+//!
+//! ```text
+//!  start ──▶ launch, greet, restore, cont ─┐
+//!  adopt ──▶ connect, greet, look ─────────┴─▶ loop: orders, QMP events, heartbeat
+//!                                                │
+//!      guest off, power off, saved ◀─────────────┤──▶ QEMU gone: crashed
+//!                                                └──▶ release: leave QEMU to the next owner
+//! ```
+
+mod act;
+mod begin;
+mod events;
+mod files;
+mod input;
+mod picture;
+mod save;
+mod stats;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+
+use super::clock;
+use super::hub::Asker;
+use super::jobs::Job;
+use super::launches;
+use super::supervisor::{Message, RecordChange};
+use crate::library::Library;
+use crate::model::{Accelerator, Action, Answer, Failure, Machine, MachineId, State, Timestamp};
+use crate::qemu::process::Process;
+use crate::qemu::qmp::{Client as QmpClient, QmpEvent};
+
+pub use begin::{Adoption, Launching};
+pub use files::{disk_files, preview};
+
+/// Orders waiting for one worker: more than a person or script sends while it is busy.
+const ORDERS_LEN: usize = 64;
+
+/// Numbers workers while the process lives.
+static NUMBERS: AtomicU64 = AtomicU64::new(1);
+
+/// How often QEMU is asked whether it is well.
+const BEAT_EVERY: Duration = Duration::from_secs(2);
+
+/// A heartbeat's deadline; three misses in a row are "not responding".
+const BEAT_PATIENCE: Duration = Duration::from_secs(2);
+const BEATS_TO_MISS: u32 = 3;
+
+/// For QMP commands that QEMU answers at once.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How a machine stands: what its worker publishes, whole.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Live {
+    pub state: State,
+    pub since: Timestamp,
+    pub pid: Option<u32>,
+    pub accelerator: Option<Accelerator>,
+    pub trouble: Option<Failure>,
+    pub force_after: Option<Timestamp>,
+}
+
+impl Live {
+    /// A machine without QEMU.
+    pub fn resting(state: State, since: Timestamp, trouble: Option<Failure>) -> Self {
+        Self {
+            state,
+            since,
+            pid: None,
+            accelerator: None,
+            trouble,
+            force_after: None,
+        }
+    }
+}
+
+/// What a worker is asked to do.
+pub enum Order {
+    Act {
+        action: Action,
+        asker: Asker,
+    },
+    Save {
+        job: Box<Job>,
+        asker: Asker,
+    },
+    Keys {
+        keys: Vec<String>,
+        asker: Asker,
+    },
+    Type {
+        text: String,
+        asker: Asker,
+    },
+    OpenDisplay {
+        asker: Asker,
+    },
+    Screenshot {
+        asker: Asker,
+        machine: MachineId,
+        /// Wanted by the window of this process, which takes pixels instead of a file.
+        in_process: bool,
+    },
+    Thumbnail,
+    Stats {
+        asker: Asker,
+    },
+    /// Leave QEMU running and end.
+    Release,
+}
+
+/// The supervisor's side of a worker.
+pub struct Handle {
+    /// Tells this worker from an earlier one of the same machine.
+    pub number: u64,
+    orders: Sender<Order>,
+    abort: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Handle {
+    /// Passes an order on; `false` if the worker has too many already or has ended.
+    pub fn order(&self, order: Order) -> bool {
+        if let Order::Act {
+            action: Action::PowerOff,
+            ..
+        } = order
+        {
+            self.abort.store(true, Ordering::Relaxed); // Also ends a start under way.
+        }
+        match self.orders.try_send(order) {
+            Ok(()) => true,
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
+        }
+    }
+
+    pub fn join(self) {
+        drop(self.orders);
+        self.thread.join().ok(); // A panic was already reported by the panic hook.
+    }
+}
+
+/// What a worker has from its first moment.
+pub struct Post {
+    pub id: MachineId,
+    pub name: String,
+    pub library: Arc<Library>,
+    pub supervisor: Sender<Message>,
+}
+
+impl Post {
+    pub fn publish(&self, live: &Live) {
+        self.tell(Message::Live(self.id, Box::new(live.clone())));
+    }
+
+    pub fn answer(&self, asker: Asker, result: Result<Answer, Failure>) {
+        self.tell(Message::Answer(asker, result, None));
+    }
+
+    /// Has a change to the machine's record written to disk, and waits for it.
+    pub fn record(&self, change: RecordChange) -> Result<(), Failure> {
+        let (reply, written) = bounded(1);
+        self.tell(Message::Record {
+            machine: self.id,
+            change,
+            reply,
+        });
+        written.recv().unwrap_or_else(|_gone| {
+            Err(Failure::new(
+                "The machine's file was not saved",
+                "Orangery is ending",
+            ))
+        })
+    }
+
+    pub fn tell(&self, message: Message) {
+        self.supervisor.send(message).ok(); // The engine is ending; QEMU stays.
+    }
+}
+
+/// Starts a worker that launches `machine`.
+pub fn launch(post: Post, launching: Launching) -> std::io::Result<Handle> {
+    spawn(post, move |post, orders, abort| {
+        begin::launch(&post, launching, &abort).map(|begun| Worker::new(post, orders, abort, begun))
+    })
+}
+
+/// Starts a worker that takes over a machine that runs already.
+pub fn adopt(post: Post, adoption: Adoption) -> std::io::Result<Handle> {
+    spawn(post, move |post, orders, abort| {
+        begin::adopt(&post, adoption).map(|begun| Worker::new(post, orders, abort, begun))
+    })
+}
+
+fn spawn(
+    post: Post,
+    begin: impl FnOnce(Arc<Post>, Receiver<Order>, Arc<AtomicBool>) -> Option<Worker> + Send + 'static,
+) -> std::io::Result<Handle> {
+    let (orders, inbox) = bounded(ORDERS_LEN);
+    let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+    let abort = Arc::new(AtomicBool::new(false));
+    let switch = Arc::clone(&abort);
+    let post = Arc::new(post);
+    let thread = std::thread::Builder::new()
+        .name(format!("vm-{}", post.id.short()))
+        .spawn(move || {
+            let refuse = inbox.clone();
+            if let Some(worker) = begin(Arc::clone(&post), inbox, switch) {
+                worker.run();
+            }
+            for order in refuse.try_iter() {
+                refuse_order(&post, order);
+            }
+            post.tell(Message::WorkerEnded(post.id, number));
+        })?;
+    Ok(Handle {
+        number,
+        orders,
+        abort,
+        thread,
+    })
+}
+
+/// Answers an order that came too late.
+fn refuse_order(post: &Post, order: Order) {
+    let asker = match order {
+        Order::Act { asker, action } => {
+            if action == Action::PowerOff {
+                post.answer(asker, Ok(Answer::Done)); // It is off.
+                return;
+            }
+            asker
+        }
+        Order::Save { job, asker } => {
+            job.end(Err(gone(post)));
+            asker
+        }
+        Order::Keys { asker, .. }
+        | Order::Type { asker, .. }
+        | Order::OpenDisplay { asker }
+        | Order::Screenshot { asker, .. }
+        | Order::Stats { asker } => asker,
+        Order::Thumbnail | Order::Release => return,
+    };
+    post.answer(asker, Err(gone(post)));
+}
+
+fn gone(post: &Post) -> Failure {
+    Failure::new(
+        format!("{} did not do it", post.name),
+        "The machine stopped meanwhile",
+    )
+}
+
+/// What a begun machine gives its worker.
+pub struct Begun {
+    pub process: Process,
+    pub qmp: QmpClient,
+    pub events: Receiver<QmpEvent>,
+    pub live: Live,
+    /// The hardware QEMU was started with.
+    pub machine: Machine,
+}
+
+/// Whether the loop goes on.
+enum Flow {
+    Go,
+    End,
+}
+
+/// A machine that runs.
+struct Worker {
+    post: Arc<Post>,
+    orders: Receiver<Order>,
+    process: Process,
+    qmp: QmpClient,
+    events: Receiver<QmpEvent>,
+    live: Live,
+    machine: Machine,
+    /// Who waits for the guest to be off.
+    waiting_for_off: Vec<Asker>,
+    next_beat: Instant,
+    missed_beats: u32,
+    meter: stats::Meter,
+    /// Set when the machine is to be powered off.
+    abort: Arc<AtomicBool>,
+}
+
+impl Worker {
+    fn new(post: Arc<Post>, orders: Receiver<Order>, abort: Arc<AtomicBool>, begun: Begun) -> Self {
+        Self {
+            post,
+            abort,
+            orders,
+            meter: stats::Meter::default(),
+            process: begun.process,
+            qmp: begun.qmp,
+            events: begun.events,
+            live: begun.live,
+            machine: begun.machine,
+            waiting_for_off: Vec::new(),
+            next_beat: Instant::now() + BEAT_EVERY,
+            missed_beats: 0,
+        }
+    }
+
+    fn run(mut self) {
+        self.look(); // What happened before we listened.
+        loop {
+            let patience = self.next_beat.saturating_duration_since(Instant::now());
+            let flow = crossbeam_channel::select! {
+                recv(self.orders) -> order => match order {
+                    Ok(order) => self.order(order),
+                    Err(_) => Flow::End,
+                },
+                recv(self.events) -> event => match event {
+                    Ok(event) => self.event(&event),
+                    Err(_) => self.monitor_closed(),
+                },
+                default(patience) => self.beat(),
+            };
+            if matches!(flow, Flow::End) {
+                return;
+            }
+        }
+    }
+
+    fn order(&mut self, order: Order) -> Flow {
+        match order {
+            Order::Act { action, asker } => return self.act(action, asker),
+            Order::Save { job, asker } => return self.save(*job, asker),
+            Order::Keys { keys, asker } => {
+                let result = self.press(&keys);
+                self.post.answer(asker, result.map(|()| Answer::Done));
+            }
+            Order::Type { text, asker } => {
+                let result = self.type_text(&text);
+                self.post.answer(asker, result.map(|()| Answer::Done));
+            }
+            Order::OpenDisplay { asker } => self.open_display(asker),
+            Order::Screenshot {
+                asker,
+                machine,
+                in_process,
+            } => self.screenshot(asker, machine, in_process),
+            Order::Thumbnail => self.thumbnail(),
+            Order::Stats { asker } => {
+                let result = self.measure();
+                self.post.answer(asker, result.map(Answer::Stats));
+            }
+            Order::Release => return Flow::End,
+        }
+        Flow::Go
+    }
+
+    /// Publishes a new state.
+    fn enter(&mut self, state: State) {
+        if self.live.state != state {
+            self.live.state = state;
+            self.live.since = clock::now();
+        }
+        self.post.publish(&self.live);
+    }
+
+    /// Publishes that the machine has no QEMU any more, and answers who waited for that.
+    fn rest(&mut self, state: State, trouble: Option<Failure>) -> Flow {
+        launches::forget(self.process.folder());
+        self.live = Live::resting(state, clock::now(), trouble);
+        self.post.publish(&self.live);
+        for asker in self.waiting_for_off.drain(..) {
+            self.post.answer(asker, Ok(Answer::Done));
+        }
+        Flow::End
+    }
+}

@@ -1,0 +1,35 @@
+//! What lies on disk: places, atomic saving, machine files, the lock, the trash.
+//!
+//! Everything found here may be damaged or hostile: sizes and nesting are bounded, links are not
+//! followed, and a file that can't be read is shown and kept, never overwritten. This room knows
+//! nothing of QEMU, threads or windows.
+
+mod document;
+mod error;
+mod files;
+mod lock;
+mod machines;
+mod merge;
+mod newcomer;
+mod places;
+pub mod save;
+mod scan;
+mod settings;
+mod snapshot;
+mod text;
+mod trash;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::LibraryError;
+pub use files::{Sighting, Space, allocated, free_space};
+pub use lock::{Holder, Library, Opened};
+pub use newcomer::{Leftover, Newcomer};
+pub use places::{Places, RuntimeError, prepare_runtime};
+pub use scan::{Broken, Entry, Loaded};
+pub use settings::{SettingsFile, read_settings, save_settings};
+pub use snapshot::{
+    DiskPoint, MemoryForm, MemoryStore, SnapshotEntry, SnapshotKind, SnapshotRecord, StoredFile,
+};
+pub use trash::Emptied;

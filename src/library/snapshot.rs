@@ -1,0 +1,222 @@
+//! Snapshot records: what a point in a machine's life needs to be gone back to.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::document::{self, Format};
+use super::machines::at;
+use super::trash::remove_tree;
+use super::{Library, LibraryError, Sighting, files, save};
+use crate::model::{Accelerator, ByteSize, LayerRef, Machine, MachineId, SnapshotId, Timestamp};
+
+const SNAPSHOT: Format = Format {
+    version: 1,
+    comment: "A point in a machine's life, as Orangery kept it. Never change it by hand.",
+    devices: &["hardware", "devices"],
+};
+
+/// Why a snapshot was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SnapshotKind {
+    /// Save: the next start goes on from here, then it is deleted.
+    Saved,
+}
+
+/// A disk's chain at that time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskPoint {
+    /// The id of the device.
+    pub id: String,
+    /// Base first; all of them are frozen while the snapshot exists.
+    pub chain: Vec<LayerRef>,
+    /// For a disk used in place: how it looked. If it looks different, the memory no longer fits.
+    #[serde(default)]
+    pub sighting: Option<Sighting>,
+}
+
+/// A large file of the snapshot, as it was when it was whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredFile {
+    /// Bytes of content that were checked: for pages, those that are allocated.
+    pub bytes: ByteSize,
+    /// BLAKE3 over those bytes, 64 hex digits.
+    pub blake3: String,
+}
+
+/// Where guest memory went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MemoryForm {
+    /// In `pages`, a file as long as guest memory, with holes.
+    Pages,
+    /// Inside `device.state`.
+    InState,
+}
+
+/// What lies in the snapshot's memory folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryStore {
+    pub form: MemoryForm,
+    /// Guest memory.
+    pub ram: ByteSize,
+    /// `device.state`.
+    pub state: StoredFile,
+    /// `pages`; `None` in the form `in-state`.
+    #[serde(default)]
+    pub pages: Option<StoredFile>,
+}
+
+/// Everything in `snapshot.ron`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotRecord {
+    pub id: SnapshotId,
+    pub machine: MachineId,
+    pub kind: SnapshotKind,
+    pub when: Timestamp,
+    pub disks: Vec<DiskPoint>,
+    pub accelerator: Accelerator,
+    /// The CPU model as QEMU resolved it.
+    pub cpu_model: String,
+    pub machine_type: String,
+    pub qemu_version: String,
+    /// `None` if the machine was off.
+    #[serde(default)]
+    pub memory: Option<MemoryStore>,
+    /// The whole machine at that time.
+    pub hardware: Machine,
+    #[serde(default)]
+    pub note: String,
+    /// A file in the snapshot's folder.
+    #[serde(default)]
+    pub picture: Option<String>,
+}
+
+/// A folder of `snapshots/`.
+#[derive(Debug)]
+pub struct SnapshotEntry {
+    pub id: SnapshotId,
+    pub record: Result<SnapshotRecord, LibraryError>,
+}
+
+impl Library {
+    /// Ids of the snapshots that have a folder in a machine's.
+    pub(super) fn snapshot_ids(&self, machine: MachineId) -> Vec<SnapshotId> {
+        let Ok(entries) = std::fs::read_dir(self.machine_dir(machine).join("snapshots")) else {
+            return Vec::new();
+        };
+        let mut ids: Vec<SnapshotId> = entries
+            .flatten()
+            .filter_map(|entry| entry.file_name().to_str()?.parse().ok().map(SnapshotId))
+            .collect();
+        ids.sort();
+        ids
+    }
+
+    /// All snapshots of a machine, broken ones with their error.
+    pub fn snapshots(&self, machine: MachineId) -> Vec<SnapshotEntry> {
+        self.snapshot_ids(machine)
+            .into_iter()
+            .map(|id| SnapshotEntry {
+                id,
+                record: self.snapshot(machine, id),
+            })
+            .collect()
+    }
+
+    fn snapshot_file(&self, machine: MachineId, snapshot: SnapshotId) -> PathBuf {
+        self.snapshot_dir(machine, snapshot).join("snapshot.ron")
+    }
+
+    /// Reads one snapshot's record.
+    pub fn snapshot(
+        &self,
+        machine: MachineId,
+        snapshot: SnapshotId,
+    ) -> Result<SnapshotRecord, LibraryError> {
+        files::check_folder(&self.snapshot_dir(machine, snapshot))?;
+        let path = self.snapshot_file(machine, snapshot);
+        let text = files::read_record(&path)?;
+        let document: document::Document<SnapshotRecord> =
+            document::read(&SNAPSHOT, &text).map_err(|error| at(&path, error))?;
+        let record = document.value;
+        if record.id != snapshot || record.machine != machine {
+            return Err(LibraryError::Damaged {
+                path,
+                problem: "key “id”: it belongs to another snapshot or machine".to_owned(),
+            });
+        }
+        Ok(record)
+    }
+
+    /// Writes a snapshot's record; its memory and layers must be complete and synced before.
+    pub fn write_snapshot(&self, record: &SnapshotRecord) -> Result<(), LibraryError> {
+        self.must_own()?;
+        let machine_folder = self.machine_dir(record.machine);
+        files::check_folder(&machine_folder)?;
+        let snapshots = machine_folder.join("snapshots");
+        let folder = self.snapshot_dir(record.machine, record.id);
+        files::make_folder(&snapshots)?;
+        files::make_folder(&folder)?;
+        let path = self.snapshot_file(record.machine, record.id);
+        let before = match std::fs::symlink_metadata(&path) {
+            Ok(_) => {
+                let text = files::read_record(&path)?;
+                Some(document::read(&SNAPSHOT, &text).map_err(|error| at(&path, error))?)
+            }
+            Err(_) => None,
+        };
+        let text = document::render(&SNAPSHOT, record, before.as_ref())
+            .map_err(|error| at(&path, error))?;
+        save::write(&path, text.as_bytes())?;
+        files::sync_folder(&snapshots)?;
+        files::sync_folder(&machine_folder)
+    }
+
+    /// Makes the folder for a snapshot's memory.
+    pub fn make_memory_dir(&self, snapshot: SnapshotId) -> Result<PathBuf, LibraryError> {
+        self.must_own()?;
+        let memory = self.dir().join("memory");
+        let folder = self.memory_dir(snapshot);
+        files::make_folder(&memory)?;
+        files::make_folder(&folder)?;
+        files::sync_folder(&memory)?;
+        Ok(folder)
+    }
+
+    /// Deletes a snapshot's record, then its memory. Gives the files that were not ours and stayed.
+    ///
+    /// The machine's own record must no longer name the snapshot. Layers are not touched.
+    pub fn delete_snapshot(
+        &self,
+        machine: MachineId,
+        snapshot: SnapshotId,
+    ) -> Result<Vec<PathBuf>, LibraryError> {
+        self.must_own()?;
+        let named = self.machine(machine).is_ok_and(|machine| {
+            machine
+                .saved
+                .is_some_and(|saved| saved.snapshot == snapshot)
+        });
+        if named {
+            return Err(LibraryError::Unsavable {
+                problem: "the machine's next start goes on from this snapshot".to_owned(),
+            });
+        }
+        // Without its record the snapshot does not exist; only then may the large files go.
+        let folder = self.snapshot_dir(machine, snapshot);
+        let path = self.snapshot_file(machine, snapshot);
+        match std::fs::remove_file(&path) {
+            Ok(()) => files::sync_folder(&folder)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(source) => return Err(LibraryError::Write { path, source }),
+        }
+        let mut stayed = remove_tree(&self.memory_dir(snapshot));
+        stayed.extend(super::trash::remove_tree_at(
+            &folder,
+            &["snapshots", &snapshot.to_string()],
+        ));
+        Ok(stayed)
+    }
+}
