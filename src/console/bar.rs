@@ -1,6 +1,6 @@
 //! The bar over the picture, and the card that says why there is no picture.
 
-use egui::{Align, Button, Layout, RichText, Sense, Ui, WidgetInfo, WidgetType, vec2};
+use egui::{Align, Button, Layout, RichText, Sense, Ui, WidgetInfo, accesskit::Role, vec2};
 use lucide_icons::Icon;
 
 use crate::model::{Action, Standing, State, permit};
@@ -89,14 +89,20 @@ fn machine_ui(ui: &mut Ui, view: &BarView) {
         let color = colors.state(standing.state);
         let (dot, _) = ui.allocate_exact_size(vec2(8.0, 8.0), Sense::hover());
         ui.painter().circle_filled(dot.center(), 3.5, color);
-        ui.label(RichText::new(standing.state.label()).size(12.5).color(color));
+        ui.label(
+            RichText::new(standing.state.label())
+                .size(12.5)
+                .color(color),
+        );
     }
 }
 
 /// From the right edge to the left.
 fn power_ui(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
     action_ui(ui, view, Action::ShutDown, Icon::Power, requests);
-    let paused = view.standing.is_some_and(|standing| standing.state == State::Paused);
+    let paused = view
+        .standing
+        .is_some_and(|standing| standing.state == State::Paused);
     if paused {
         action_ui(ui, view, Action::Resume, Icon::Play, requests);
     } else {
@@ -137,8 +143,16 @@ fn picture_ui(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
         requests.push(Request::FullScreen(!view.full_screen));
     }
     for (zoom, label, explain) in [
-        (Zoom::Times(2), "2:1", "Each guest pixel is a square of two by two"),
-        (Zoom::Times(1), "1:1", "Each guest pixel is one pixel, sharp"),
+        (
+            Zoom::Times(2),
+            "2:1",
+            "Each guest pixel is a square of two by two",
+        ),
+        (
+            Zoom::Times(1),
+            "1:1",
+            "Each guest pixel is one pixel, sharp",
+        ),
         (Zoom::Fit, "Fit", "As large as the window allows"),
     ] {
         let chosen = view.zoom == zoom;
@@ -169,7 +183,10 @@ fn message_ui(ui: &mut Ui, view: &BarView) {
     let roomy = ui.ctx().content_rect().width() >= ROOMY;
     if roomy && view.live {
         let (word, explain) = match view.way {
-            Way::Direct => ("direct", "The window system reads the machine's memory itself"),
+            Way::Direct => (
+                "direct",
+                "The window system reads the machine's memory itself",
+            ),
             Way::Copied => ("copied", "Changed pixels are copied into the window"),
         };
         let label = egui::Label::new(RichText::new(word).size(12.0).color(colors.dim));
@@ -190,7 +207,7 @@ fn icon_button(ui: &mut Ui, icon: Icon, name: &str, allowed: Result<(), String>)
     let enabled = allowed.is_ok();
     let button = Button::new(glyph).min_size(vec2(30.0, 26.0));
     let response = ui.add_enabled(enabled, button);
-    response.widget_info(|| WidgetInfo::labeled(WidgetType::Button, enabled, name));
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, enabled, name));
     match allowed {
         Ok(()) => response.on_hover_text(name).clicked(),
         Err(why) => {
@@ -202,7 +219,7 @@ fn icon_button(ui: &mut Ui, icon: Icon, name: &str, allowed: Result<(), String>)
 
 /// Draws `card` into the middle of the window.
 pub fn card_ui(ctx: &egui::Context, card: &Card, requests: &mut Vec<Request>) {
-    let area = egui::Area::new(egui::Id::new("card"))
+    let area = egui::Area::new(egui::Id::unique("card"))
         .anchor(egui::Align2::CENTER_CENTER, vec2(0.0, theme::BAR / 2.0))
         .movable(false);
     area.show(ctx, |ui| {
@@ -213,7 +230,12 @@ pub fn card_ui(ctx: &egui::Context, card: &Card, requests: &mut Vec<Request>) {
             .inner_margin(egui::Margin::same(20));
         frame.show(ui, |ui| {
             ui.set_width(340.0);
-            ui.label(RichText::new(&card.title).size(17.0).strong().color(colors.text));
+            ui.label(
+                RichText::new(&card.title)
+                    .size(17.0)
+                    .strong()
+                    .color(colors.text),
+            );
             if !card.text.is_empty() {
                 ui.add(egui::Label::new(RichText::new(&card.text).color(colors.dim)).wrap());
             }
@@ -226,8 +248,12 @@ pub fn card_ui(ctx: &egui::Context, card: &Card, requests: &mut Vec<Request>) {
 fn card_buttons(ui: &mut Ui, card: &Card, requests: &mut Vec<Request>) {
     let colors = palette(ui);
     if let Some(start) = &card.start {
-        let text = RichText::new(Action::Start.name()).strong().color(colors.on_accent);
-        let button = Button::new(text).fill(colors.accent).min_size(vec2(90.0, 32.0));
+        let text = RichText::new(Action::Start.name())
+            .strong()
+            .color(colors.on_accent);
+        let button = Button::new(text)
+            .fill(colors.accent)
+            .min_size(vec2(90.0, 32.0));
         let response = ui.add_enabled(start.is_ok(), button);
         match start {
             Ok(()) if response.clicked() => requests.push(Request::Act(Action::Start)),
@@ -237,10 +263,17 @@ fn card_buttons(ui: &mut Ui, card: &Card, requests: &mut Vec<Request>) {
             }
         }
     }
-    if card.again && ui.add(Button::new("Open again").min_size(vec2(90.0, 32.0))).clicked() {
+    if card.again
+        && ui
+            .add(Button::new("Open again").min_size(vec2(90.0, 32.0)))
+            .clicked()
+    {
         requests.push(Request::Again);
     }
-    if ui.add(Button::new("Close").min_size(vec2(80.0, 32.0))).clicked() {
+    if ui
+        .add(Button::new("Close").min_size(vec2(80.0, 32.0)))
+        .clicked()
+    {
         requests.push(Request::Close);
     }
 }

@@ -37,8 +37,20 @@ mod tests {
             assert_eq!(presses(&chord).len(), keys.len() * 2);
         }
         let delete = presses("ctrl-alt-delete");
-        assert_eq!(delete[0], Input::Key { code: KeyCode::LEFT_CTRL, down: true });
-        assert_eq!(delete[5], Input::Key { code: KeyCode::LEFT_CTRL, down: false });
+        assert_eq!(
+            delete[0],
+            Input::Key {
+                code: KeyCode::LEFT_CTRL,
+                down: true
+            }
+        );
+        assert_eq!(
+            delete[5],
+            Input::Key {
+                code: KeyCode::LEFT_CTRL,
+                down: false
+            }
+        );
         assert_eq!(presses("no-such-key"), []);
     }
 }

@@ -17,7 +17,11 @@ enum Look {
     Arrow,
     Hidden,
     /// The guest's shape, at this size.
-    Guest { shape: u64, width: u32, height: u32 },
+    Guest {
+        shape: u64,
+        width: u32,
+        height: u32,
+    },
 }
 
 /// Remembers what the pointer looks like, so that it is set only when it changes.
@@ -58,7 +62,11 @@ impl PointerLook {
         }
         let (width, height) = shown_size(cursor, placement);
         let shape = cursor.shape;
-        let look = Look::Guest { shape, width, height };
+        let look = Look::Guest {
+            shape,
+            width,
+            height,
+        };
         if self.now == Some(look) {
             return;
         }
@@ -109,7 +117,9 @@ mod tests {
     use crate::display::frame::{Rect, Size};
 
     fn cursor(width: u32, height: u32) -> Cursor {
-        let rgba: Vec<u8> = (0..width * height).flat_map(|i| [i as u8, 0, 0, 255]).collect();
+        let rgba: Vec<u8> = (0..width * height)
+            .flat_map(|i| [i as u8, 0, 0, 255])
+            .collect();
         Cursor {
             width,
             height,
@@ -121,7 +131,12 @@ mod tests {
 
     fn placement(zoom: u32) -> Placement {
         let (area, guest) = (Rect::new(0, 0, 1000, 1000), Size::new(100, 100));
-        Placement::new(area, guest, super::super::view::Zoom::Times(zoom), (0.0, 0.0))
+        Placement::new(
+            area,
+            guest,
+            super::super::view::Zoom::Times(zoom),
+            (0.0, 0.0),
+        )
     }
 
     #[test]

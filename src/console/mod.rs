@@ -75,6 +75,8 @@ impl PresenterChoice {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ConsoleOptions {
     pub presenter: PresenterChoice,
+    /// Allows a thread other than the main one, which X11 and Wayland do not mind.
+    pub any_thread: bool,
 }
 
 /// Shows the machine's screen in a window of its own until the window is closed. Call it on the main thread, once.
@@ -85,7 +87,7 @@ pub fn run(target: ConsoleTarget, options: ConsoleOptions) -> Result<(), Failure
 /// Shows one screen without an owner. `connect` is called once with the wake function that the screen has to call.
 pub fn run_with(
     name: &str,
-    connect: impl FnOnce(Wake) -> Result<Screen, DisplayError>,
+    connect: impl FnOnce(Wake) -> Result<Screen, DisplayError> + 'static,
     options: ConsoleOptions,
 ) -> Result<(), Failure> {
     let source = window::Source::Screen {

@@ -99,7 +99,8 @@ impl Overlay {
         self.canvas.resize(size);
         for rect in &rects {
             self.canvas.fill(*rect, 0);
-            self.raster.paint(&mut self.canvas, &primitives, scale, &[*rect]);
+            self.raster
+                .paint(&mut self.canvas, &primitives, scale, &[*rect]);
         }
         let mut changed = Damage::default();
         let old = std::mem::replace(&mut self.rects, rects);

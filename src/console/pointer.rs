@@ -42,7 +42,10 @@ impl Pointer {
     /// Raw motion, for a captured pointer. X11 delivers each motion twice, from the mouse and from the pointer it
     /// moves; the second is dropped.
     pub fn raw(&mut self, device: DeviceId, delta: (f64, f64)) -> Option<Input> {
-        if self.last_raw.is_some_and(|(last, same)| last != device && same == delta) {
+        if self
+            .last_raw
+            .is_some_and(|(last, same)| last != device && same == delta)
+        {
             self.last_raw = None;
             return None;
         }
@@ -111,7 +114,10 @@ mod tests {
         let mut pointer = Pointer::default();
         let smooth = |y| MouseScrollDelta::PixelDelta(PhysicalPosition::new(0.0, y));
         assert_eq!(pointer.wheel(smooth(25.0)), None);
-        assert_eq!(pointer.wheel(smooth(25.0)), Some(Input::Wheel { dx: 0, dy: 1 }));
+        assert_eq!(
+            pointer.wheel(smooth(25.0)),
+            Some(Input::Wheel { dx: 0, dy: 1 })
+        );
         let line = MouseScrollDelta::LineDelta(1.0, -2.0);
         assert_eq!(pointer.wheel(line), Some(Input::Wheel { dx: -1, dy: -1 }));
         assert_eq!(pointer.wheel(smooth(f64::NAN)), None);
@@ -122,7 +128,13 @@ mod tests {
         let mut pointer = Pointer::default();
         assert_eq!(pointer.button(MouseButton::Left, false), None);
         let press = pointer.button(MouseButton::Back, true);
-        assert_eq!(press, Some(Input::Button { button: Button::Side, down: true }));
+        assert_eq!(
+            press,
+            Some(Input::Button {
+                button: Button::Side,
+                down: true
+            })
+        );
         assert!(pointer.is_dragging());
         pointer.forget();
         assert_eq!(pointer.button(MouseButton::Back, false), None);
@@ -133,13 +145,27 @@ mod tests {
     fn the_same_place_is_sent_once_and_fractions_of_motion_add_up() {
         use crate::display::frame::{Rect, Size};
         let area = Rect::new(0, 0, 100, 100);
-        let placement = Placement::new(area, Size::new(50, 50), super::super::view::Zoom::Fit, (0.0, 0.0));
-        let mut pointer = Pointer { at: (10.0, 10.0), ..Pointer::default() };
-        assert_eq!(pointer.place(&placement), Some(Input::PointerAbs { x: 5, y: 5 }));
+        let placement = Placement::new(
+            area,
+            Size::new(50, 50),
+            super::super::view::Zoom::Fit,
+            (0.0, 0.0),
+        );
+        let mut pointer = Pointer {
+            at: (10.0, 10.0),
+            ..Pointer::default()
+        };
+        assert_eq!(
+            pointer.place(&placement),
+            Some(Input::PointerAbs { x: 5, y: 5 })
+        );
         pointer.at = (10.9, 10.9);
         assert_eq!(pointer.place(&placement), None);
         let mouse = DeviceId::dummy();
         assert_eq!(pointer.raw(mouse, (0.6, 0.0)), None);
-        assert_eq!(pointer.raw(mouse, (0.6, -1.0)), Some(Input::PointerRel { dx: 1, dy: -1 }));
+        assert_eq!(
+            pointer.raw(mouse, (0.6, -1.0)),
+            Some(Input::PointerRel { dx: 1, dy: -1 })
+        );
     }
 }

@@ -61,8 +61,15 @@ pub struct Raster {
 impl Raster {
     /// Takes new textures over. Call before painting.
     pub fn update(&mut self, delta: TexturesDelta) {
-        let TexturesDelta { set, free } = delta;
-        #[expect(clippy::iter_over_hash_type, reason = "textures do not depend on each other")]
+        let mut delta = delta;
+        let (set, free) = (
+            std::mem::take(&mut delta.set),
+            std::mem::take(&mut delta.free),
+        );
+        #[expect(
+            clippy::iter_over_hash_type,
+            reason = "textures do not depend on each other"
+        )]
         for (id, deltas) in set {
             for delta in deltas {
                 let ImageData::Color(image) = &delta.image;
@@ -93,7 +100,10 @@ impl Raster {
                 continue;
             };
             let clip = pixel_rect(primitive.clip_rect, pixels_per_point, canvas.size);
-            for clip in within.iter().filter_map(|part| super::view::intersect(*part, clip)) {
+            for clip in within
+                .iter()
+                .filter_map(|part| super::view::intersect(*part, clip))
+            {
                 for corner in mesh.indices.as_chunks::<3>().0 {
                     let vertex = |index: u32| mesh.vertices.get(index as usize).copied();
                     if let [Some(a), Some(b), Some(c)] = corner.map(vertex) {
@@ -108,11 +118,10 @@ impl Raster {
 
 /// The pixels that a rectangle in points touches, cut to a picture of `size`.
 pub fn pixel_rect(rect: egui::Rect, pixels_per_point: f32, size: Size) -> Rect {
-    let scaled = rect * pixels_per_point;
-    // `as` saturates, also for the infinite rectangles that egui clips nothing with.
-    let (left, top) = (scaled.min.x.round() as i64, scaled.min.y.round() as i64);
-    let (right, bottom) = (scaled.max.x.round() as i64, scaled.max.y.round() as i64);
-    let (w, h) = (right.saturating_sub(left), bottom.saturating_sub(top));
+    // egui clips nothing with an infinite rectangle.
+    let pixel = |points: f32| (points * pixels_per_point).clamp(-FAR, FAR).round() as i64;
+    let (left, top) = (pixel(rect.min.x), pixel(rect.min.y));
+    let (w, h) = (pixel(rect.max.x) - left, pixel(rect.max.y) - top);
     Rect::clipped(left, top, w, h, size).unwrap_or_default()
 }
 
@@ -195,8 +204,8 @@ fn triangle(canvas: &mut Canvas, clip: Rect, corners: [Corner; 3], texture: &Col
     let plain = plain_texel([a, b, c], texture);
     for y in bounds.y..bounds.bottom() {
         let centre = (i64::from(bounds.x) * 256 + HALF, i64::from(y) * 256 + HALF);
-        let mut edges = [(b, c), (c, a), (a, b)]
-            .map(|(from, to)| Edge::new(from, to, centre.0, centre.1));
+        let mut edges =
+            [(b, c), (c, a), (a, b)].map(|(from, to)| Edge::new(from, to, centre.0, centre.1));
         let Some(row) = canvas.row_mut(y, bounds.x, bounds.w) else {
             return;
         };
@@ -236,11 +245,19 @@ fn plain_texel(corners: [Corner; 3], texture: &ColorImage) -> Option<Color32> {
 fn sample(texture: &ColorImage, corners: [Corner; 3], shares: [f32; 3]) -> Color32 {
     let [width, height] = texture.size;
     let at = |of: fn(&Corner) -> f32, length: usize| {
-        let position: f32 = corners.iter().zip(shares).map(|(corner, share)| of(corner) * share).sum();
+        let position: f32 = corners
+            .iter()
+            .zip(shares)
+            .map(|(corner, share)| of(corner) * share)
+            .sum();
         ((position * length as f32).max(0.0) as usize).min(length.saturating_sub(1))
     };
     let (x, y) = (at(|corner| corner.u, width), at(|corner| corner.v, height));
-    texture.pixels.get(y * width + x).copied().unwrap_or_default()
+    texture
+        .pixels
+        .get(y * width + x)
+        .copied()
+        .unwrap_or_default()
 }
 
 /// Puts the corner colours' mixture, times the texel, over `under`.
@@ -248,7 +265,11 @@ fn blend(under: u32, corners: [Corner; 3], shares: [f32; 3], texel: Color32) -> 
     let texel = texel.to_array();
     let mut over = [0.0; 4];
     for (i, over) in over.iter_mut().enumerate() {
-        let mixed: f32 = corners.iter().zip(shares).map(|(corner, share)| corner.color[i] * share).sum();
+        let mixed: f32 = corners
+            .iter()
+            .zip(shares)
+            .map(|(corner, share)| corner.color[i] * share)
+            .sum();
         *over = mixed * f32::from(texel[i]) / 255.0;
     }
     let left = 1.0 - over[3] / 255.0;

@@ -55,7 +55,13 @@ impl Scaler {
                 }
             } else {
                 let next = (y as usize + 1).min(height - 1);
-                mix_row(upper, &source[next * width..][..width], share, columns, into);
+                mix_row(
+                    upper,
+                    &source[next * width..][..width],
+                    share,
+                    columns,
+                    into,
+                );
             }
         }
     }
@@ -83,9 +89,16 @@ fn mix(a: u32, b: u32, share: u32) -> u32 {
 fn table(from: u32, to: u32, sharp: bool) -> Table {
     let entry = |at: u32| {
         let centre = (f64::from(at) + 0.5) * f64::from(from) / f64::from(to);
-        let position = if sharp { centre } else { (centre - 0.5).max(0.0) };
+        let position = if sharp {
+            centre
+        } else {
+            (centre - 0.5).max(0.0)
+        };
         let whole = (position as u32).min(from.saturating_sub(1));
-        (whole, ((position - f64::from(whole)) * 256.0).clamp(0.0, 255.0) as u32)
+        (
+            whole,
+            ((position - f64::from(whole)) * 256.0).clamp(0.0, 255.0) as u32,
+        )
     };
     (0..to).map(entry).collect()
 }
@@ -120,7 +133,10 @@ mod tests {
             parts.extend([Rect::new(x, 0, w, 40), Rect::new(x, 40, w, 43)]);
         }
         assert_eq!(scaled(from, to, false, &parts), whole);
-        assert_eq!(scaled(from, to, true, &parts), scaled(from, to, true, &[to.rect()]));
+        assert_eq!(
+            scaled(from, to, true, &parts),
+            scaled(from, to, true, &[to.rect()])
+        );
     }
 
     #[test]
@@ -141,7 +157,10 @@ mod tests {
         scaler.prepare(from, to, false);
         let mut target = vec![0; 14];
         scaler.paint(&[0x5a12_80fe; 9], to.rect(), &mut target, 0, 7);
-        assert!(target.iter().all(|pixel| *pixel == 0x12_80fe), "{target:x?}");
+        assert!(
+            target.iter().all(|pixel| *pixel == 0x12_80fe),
+            "{target:x?}"
+        );
         scaler.paint(&[0; 3], to.rect(), &mut target, 0, 7); // Too small: nothing happens.
         assert_eq!(target[0], 0x12_80fe);
     }

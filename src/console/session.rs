@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use crate::display::frame::{ScreenInfo, ScreenStatus, Wake, Want};
 use crate::display::{Input, Screen};
 use crate::engine::Command;
-use crate::model::{Action, DisplayPath, Failure, MachineId, MachineReport, Standing, State, permit};
+use crate::model::{
+    Action, DisplayPath, Failure, MachineId, MachineReport, Standing, State, permit,
+};
 
 use super::bar::{Card, Message};
 use super::guest_picture::{GuestPicture, News};
@@ -132,8 +134,8 @@ impl Session {
             DisplayPath::Dbus => Screen::dbus(stream, wake),
             DisplayPath::Rfb => Screen::rfb(stream, wake),
         };
-        let screen = screen
-            .map_err(|error| Failure::new("The screen was not opened", error.to_string()))?;
+        let screen =
+            screen.map_err(|error| Failure::new("The screen was not opened", error.to_string()))?;
         self.show(screen);
         self.reopen = None;
         Ok(())
@@ -197,7 +199,11 @@ impl Session {
 
     /// A picture is there and kept up to date.
     pub fn is_live(&self) -> bool {
-        self.screen.is_some() && self.picture.as_ref().is_some_and(|picture| !picture.size().is_empty())
+        self.screen.is_some()
+            && self
+                .picture
+                .as_ref()
+                .is_some_and(|picture| !picture.size().is_empty())
     }
 
     /// Shows `message` for a while.
@@ -207,16 +213,28 @@ impl Session {
 
     /// The message of the moment, if any, and a lasting one otherwise.
     pub fn message(&mut self) -> Option<Message> {
-        if self.message.as_ref().is_some_and(|(_, until)| *until <= Instant::now()) {
+        if self
+            .message
+            .as_ref()
+            .is_some_and(|(_, until)| *until <= Instant::now())
+        {
             self.message = None;
         }
-        let lasting = || self.engine_gone.then(|| Message::Trouble(NO_ENGINE.to_owned()));
-        self.message.as_ref().map(|(message, _)| message.clone()).or_else(lasting)
+        let lasting = || {
+            self.engine_gone
+                .then(|| Message::Trouble(NO_ENGINE.to_owned()))
+        };
+        self.message
+            .as_ref()
+            .map(|(message, _)| message.clone())
+            .or_else(lasting)
     }
 
     /// True once a timed message is over: the bar has to be drawn again.
     pub fn message_ended(&self) -> bool {
-        self.message.as_ref().is_some_and(|(_, until)| *until <= Instant::now())
+        self.message
+            .as_ref()
+            .is_some_and(|(_, until)| *until <= Instant::now())
     }
 
     /// When to look again without news.
@@ -224,7 +242,10 @@ impl Session {
         let message = self.message.as_ref().map(|(_, until)| *until);
         let has_screen = self.state().is_some_and(State::has_screen);
         let waits = self.screen.is_none() && !self.asked && !self.engine_gone && has_screen;
-        [message, self.reopen.filter(|_| waits)].into_iter().flatten().min()
+        [message, self.reopen.filter(|_| waits)]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// What to say instead of a moving picture.
@@ -256,7 +277,9 @@ impl Session {
             State::NotResponding => "QEMU does not answer",
             State::Broken => "The machine's file can't be read",
             State::Unavailable => "A disk of the machine is missing",
-            State::Running | State::Paused | State::Saving | State::Stopping => report.state.label(),
+            State::Running | State::Paused | State::Saving | State::Stopping => {
+                report.state.label()
+            }
         };
         let why = report.trouble.as_ref().map(|failure| failure.why.clone());
         let start = match self.no_engine() {

@@ -95,21 +95,31 @@ impl Stage {
     }
 
     pub fn bar_shown(&self) -> bool {
-        let farewell = self.reveal_until.is_some_and(|until| until > Instant::now());
+        let farewell = self
+            .reveal_until
+            .is_some_and(|until| until > Instant::now());
         !self.full_screen || self.revealed || farewell || self.overlay.menu_open()
     }
 
     /// Where the bar is; empty while it is hidden.
     fn bar_rect(&self) -> Rect {
         let size = self.size();
-        let height = if self.bar_shown() { self.bar_height() } else { 0 };
+        let height = if self.bar_shown() {
+            self.bar_height()
+        } else {
+            0
+        };
         Rect::new(0, 0, size.width, height.min(size.height))
     }
 
     /// Lays the picture out anew. `look` is the pointer's place.
     pub fn lay_out(&mut self, guest: Size, look: (f64, f64)) {
         let size = self.size();
-        let top = if self.full_screen { 0 } else { self.bar_height().min(size.height) };
+        let top = if self.full_screen {
+            0
+        } else {
+            self.bar_height().min(size.height)
+        };
         let area = Rect::new(0, top, size.width, size.height - top);
         let placement = Placement::new(area, guest, self.zoom, look);
         if placement != self.placement {
@@ -120,7 +130,8 @@ impl Stage {
 
     /// In full screen the bar comes when the pointer pushes the top edge and goes when it leaves the bar.
     pub fn reveal(&mut self, y: f64) {
-        let revealed = self.full_screen && (y < 1.0 || self.revealed && y < f64::from(self.bar_height()));
+        let revealed =
+            self.full_screen && (y < 1.0 || self.revealed && y < f64::from(self.bar_height()));
         if revealed != self.revealed {
             self.revealed = revealed;
             self.overlay.ask();
@@ -131,7 +142,8 @@ impl Stage {
         self.full_screen = on;
         self.revealed = false;
         self.reveal_until = on.then(|| Instant::now() + FAREWELL_BAR);
-        self.window.set_fullscreen(on.then_some(Fullscreen::Borderless(None)));
+        self.window
+            .set_fullscreen(on.then_some(Fullscreen::Borderless(None)));
         self.own_size = None;
         self.overlay.ask();
     }
@@ -149,7 +161,10 @@ impl Stage {
         let room = self.window.current_monitor().map(|monitor| monitor.size());
         let limit = |wanted: u32, room: u32| wanted.min((f64::from(room) * (1.0 - MARGIN)) as u32);
         let size = room.map_or(wanted, |room| {
-            PhysicalSize::new(limit(wanted.width, room.width), limit(wanted.height, room.height))
+            PhysicalSize::new(
+                limit(wanted.width, room.width),
+                limit(wanted.height, room.height),
+            )
         });
         self.own_size = Some(size);
         // `Some` says that the size is set at once; otherwise an event follows.
@@ -171,8 +186,14 @@ impl Stage {
     }
 
     /// Draws bar and card if that is due; returns what the person asked for.
-    pub fn draw_overlay(&mut self, view: impl FnOnce(&Self) -> (BarView, Option<Card>)) -> Vec<Request> {
-        if self.reveal_until.is_some_and(|until| until <= Instant::now()) {
+    pub fn draw_overlay(
+        &mut self,
+        view: impl FnOnce(&Self) -> (BarView, Option<Card>),
+    ) -> Vec<Request> {
+        if self
+            .reveal_until
+            .is_some_and(|until| until <= Instant::now())
+        {
             self.reveal_until = None;
             self.overlay.ask();
         }
@@ -198,7 +219,11 @@ impl Stage {
     }
 
     /// Paints what has to be painted.
-    pub fn present(&mut self, guest: Option<&mut GuestPicture>, dim: bool) -> Result<(), PresentError> {
+    pub fn present(
+        &mut self,
+        guest: Option<&mut GuestPicture>,
+        dim: bool,
+    ) -> Result<(), PresentError> {
         if self.repaint.is_empty() || self.retry.is_some_and(|at| at > Instant::now()) {
             return Ok(());
         }
@@ -246,6 +271,8 @@ fn presenter(
 ) -> Result<Box<dyn Presenter>, softbuffer::SoftBufferError> {
     let soft = SoftPresenter::new(Rc::clone(window))?;
     match options.presenter {
-        PresenterChoice::Auto | PresenterChoice::Softbuffer | PresenterChoice::Shm => Ok(Box::new(soft)),
+        PresenterChoice::Auto | PresenterChoice::Softbuffer | PresenterChoice::Shm => {
+            Ok(Box::new(soft))
+        }
     }
 }

@@ -102,7 +102,12 @@ impl Placement {
         };
         let (left, right) = span(rect.x, rect.w, self.shown.width, self.guest.width);
         let (top, bottom) = span(rect.y, rect.h, self.shown.height, self.guest.height);
-        self.clip((left, top, right.checked_sub(left)?, bottom.checked_sub(top)?))
+        self.clip((
+            left,
+            top,
+            right.checked_sub(left)?,
+            bottom.checked_sub(top)?,
+        ))
     }
 
     /// A rectangle of the shown picture, cut to the area, in window pixels.
@@ -114,7 +119,12 @@ impl Placement {
         );
         let size = Size::new(self.area.w, self.area.h);
         let cut = Rect::clipped(x, y, narrow(w), narrow(h), size)?;
-        Some(Rect::new(cut.x + self.area.x, cut.y + self.area.y, cut.w, cut.h))
+        Some(Rect::new(
+            cut.x + self.area.x,
+            cut.y + self.area.y,
+            cut.w,
+            cut.h,
+        ))
     }
 }
 

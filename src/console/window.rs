@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Instant;
 
 use winit::application::ApplicationHandler;
 use winit::event::{DeviceEvent, DeviceId, WindowEvent};
 use winit::event_loop::{ActiveEventLoop, ControlFlow, EventLoop, EventLoopProxy};
+use winit::platform::wayland::EventLoopBuilderExtWayland;
+use winit::platform::x11::EventLoopBuilderExtX11;
 use winit::raw_window_handle::{HasWindowHandle, RawWindowHandle};
 use winit::window::WindowId;
 
@@ -54,10 +55,16 @@ pub enum Event {
 /// Runs the window until it is closed.
 pub fn run(source: Source, options: ConsoleOptions) -> Result<(), Failure> {
     let failed = |why: String| {
-        Failure::new("The console window could not be opened", why)
-            .fix("Check that a desktop session is running and that DISPLAY or WAYLAND_DISPLAY is set")
+        Failure::new("The console window could not be opened", why).fix(
+            "Check that a desktop session is running and that DISPLAY or WAYLAND_DISPLAY is set",
+        )
     };
-    let event_loop = EventLoop::<Event>::with_user_event()
+    let mut builder = EventLoop::<Event>::with_user_event();
+    if options.any_thread {
+        EventLoopBuilderExtX11::with_any_thread(&mut builder, true);
+        EventLoopBuilderExtWayland::with_any_thread(&mut builder, true);
+    }
+    let event_loop = builder
         .build()
         .map_err(|error| failed(error.to_string()))?;
     let proxy = event_loop.create_proxy();
@@ -324,7 +331,9 @@ impl Console {
             stage.overlay.ask();
         }
         if let Err(error) = result {
-            self.say(Message::Trouble(format!("The picture can't be shown: {error}")));
+            self.say(Message::Trouble(format!(
+                "The picture can't be shown: {error}"
+            )));
         }
     }
 
@@ -356,7 +365,11 @@ impl Console {
     }
 
     fn screenshot(&mut self) {
-        if self.saving.as_ref().is_some_and(|saving| !saving.is_finished()) {
+        if self
+            .saving
+            .as_ref()
+            .is_some_and(|saving| !saving.is_finished())
+        {
             return;
         }
         let still = match self.session.picture.as_mut().map(GuestPicture::still) {
@@ -393,7 +406,10 @@ impl Console {
 
     /// The machine can take input.
     fn takes_input(&self) -> bool {
-        let off = self.session.state().is_some_and(|state| state == State::Off);
+        let off = self
+            .session
+            .state()
+            .is_some_and(|state| state == State::Off);
         self.session.is_live() && !off
     }
 
@@ -404,7 +420,9 @@ impl Console {
         }
         match (self.keyboard.is_captured(), self.grab.is_some()) {
             (true, true) => "Press Right Ctrl to release the keyboard",
-            (true, false) => "Right Ctrl releases the keyboard; your desktop keeps its own shortcuts",
+            (true, false) => {
+                "Right Ctrl releases the keyboard; your desktop keeps its own shortcuts"
+            }
             (false, _) => "Click the picture or press Right Ctrl to type into the machine",
         }
     }

@@ -63,7 +63,11 @@ impl KeyGrab {
     ) -> Result<Self, GrabError> {
         let (connection, screen) = RustConnection::connect(None)?;
         let connection = Arc::new(connection);
-        let root = connection.setup().roots.get(screen).map_or(NONE, |root| root.root);
+        let root = connection
+            .setup()
+            .roots
+            .get(screen)
+            .map_or(NONE, |root| root.root);
         let mailbox = connection.generate_id()?;
         let no_aux = CreateWindowAux::new();
         let class = WindowClass::INPUT_ONLY;

@@ -3,6 +3,8 @@
 mod card;
 mod card_tests;
 mod cli;
+mod console_desktop;
+mod console_window;
 mod display_live;
 mod guests;
 mod tidy;

@@ -41,9 +41,15 @@ fn click(view: &BarView, labels: &[&str]) -> Vec<Request> {
 #[test]
 fn each_button_asks_for_what_it_says() {
     assert_eq!(click(&view(), &["1:1"]), [Request::Zoom(Zoom::Times(1))]);
-    assert_eq!(click(&view(), &["Full screen"]), [Request::FullScreen(true)]);
+    assert_eq!(
+        click(&view(), &["Full screen"]),
+        [Request::FullScreen(true)]
+    );
     assert_eq!(click(&view(), &["Pause"]), [Request::Act(Action::Pause)]);
-    assert_eq!(click(&view(), &["Shut down"]), [Request::Act(Action::ShutDown)]);
+    assert_eq!(
+        click(&view(), &["Shut down"]),
+        [Request::Act(Action::ShutDown)]
+    );
     let shot = click(&view(), &["Screenshot to Pictures/Orangery"]);
     assert_eq!(shot, [Request::Screenshot]);
     let keys = click(&view(), &["Send keys", "Ctrl+Alt+F2"]);
@@ -62,7 +68,10 @@ fn what_is_not_permitted_or_possible_is_grey() {
     let mut alone = view();
     alone.no_engine = Some("Orangery's engine is gone");
     assert_eq!(click(&alone, &["Pause"]), []);
-    assert_eq!(allowed(&alone, Action::Pause), Err("Orangery's engine is gone".to_owned()));
+    assert_eq!(
+        allowed(&alone, Action::Pause),
+        Err("Orangery's engine is gone".to_owned())
+    );
 }
 
 #[test]
@@ -80,5 +89,8 @@ fn the_card_of_an_off_machine_offers_start_and_close() {
         harness.get_by_label(label).click();
         harness.run();
     }
-    assert_eq!(*harness.state(), [Request::Act(Action::Start), Request::Close]);
+    assert_eq!(
+        *harness.state(),
+        [Request::Act(Action::Start), Request::Close]
+    );
 }

@@ -29,7 +29,11 @@ impl Composer {
         for part in subtract(rect, &covered) {
             rows(target, part).for_each(|row| row.fill(LETTERBOX));
         }
-        for part in scene.overlays.iter().filter_map(|overlay| intersect(*overlay, rect)) {
+        for part in scene
+            .overlays
+            .iter()
+            .filter_map(|overlay| intersect(*overlay, rect))
+        {
             for (y, row) in (part.y..).zip(rows(target, part)) {
                 if let Some(from) = scene.canvas.row(y, part.x, part.w) {
                     row.copy_from_slice(from);
@@ -55,7 +59,12 @@ impl Composer {
     ) -> Result<(), BadPicture> {
         let placement = &scene.placement;
         let from = |at: u32, origin: i32| (i64::from(at) - i64::from(origin)).max(0) as u32;
-        let shown = Rect::new(from(part.x, placement.x), from(part.y, placement.y), part.w, part.h);
+        let shown = Rect::new(
+            from(part.x, placement.x),
+            from(part.y, placement.y),
+            part.w,
+            part.h,
+        );
         let (x, y) = (part.x as usize, part.y as usize);
         if placement.is_exact() {
             guest.copy(shown, target, (x, y))?;
@@ -63,7 +72,8 @@ impl Composer {
             let sharp = placement.is_whole();
             self.scaler.prepare(placement.guest, placement.shown, sharp);
             let (at, stride) = (y * target.stride + x, target.stride);
-            self.scaler.paint(guest.whole()?, shown, target.pixels, at, stride);
+            self.scaler
+                .paint(guest.whole()?, shown, target.pixels, at, stride);
         }
         if scene.dim {
             let darken = |pixel: &mut u32| *pixel = *pixel >> 2 & 0x3f_3f3f;

@@ -114,7 +114,11 @@ fn catch_up(history: &VecDeque<Damage>, age: usize, new: Damage, size: Size) -> 
         return (all.clone(), all);
     }
     let mut missing = new.clone();
-    for rect in history.iter().take(age - 1).flat_map(|damage| damage.rects()) {
+    for rect in history
+        .iter()
+        .take(age - 1)
+        .flat_map(|damage| damage.rects())
+    {
         missing.add(*rect);
     }
     (new, missing)
@@ -142,7 +146,11 @@ mod tests {
     #[test]
     fn an_older_buffer_is_given_what_it_missed() {
         let size = Size::new(100, 100);
-        let (a, b, c) = (Rect::new(0, 0, 5, 5), Rect::new(50, 0, 5, 5), Rect::new(0, 50, 5, 5));
+        let (a, b, c) = (
+            Rect::new(0, 0, 5, 5),
+            Rect::new(50, 0, 5, 5),
+            Rect::new(0, 50, 5, 5),
+        );
         let history = VecDeque::from([damage(b), damage(c)]);
         let (new, missing) = catch_up(&history, 1, damage(a), size);
         assert_eq!((new.rects(), missing.rects()), (&[a][..], &[a][..]));

@@ -29,14 +29,25 @@ impl Console {
     /// Keys that come the ordinary way, without a grab. Synthetic ones only tell what was held before; the guest has
     /// been told to let everything go.
     pub(super) fn keyboard_event(&mut self, event: &WindowEvent) {
-        let WindowEvent::KeyboardInput { event: key, is_synthetic, .. } = event else {
+        let WindowEvent::KeyboardInput {
+            event: key,
+            is_synthetic,
+            ..
+        } = event
+        else {
             return self.to_overlay(event);
         };
         if *is_synthetic {
             return;
         }
-        let KeyEvent { physical_key, state, .. } = key;
-        let code = physical_key.to_scancode().and_then(|code| u16::try_from(code).ok());
+        let KeyEvent {
+            physical_key,
+            state,
+            ..
+        } = key;
+        let code = physical_key
+            .to_scancode()
+            .and_then(|code| u16::try_from(code).ok());
         let down = *state == ElementState::Pressed;
         if self.bar_has_keys() {
             self.to_overlay(event);
@@ -52,7 +63,9 @@ impl Console {
             return;
         }
         match self.keyboard.key(code, down) {
-            Outcome::Guest(inputs) => inputs.into_iter().for_each(|input| self.session.send(input)),
+            Outcome::Guest(inputs) => inputs
+                .into_iter()
+                .for_each(|input| self.session.send(input)),
             Outcome::Bar if code == F11 && down => {
                 let on = self.stage.as_ref().is_some_and(|stage| !stage.full_screen);
                 self.full_screen(on);
@@ -72,7 +85,9 @@ impl Console {
     }
 
     fn menu_open(&self) -> bool {
-        self.stage.as_ref().is_some_and(|stage| stage.overlay.menu_open())
+        self.stage
+            .as_ref()
+            .is_some_and(|stage| stage.overlay.menu_open())
     }
 
     fn bar_has_keys(&self) -> bool {
@@ -149,8 +164,16 @@ impl Console {
                 if down && self.enter_guest(absolute) {
                     return; // This click only took the pointer.
                 }
-                let before = if down { self.keyboard.interrupt() } else { Vec::new() };
-                let place = if absolute { self.pointer.place(&placement) } else { None };
+                let before = if down {
+                    self.keyboard.interrupt()
+                } else {
+                    Vec::new()
+                };
+                let place = if absolute {
+                    self.pointer.place(&placement)
+                } else {
+                    None
+                };
                 let input = self.pointer.button(*button, down);
                 for input in before.into_iter().chain(place).chain(input) {
                     self.session.send(input);
@@ -206,7 +229,9 @@ impl Console {
             stage.look.hide(&stage.window);
         } else if on_guest && live && absolute {
             let (window, placement) = (stage.window.clone(), stage.placement);
-            stage.look.guest(&window, event_loop, &info.cursor, &placement);
+            stage
+                .look
+                .guest(&window, event_loop, &info.cursor, &placement);
         } else {
             stage.look.arrow(&stage.window);
         }
