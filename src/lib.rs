@@ -3,6 +3,8 @@
 pub mod app;
 pub mod cli;
 pub mod confine;
+pub mod console;
+pub mod desktop;
 pub mod display;
 pub mod engine;
 pub mod library;
