@@ -3,7 +3,9 @@
 mod bench;
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::ops::ControlFlow;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -11,6 +13,7 @@ use orangery::confine::{self, Jail, Program, run_jailed};
 use orangery::model::{
     Accelerator, ByteSize, DisplayPath, FirmwareKind, KvmVerdict, LayerId, LayerRef, MemoryBacking,
 };
+use orangery::qemu::binary::BinaryError;
 use orangery::qemu::doctor::{Places, doctor};
 use orangery::qemu::explain::{Evidence, explain};
 use orangery::qemu::memory_store::{self, MemoryError};
@@ -20,7 +23,9 @@ use orangery::qemu::{binary, firmware, kvm, qmp};
 use serde_json::json;
 use uuid::Uuid;
 
-use bench::{Bench, Guard, SOON, START, bench_with_cd, serial, serial_says, status, wait_for};
+use bench::{
+    Bench, COUNT, Guard, SAY_C, SOON, START, bench_with_cd, serial, serial_says, status, wait_for,
+};
 
 #[test]
 fn a_default_machine_starts_answers_and_ends_as_asked() {
@@ -140,7 +145,6 @@ fn go_on(_: u64, _: u64) -> ControlFlow<()> {
 }
 
 fn digest(process: &Process) -> Vec<u8> {
-    use std::io::Read;
     let mut bytes = Vec::new();
     let mut memory = process.memory().unwrap().unwrap();
     memory.read_to_end(&mut bytes).unwrap();
@@ -186,6 +190,53 @@ fn a_saved_machine_goes_on_with_the_same_memory() {
     assert_eq!(status(&client), "paused");
     client.call(&qapi::qmp::cont {}, SOON).unwrap();
     assert_eq!(status(&client), "running");
+}
+
+/// What is still to be read from the serial port of a stopped guest, after `already`.
+fn rest_of(serial: &mut UnixStream, already: &[u8]) -> Vec<u8> {
+    let mut bytes = already.to_vec();
+    let moment = Duration::from_millis(300);
+    serial.set_read_timeout(Some(moment)).unwrap();
+    let mut buffer = [0; 4096];
+    while let Ok(count @ 1..) = serial.read(&mut buffer) {
+        bytes.extend_from_slice(&buffer[..count]);
+    }
+    bytes
+}
+
+#[test]
+fn a_restored_guest_counts_on_where_it_stopped() {
+    let mut bench = bench_with_cd(COUNT);
+    let (guard, client, _events) = bench.run();
+    let mut line = serial(&guard);
+    client.call(&qapi::qmp::cont {}, SOON).unwrap();
+    line.set_read_timeout(Some(START)).unwrap();
+    let mut some = [0; 40];
+    line.read_exact(&mut some).unwrap();
+    client.call(&qapi::qmp::stop {}, SOON).unwrap();
+    let last = *rest_of(&mut line, &some).last().unwrap();
+    let folder = bench.folder.path().join("memory");
+    let ram = guard.0.memory().unwrap();
+    let size = bench.machine.memory;
+    let saved = memory_store::save(&client, ram.as_ref(), size, &folder, &mut go_on).unwrap();
+    drop((client, guard));
+
+    let mut guard = Guard(bench.start(true).unwrap());
+    let (client, _events) = guard.0.connect(START).unwrap();
+    let ram = guard.0.memory().unwrap().unwrap();
+    memory_store::fill(&folder, &saved, &ram, &mut go_on).unwrap();
+    memory_store::load(&client, &folder, &saved, &mut go_on).unwrap();
+    let mut line = serial(&guard);
+    client.call(&qapi::qmp::cont {}, SOON).unwrap();
+    let mut next = [0; 40];
+    line.set_read_timeout(Some(START)).unwrap();
+    line.read_exact(&mut next).unwrap();
+    // One number may be on its way in the serial chip.
+    assert!(next[0].wrapping_sub(last) <= 2, "{next:?} after {last}");
+    let ordered = next
+        .windows(2)
+        .all(|pair| pair[1] == pair[0].wrapping_add(1));
+    assert!(ordered, "{next:?}");
 }
 
 #[test]
@@ -241,7 +292,7 @@ fn a_cancelled_save_leaves_nothing_and_the_machine_goes_on() {
 
 #[test]
 fn an_empty_disk_falls_through_to_the_installer() {
-    let mut bench = bench_with_cd();
+    let mut bench = bench_with_cd(SAY_C);
     let (guard, client, _events) = bench.run();
     let mut serial = serial(&guard);
     client.call(&qapi::qmp::cont {}, SOON).unwrap();
@@ -422,7 +473,7 @@ fn kvm_is_judged_by_a_guest_and_within_five_seconds() {
         return;
     }
     // Then a real QEMU must get a guest to the serial port too.
-    let mut bench = bench_with_cd();
+    let mut bench = bench_with_cd(SAY_C);
     bench.accelerator = Accelerator::Kvm;
     let (guard, client, _events) = bench.run();
     let mut serial = serial(&guard);
@@ -454,4 +505,36 @@ fn the_doctor_gives_a_fix_with_every_complaint() {
             .unwrap()
             .starts_with("pc-q35-")
     );
+}
+
+#[test]
+fn an_old_or_false_qemu_is_refused() {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    confine::set_own_program(env!("CARGO_BIN_EXE_orangery"));
+    let folder = tempfile::tempdir().unwrap();
+    let script = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        let mut options = std::fs::OpenOptions::new();
+        let mut file = options
+            .write(true)
+            .create_new(true)
+            .mode(0o755)
+            .open(&path)
+            .unwrap();
+        write!(file, "#!/bin/sh\n{text}\n").unwrap();
+        path
+    };
+    let old = script("old", "echo QEMU emulator version 7.2.9");
+    let error = binary::examine(&old).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "QEMU 7.2.9 is too old; Orangery needs 8.2.0 or newer"
+    );
+    let other = script("other", "echo hello; exit 0");
+    let error = binary::examine(&other).unwrap_err();
+    assert!(matches!(error, BinaryError::NotQemu { .. }), "{error}");
+    let broken = script("broken", "echo no library >&2; exit 127");
+    let error = binary::examine(&broken).unwrap_err();
+    assert!(error.to_string().contains("no library"), "{error}");
 }
