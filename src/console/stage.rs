@@ -14,7 +14,9 @@ use super::bar::{BarView, Card, Request, bar_ui, card_ui};
 use super::cursor::PointerLook;
 use super::guest_picture::{GuestPicture, News};
 use super::overlay::Overlay;
-use super::presenter::{PresentError, Presenter, Repaint, Scene, Shown, SoftPresenter, Way};
+use super::presenter::{
+    PresentError, Presenter, Repaint, Scene, ShmPresenter, Shown, SoftPresenter, Way,
+};
 use super::theme;
 use super::view::{Placement, Zoom};
 use super::{ConsoleOptions, PresenterChoice};
@@ -243,7 +245,7 @@ impl Stage {
         match self.presenter.present(&scene, guest, &repaint) {
             Ok(Shown::Now) => Ok(()),
             Ok(Shown::Later) => {
-                self.repaint.guest = repaint.guest;
+                self.repaint = repaint;
                 self.retry = Some(Instant::now() + BUSY);
                 Ok(())
             }
@@ -271,8 +273,10 @@ fn presenter(
 ) -> Result<Box<dyn Presenter>, softbuffer::SoftBufferError> {
     let soft = SoftPresenter::new(Rc::clone(window))?;
     match options.presenter {
-        PresenterChoice::Auto | PresenterChoice::Softbuffer | PresenterChoice::Shm => {
-            Ok(Box::new(soft))
-        }
+        PresenterChoice::Softbuffer => Ok(Box::new(soft)),
+        PresenterChoice::Auto | PresenterChoice::Shm => Ok(match ShmPresenter::new(window, soft) {
+            Ok(direct) => Box::new(direct),
+            Err(soft) => Box::new(soft),
+        }),
     }
 }

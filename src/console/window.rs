@@ -64,9 +64,7 @@ pub fn run(source: Source, options: ConsoleOptions) -> Result<(), Failure> {
         EventLoopBuilderExtX11::with_any_thread(&mut builder, true);
         EventLoopBuilderExtWayland::with_any_thread(&mut builder, true);
     }
-    let event_loop = builder
-        .build()
-        .map_err(|error| failed(error.to_string()))?;
+    let event_loop = builder.build().map_err(|error| failed(error.to_string()))?;
     let proxy = event_loop.create_proxy();
     let pending = Arc::new(AtomicBool::new(false));
     let wake = wake(&proxy, &pending);
