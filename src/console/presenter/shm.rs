@@ -90,8 +90,8 @@ impl ShmPresenter {
             changed.clear();
             changed.add(scene.placement.guest.rect());
         }
-        let to_window = |rect: &Rect| scene.placement.to_window(*rect);
-        for rect in changed.rects().iter().filter_map(to_window) {
+        let in_window = |rect: &Rect| scene.placement.window_rect(*rect);
+        for rect in changed.rects().iter().filter_map(in_window) {
             painted.add(rect);
         }
         server.show(&scene.placement, changed.rects(), painted.rects())?;

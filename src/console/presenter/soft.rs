@@ -94,7 +94,7 @@ impl Presenter for SoftPresenter {
     ) -> Result<Shown, PresentError> {
         let mut damage = window_damage(scene, repaint);
         for &rect in repaint.guest.rects().iter().filter(|_| !repaint.whole) {
-            if let Some(rect) = scene.placement.to_window(rect) {
+            if let Some(rect) = scene.placement.window_rect(rect) {
                 damage.add(rect);
             }
         }
