@@ -1,5 +1,6 @@
 //! Orangery.
 
+pub mod app;
 pub mod cli;
 pub mod confine;
 pub mod console;
@@ -10,3 +11,4 @@ pub mod library;
 pub mod model;
 pub mod qemu;
 pub mod storage;
+pub mod ui;

@@ -486,7 +486,12 @@ fn the_trash_is_emptied_only_after_a_yes() {
 #[test]
 fn windows_are_opened_by_their_rooms() {
     let mut fake = with_library();
-    for words in [&[][..], &["console", "web"], &["agent"]] {
+    for words in [
+        &[][..],
+        &["console", "web"],
+        &["agent"],
+        &["window", "/a.iso"],
+    ] {
         assert_eq!(text(&mut fake, words), "");
     }
     assert_eq!(
@@ -494,7 +499,8 @@ fn windows_are_opened_by_their_rooms() {
         [
             "window".to_owned(),
             format!("console {WEB}"),
-            "agent".to_owned()
+            "agent".to_owned(),
+            "window /a.iso".to_owned()
         ]
     );
 }

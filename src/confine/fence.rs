@@ -50,17 +50,35 @@ const SMALL_READS: [&str; 19] = [
     "/dev/random",
 ];
 
-/// Name resolution, for programs that may use the network. The folder and not the files: they are
-/// replaced by renaming whenever the network changes.
-const NETWORK_READS: [&str; 4] = [
-    "/etc",
+/// Name resolution, for programs that may use the network.
+const NETWORK_READS: [&str; 9] = [
+    RESOLVER,
+    "/etc/hosts",
+    "/etc/host.conf",
+    "/etc/nsswitch.conf",
+    "/etc/gai.conf",
+    "/etc/services",
     "/run/systemd/resolve",
     "/run/NetworkManager",
     "/run/resolvconf",
 ];
+const RESOLVER: &str = "/etc/resolv.conf";
+
+/// Where the resolver's file is replaced by renaming whenever the network changes, a rule on the
+/// file would be lost: then its folder is opened. Mostly it is a link into `/run`, else it is
+/// all of `/etc`, which holds nothing secret that its permissions don't keep.
+fn resolver_folder() -> Option<std::path::PathBuf> {
+    let real = std::fs::canonicalize(RESOLVER).ok()?;
+    real.parent().map(Path::to_owned)
+}
 
 /// Confines the calling process for good. Never fails: the result says what was reached.
 pub(super) fn raise(spec: &Spec) -> Confinement {
+    if !spec.fence {
+        return Confinement::None {
+            why: "not asked for".to_owned(),
+        };
+    }
     match restrict(spec) {
         Ok(status) => judge(&status),
         Err(error) => Confinement::None {
@@ -81,14 +99,16 @@ fn restrict(spec: &Spec) -> Result<RestrictionStatus, RulesetError> {
     };
     let mut rules = ruleset.create()?;
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
-    let network: &[&str] = match spec.network {
-        Network::Deny => &[],
-        Network::Outgoing | Network::Open => &NETWORK_READS,
-    };
     rules = allow_all(rules, SYSTEM, AccessFs::from_read(WANTED))?;
     rules = allow(rules, &spec.path, AccessFs::from_read(WANTED))?;
     rules = allow_all(rules, SMALL_READS, read)?;
-    rules = allow_all(rules, network, read)?;
+    rules = match spec.network {
+        Network::Deny => rules,
+        Network::Outgoing | Network::Open => {
+            let rules = allow_all(rules, NETWORK_READS, read)?;
+            allow_all(rules, resolver_folder(), read)?
+        }
+    };
     rules = allow_all(rules, &spec.reads, read)?;
     let write = AccessFs::from_all(WANTED) & !AccessFs::Execute & !AccessFs::MakeBlock;
     rules = allow_all(rules, &spec.writes, write & !AccessFs::MakeChar)?;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use rustix::process::{Pid, Signal};
 
-use super::{Confinement, Output, Program, SpawnError, find_program, spawn};
+use super::{Confinement, Network, Output, Program, SpawnError, find_program, spawn};
 
 /// How much of each of standard output and standard error is kept, bytes.
 const MAX_OUTPUT: usize = 64 * 1024;
@@ -25,8 +25,17 @@ pub struct Jail {
     pub program: Program,
     /// Wall-clock limit.
     pub deadline: Duration,
-    /// Use bubblewrap where the kernel has no Landlock. Costs a name space of its own.
-    pub bubblewrap: bool,
+    pub bubblewrap: Bubblewrap,
+}
+
+/// When to put bubblewrap around a program: name spaces of its own in which nothing else exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bubblewrap {
+    Never,
+    /// Where the kernel has no Landlock. The two do not go together: Landlock forbids the mounts
+    /// that bubblewrap makes.
+    WithoutLandlock,
+    Always,
 }
 
 impl Jail {
@@ -35,7 +44,7 @@ impl Jail {
         Self {
             program,
             deadline: Duration::from_secs(60),
-            bubblewrap: true,
+            bubblewrap: Bubblewrap::WithoutLandlock,
         }
     }
 }
@@ -91,11 +100,20 @@ pub fn run_jailed(
     } = jail;
     program.output = Output::Captured;
     program.dies_with_us = true;
-    if bubblewrap && matches!(super::probe_cached(), Confinement::None { .. }) {
-        wrap(&mut program);
-    }
     let path = program.path.clone();
+    let wrapped = match bubblewrap {
+        Bubblewrap::Never => false,
+        Bubblewrap::WithoutLandlock => {
+            matches!(super::probe_cached(), Confinement::None { .. }) && wrap(&mut program)
+        }
+        Bubblewrap::Always => wrap(&mut program),
+    };
     let mut spawned = spawn(program)?;
+    if wrapped {
+        spawned.confinement = Confinement::Partial {
+            why: "bubblewrap instead of Landlock".to_owned(),
+        };
+    }
     let mut watch = Watch::new(&mut spawned.child).map_err(|source| JailError::Watch {
         path: path.clone(),
         source,
@@ -251,9 +269,10 @@ fn reader(
 }
 
 /// Puts bubblewrap around a program: nothing is bound but the system and what it may touch.
-fn wrap(program: &mut Program) {
+/// `false`: there is no bubblewrap.
+fn wrap(program: &mut Program) -> bool {
     let Some(bwrap) = find_program("bwrap") else {
-        return;
+        return false;
     };
     let mut args: Vec<std::ffi::OsString> = Vec::new();
     for flag in ["--unshare-all", "--die-with-parent", "--new-session"] {
@@ -268,6 +287,9 @@ fn wrap(program: &mut Program) {
         "--proc".into(),
         "/proc".into(),
     ]);
+    if program.network != Network::Deny {
+        args.push("--share-net".into());
+    }
     for path in &program.reads {
         args.extend(["--ro-bind-try".into(), path.into(), path.into()]);
     }
@@ -279,4 +301,6 @@ fn wrap(program: &mut Program) {
     args.append(&mut program.args);
     program.args = args;
     program.path = bwrap;
+    program.fence = false;
+    true
 }

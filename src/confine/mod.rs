@@ -27,7 +27,7 @@ use std::time::Duration;
 use command_fds::{CommandFdExt, FdMapping};
 
 pub use child::confined_main;
-pub use jail::{Finished, Jail, JailError, Outcome, run_jailed};
+pub use jail::{Bubblewrap, Finished, Jail, JailError, Outcome, run_jailed};
 pub use spec::{Confinement, Limits, Network};
 use spec::{Report, Spec};
 
@@ -88,6 +88,8 @@ pub struct Program {
     pub output: Output,
     /// Kill it when the calling thread ends. Machines outlive us, everything else does not.
     pub dies_with_us: bool,
+    /// Apply Landlock; off inside bubblewrap.
+    fence: bool,
 }
 
 impl Program {
@@ -105,6 +107,7 @@ impl Program {
             limits: Limits::default(),
             output: Output::Null,
             dies_with_us: true,
+            fence: true,
         }
     }
 

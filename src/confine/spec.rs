@@ -66,6 +66,7 @@ pub(super) struct Spec {
     pub network: Network,
     pub limits: Limits,
     pub dies_with_us: bool,
+    pub fence: bool,
     /// The parent's process id, to notice that it died before we could ask to die with it.
     pub parent: u32,
 }
@@ -93,6 +94,7 @@ impl Spec {
             network: program.network,
             limits: program.limits,
             dies_with_us: program.dies_with_us,
+            fence: program.fence,
             parent: std::process::id(),
         })
     }

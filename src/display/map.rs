@@ -14,7 +14,7 @@ pub const MAX_SIDE: u32 = 16_384;
 /// Most bytes a picture may take.
 pub const MAX_BYTES: u64 = 256 << 20;
 /// A read is split into bands of about this size, which stay in the processor's cache until they are converted.
-const BAND_BYTES: u64 = 512 << 10;
+const BAND_BYTES: u64 = 128 << 10;
 
 /// Why a picture cannot be shown.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]

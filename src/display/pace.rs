@@ -53,6 +53,7 @@ fn copy(slot: &FrameSlot, map: &SharedMap, epoch: u64, damage: &Damage, buffer: 
             ));
         }
     }
+    slot.finish_copy(epoch);
 }
 
 #[cfg(test)]

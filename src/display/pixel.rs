@@ -35,6 +35,9 @@ impl PixelFormat {
     /// Blue, green, red, unused: what QEMU sends nearly always.
     pub const BGRX: Self = Self::rgb(4, (16, 8), (8, 8), (0, 8));
 
+    /// pixman's code for bytes in the order red, green, blue, unused.
+    pub const RGBX_PIXMAN: u32 = 0x2003_0888;
+
     const fn rgb(bytes: u32, red: (u32, u32), green: (u32, u32), blue: (u32, u32)) -> Self {
         Self {
             bytes,

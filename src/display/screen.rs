@@ -11,12 +11,13 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::dbus::{self, Offer};
-use super::frame::{FrameSlot, ScreenStatus, Wake};
+use super::frame::{FrameSlot, Wake, Want};
 use super::input::{Input, InputQueue};
+use super::picture::Picture;
 use super::{DisplayError, pace, rfb};
 
-/// How long the other side may take to greet.
-const GREETING_DEADLINE: Duration = Duration::from_secs(10);
+/// How long the other side may take to greet, or to show a screen again.
+pub(super) const ANSWER_DEADLINE: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 10 });
 /// How long a screen that is closed waits for the last key releases to be sent.
 const FAREWELL: Duration = Duration::from_millis(200);
 
@@ -104,20 +105,22 @@ impl Screen {
     fn start_pacing(&mut self, wake: Wake) -> io::Result<()> {
         let (slot, queue) = (Arc::clone(&self.slot), Arc::clone(&self.queue));
         let socket = self.socket.try_clone()?;
-        let deadline = Instant::now() + GREETING_DEADLINE;
-        slot.set_alarm(deadline);
+        slot.expect_answer(Instant::now() + ANSWER_DEADLINE);
         let alarm = move || {
             if let Some(at) = queue.release_due() {
                 slot.set_alarm(at);
             }
-            if slot.info().status != ScreenStatus::Connecting {
-                return;
+            match slot.answer_due() {
+                Some(by) if by <= Instant::now() => {
+                    let seconds = ANSWER_DEADLINE.as_secs();
+                    slot.lose(format!(
+                        "The machine's screen did not answer within {seconds} seconds. If the machine works, open the screen again."
+                    ));
+                    socket.shutdown(Shutdown::Both).ok(); // Ends the threads that wait for it.
+                }
+                Some(by) => slot.set_alarm(by),
+                None => {}
             }
-            if Instant::now() < deadline {
-                return slot.set_alarm(deadline);
-            }
-            slot.lose("The machine's screen did not answer within 10 seconds. If the machine works, open the screen again.");
-            socket.shutdown(Shutdown::Both).ok(); // Ends the threads that wait for it.
         };
         let thread = pace::start(Arc::clone(&self.slot), wake, alarm)?;
         self.threads.push(thread);
@@ -135,6 +138,21 @@ impl Screen {
     /// Picture, pointer and status.
     pub fn slot(&self) -> &Arc<FrameSlot> {
         &self.slot
+    }
+
+    /// Waits for a picture and copies it, for a thumbnail: open, take one, drop. `None` if none came within `within`.
+    pub fn wait_picture(&self, within: Duration) -> Option<Picture> {
+        let mut viewer = self.slot.watch(Want::Pixels);
+        let start = Instant::now();
+        loop {
+            if let Some(picture) = Picture::of(&mut viewer) {
+                return Some(picture);
+            }
+            if start.elapsed() >= within {
+                return None;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// Sends input without ever waiting. If the machine does not read, motion and presses are dropped, but never the

@@ -27,9 +27,6 @@ pub fn all(runtime: &Path) -> Vec<(MachineId, PathBuf)> {
 /// A new private folder for one launch. Older ones of the machine go, unless their QEMU lives.
 pub fn begin(runtime: &Path, machine: MachineId) -> io::Result<PathBuf> {
     let parent = runtime.join(machine.short());
-    let mut builder = fs::DirBuilder::new();
-    builder.mode(0o700);
-    builder.recursive(true).create(&parent)?;
     let old = numbered(&parent);
     let last = old.last().and_then(|folder| number(folder)).unwrap_or(0);
     for folder in old {
@@ -44,6 +41,9 @@ pub fn begin(runtime: &Path, machine: MachineId) -> io::Result<PathBuf> {
         }
     }
     let folder = parent.join((last + 1).to_string());
+    let mut builder = fs::DirBuilder::new();
+    builder.mode(0o700);
+    builder.recursive(true).create(&parent)?;
     builder.recursive(false).create(&folder)?;
     Ok(folder)
 }

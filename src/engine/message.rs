@@ -80,6 +80,32 @@ pub enum Command {
     Raise,
 }
 
+impl Command {
+    /// The machine that the command is about.
+    pub fn machine(&self) -> Option<MachineId> {
+        match self {
+            Self::Act { machine, .. }
+            | Self::Change { machine, .. }
+            | Self::PressKeys { machine, .. }
+            | Self::TypeText { machine, .. }
+            | Self::OpenDisplay { machine }
+            | Self::Screenshot { machine }
+            | Self::Stats { machine }
+            | Self::CommandLine { machine }
+            | Self::ConsoleShown { machine, .. } => Some(*machine),
+            Self::Create { .. }
+            | Self::ShowTrash
+            | Self::EmptyTrash
+            | Self::CancelJob(_)
+            | Self::Examine
+            | Self::SaveSettings(_)
+            | Self::InSight(_)
+            | Self::HandOver
+            | Self::Raise => None,
+        }
+    }
+}
+
 /// News from the engine. Each carries the whole new value, never a difference, so that a lost or
 /// merged event can't leave a screen wrong.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -18,6 +18,7 @@ mod making;
 pub mod message;
 pub mod offline;
 pub mod picture;
+pub mod screen;
 mod supervisor;
 mod wire;
 mod worker;

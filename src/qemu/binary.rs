@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
-use crate::confine::{Jail, JailError, Outcome, Program, find_program, run_jailed};
+use crate::confine::{Bubblewrap, Jail, JailError, Outcome, Program, find_program, run_jailed};
 
 /// The oldest QEMU that we support: Ubuntu 24.04 has it.
 pub const FLOOR: Version = Version {
@@ -132,7 +132,7 @@ pub fn examine(path: &Path) -> Result<Qemu, BinaryError> {
 fn ask(path: &Path, args: &[&str]) -> Result<String, BinaryError> {
     let mut jail = Jail::new(Program::new(path).args(args));
     jail.deadline = HELP_DEADLINE;
-    jail.bubblewrap = false;
+    jail.bubblewrap = Bubblewrap::Never;
     let finished = run_jailed(jail, &mut |_| ControlFlow::Continue(()))?;
     if finished.outcome != Outcome::Success {
         let complaint = String::from_utf8_lossy(&finished.stderr);

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use orangery::confine::{
-    self, Confinement, Jail, JailError, Outcome, Output, Program, SpawnError, run_jailed,
+    self, Bubblewrap, Confinement, Jail, JailError, Outcome, Output, Program, SpawnError,
+    run_jailed,
 };
 
 fn use_our_program() {
@@ -61,6 +62,40 @@ fn a_program_sees_only_what_it_was_given() {
     assert_eq!(std::fs::read_to_string(own.join("file")).unwrap(), "mine\n");
     assert_eq!(std::fs::read_to_string(given).unwrap(), "given");
     assert_eq!(finished.outcome, Outcome::Failed(1));
+}
+
+#[test]
+fn bubblewrap_does_the_same_where_there_is_no_landlock() {
+    if confine::find_program("bwrap").is_none() {
+        eprintln!("skipped: bubblewrap is not installed");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let secret = file(&folder.path().join("secret"), "secret");
+    let given = file(&folder.path().join("given"), "given");
+    let own = folder.path().join("own");
+    std::fs::create_dir(&own).unwrap();
+    let script = format!(
+        "cat {}; cat {}; echo mine > {}/file; echo no > {}",
+        given.display(),
+        secret.display(),
+        own.display(),
+        given.display()
+    );
+    let mut program = shell(&script);
+    program.reads = vec![given.clone()];
+    program.writes = vec![own.clone()];
+    let mut jail = Jail::new(program);
+    jail.bubblewrap = Bubblewrap::Always;
+    let finished = run_jailed(jail, &mut |_| ControlFlow::Continue(())).unwrap();
+    let complaint = String::from_utf8_lossy(&finished.stderr);
+    if complaint.contains("bwrap:") {
+        eprintln!("skipped: name spaces are not allowed here: {complaint}");
+        return;
+    }
+    assert_eq!(String::from_utf8_lossy(&finished.stdout), "given");
+    assert_eq!(std::fs::read_to_string(own.join("file")).unwrap(), "mine\n");
+    assert_eq!(std::fs::read_to_string(given).unwrap(), "given");
 }
 
 #[test]

@@ -1,10 +1,17 @@
 //! The one integration test binary: more binaries would each link all of egui again.
+#![expect(clippy::unwrap_used, reason = "a test that fails should say where")]
 
 mod card;
 mod card_tests;
 mod cli;
-mod console_desktop;
-mod console_window;
+mod confine_live;
 mod display_live;
 mod guests;
+mod library_kill;
+mod qemu_live;
 mod tidy;
+mod ui_app;
+mod ui_fixture;
+mod ui_look;
+mod ui_paint;
+mod ui_screens;

@@ -1,177 +1,31 @@
 //! Real QEMU by software emulation: started, talked to, saved, restored, killed, adopted.
 
+mod bench;
+
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Receiver;
 use orangery::confine::{self, Jail, Program, run_jailed};
 use orangery::model::{
-    Accelerator, ByteSize, DiskSource, DisplayPath, FirmwareKind, LayerId, LayerRef, Machine,
-    MachineId, MemoryBacking, NewMachine, Source, Timestamp,
+    Accelerator, ByteSize, DisplayPath, FirmwareKind, KvmVerdict, LayerId, LayerRef, MemoryBacking,
 };
-use orangery::qemu::command_line::{self, Launch, MEMORY_NUMBER};
-use orangery::qemu::memory::{self, MemoryFile};
+use orangery::qemu::binary::BinaryError;
+use orangery::qemu::doctor::{Places, doctor};
+use orangery::qemu::explain::{Evidence, explain};
 use orangery::qemu::memory_store::{self, MemoryError};
-use orangery::qemu::process::{Manifest, Process, ProcessError, Rights, Sockets};
-use orangery::qemu::qmp::{Client, QmpEvent};
-use orangery::qemu::{defaults, qmp};
+use orangery::qemu::process::{PidRecord, Process, ProcessError};
+use orangery::qemu::qmp::Client;
+use orangery::qemu::{binary, firmware, kvm, qmp};
 use serde_json::json;
 use uuid::Uuid;
 
-const SOON: Duration = Duration::from_secs(10);
-/// Starting is slow when every test starts a QEMU at once.
-const START: Duration = Duration::from_secs(60);
-
-/// One machine with a disk of its own in a temporary folder.
-struct Bench {
-    folder: tempfile::TempDir,
-    machine: Machine,
-    layers: BTreeMap<LayerRef, PathBuf>,
-    display: DisplayPath,
-    launches: u32,
-}
-
-impl Bench {
-    fn new() -> Self {
-        confine::set_own_program(env!("CARGO_BIN_EXE_orangery"));
-        let folder = tempfile::tempdir().unwrap();
-        let id = MachineId(Uuid::new_v4());
-        let layer = LayerRef {
-            machine: id,
-            layer: LayerId(Uuid::new_v4()),
-        };
-        let path = folder.path().join(format!("{}.qcow2", layer.layer));
-        qemu_img(
-            folder.path(),
-            &["create", "-f", "qcow2", path.to_str().unwrap(), "1G"],
-        );
-        let spec = NewMachine {
-            name: "Bench, with a comma".to_owned(),
-            source: Source::Empty,
-            cpus: 1,
-            memory: ByteSize::mib(128),
-            disk_size: ByteSize::gib(1),
-            firmware: FirmwareKind::Bios,
-        };
-        let parts = defaults::Parts {
-            id,
-            machine_type: "pc-q35-8.2".to_owned(),
-            mac: [1, 2, 3],
-            disk: Some(DiskSource::Layers(vec![layer])),
-            disk_size: spec.disk_size,
-            created: Timestamp(0),
-        };
-        Self {
-            machine: defaults::machine(&spec, parts),
-            folder,
-            layers: BTreeMap::from([(layer, path)]),
-            display: DisplayPath::Dbus,
-            launches: 0,
-        }
-    }
-
-    /// Starts the machine; stopped, as `-S` leaves it.
-    fn start(&mut self, incoming: bool) -> Result<Process, ProcessError> {
-        let folder = self.folder.path().join(format!("launch{}", self.launches));
-        self.launches += 1;
-        std::fs::create_dir(&folder).unwrap();
-        let forkable = self.machine.memory_backing == MemoryBacking::Forkable;
-        let memory = forkable.then_some(MemoryFile {
-            number: MEMORY_NUMBER,
-            size: self.machine.memory,
-        });
-        let sockets = Sockets::within(&folder);
-        let cpu_model = command_line::resolve_cpu(&self.machine, Accelerator::Tcg);
-        let launch = Launch {
-            machine: &self.machine,
-            accelerator: Accelerator::Tcg,
-            cpu_model: &cpu_model,
-            memory,
-            firmware: None,
-            layers: &self.layers,
-            sockets: &sockets,
-            display: self.display,
-            incoming,
-            generation: Uuid::from_u128(1),
-        };
-        let args = command_line::command_line(&launch).unwrap();
-        let mut rights = Rights {
-            writes: self.layers.values().cloned().collect(),
-            network: confine::Network::Outgoing,
-            ..Rights::default()
-        };
-        if let Some(memory) = memory {
-            let file = memory::create(memory.size).unwrap();
-            rights.files.push((file, memory.number));
-        }
-        let manifest = Manifest {
-            version: 1,
-            machine: self.machine.id,
-            uuid: self.machine.id.0,
-            name: self.machine.name.clone(),
-            exe: confine::find_program("qemu-system-x86_64").unwrap(),
-            args,
-            qemu_version: String::new(),
-            machine_type: self.machine.machine_type.clone(),
-            accelerator: Accelerator::Tcg,
-            cpu_model,
-            layers: self.layers.clone().into_iter().collect(),
-            memory,
-            sockets,
-            display: self.display,
-            incoming,
-            created: Timestamp(0),
-        };
-        Process::start(&folder, manifest, rights)
-    }
-
-    fn run(&mut self) -> (Guard, Client, Receiver<QmpEvent>) {
-        let mut guard = Guard(self.start(false).unwrap());
-        let connected = guard.0.connect(START);
-        let (client, events) = connected.unwrap_or_else(|error| {
-            panic!("{error}: {}", guard.0.log_tail());
-        });
-        (guard, client, events)
-    }
-}
-
-/// Ends its QEMU when a test fails.
-struct Guard(Process);
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait(SOON).unwrap();
-        self.0.exit_status();
-    }
-}
-
-fn qemu_img(folder: &Path, args: &[&str]) {
-    let mut program = Program::new(confine::find_program("qemu-img").unwrap()).args(args);
-    program.writes = vec![folder.to_owned()];
-    let finished = run_jailed(Jail::new(program), &mut |_| ControlFlow::Continue(())).unwrap();
-    let complaint = String::from_utf8_lossy(&finished.stderr).into_owned();
-    assert_eq!(finished.outcome, confine::Outcome::Success, "{complaint}");
-}
-
-fn wait_for(events: &Receiver<QmpEvent>, name: &str) -> QmpEvent {
-    let deadline = Instant::now() + START;
-    loop {
-        let event = events
-            .recv_deadline(deadline)
-            .unwrap_or_else(|error| panic!("no {name}: {error}"));
-        if event.name == name {
-            return event;
-        }
-    }
-}
-
-fn status(client: &Client) -> String {
-    let reply = client.call_raw("query-status", json!({}), SOON).unwrap();
-    reply["status"].as_str().unwrap().to_owned()
-}
+use bench::{
+    Bench, COUNT, Guard, SAY_C, SOON, START, bench_with_cd, serial, serial_says, status, wait_for,
+};
 
 #[test]
 fn a_default_machine_starts_answers_and_ends_as_asked() {
@@ -240,6 +94,45 @@ fn a_later_owner_adopts_what_runs_and_nothing_else() {
 }
 
 #[test]
+fn a_reused_process_id_is_never_adopted() {
+    let mut bench = Bench::new();
+    let (guard, _client, _events) = bench.run();
+    let folder = guard.0.folder().to_owned();
+    let record = PidRecord::read(&folder).unwrap();
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let own_start = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(19);
+    let ours = PidRecord {
+        pid: std::process::id(),
+        ..record.clone()
+    };
+    ours.write(&folder).unwrap();
+    let reused = Process::adopt(&folder);
+    assert!(
+        matches!(reused, Err(ProcessError::Gone { .. })),
+        "{reused:?}"
+    );
+    let forged = PidRecord {
+        start_time: own_start.unwrap().parse().unwrap(),
+        ..ours
+    };
+    forged.write(&folder).unwrap();
+    let other = Process::adopt(&folder);
+    assert!(
+        matches!(other, Err(ProcessError::Other { .. })),
+        "{other:?}"
+    );
+    let older_boot = PidRecord {
+        boot_id: "another".to_owned(),
+        ..record.clone()
+    };
+    older_boot.write(&folder).unwrap();
+    let gone = Process::adopt(&folder);
+    assert!(matches!(gone, Err(ProcessError::Gone { .. })), "{gone:?}");
+    record.write(&folder).unwrap();
+    assert!(Process::adopt(&folder).is_ok());
+}
+
+#[test]
 fn rfb_is_the_other_display() {
     let mut bench = Bench::new();
     bench.display = DisplayPath::Rfb;
@@ -252,7 +145,6 @@ fn go_on(_: u64, _: u64) -> ControlFlow<()> {
 }
 
 fn digest(process: &Process) -> Vec<u8> {
-    use std::io::Read;
     let mut bytes = Vec::new();
     let mut memory = process.memory().unwrap().unwrap();
     memory.read_to_end(&mut bytes).unwrap();
@@ -298,6 +190,53 @@ fn a_saved_machine_goes_on_with_the_same_memory() {
     assert_eq!(status(&client), "paused");
     client.call(&qapi::qmp::cont {}, SOON).unwrap();
     assert_eq!(status(&client), "running");
+}
+
+/// What is still to be read from the serial port of a stopped guest, after `already`.
+fn rest_of(serial: &mut UnixStream, already: &[u8]) -> Vec<u8> {
+    let mut bytes = already.to_vec();
+    let moment = Duration::from_millis(300);
+    serial.set_read_timeout(Some(moment)).unwrap();
+    let mut buffer = [0; 4096];
+    while let Ok(count @ 1..) = serial.read(&mut buffer) {
+        bytes.extend_from_slice(&buffer[..count]);
+    }
+    bytes
+}
+
+#[test]
+fn a_restored_guest_counts_on_where_it_stopped() {
+    let mut bench = bench_with_cd(COUNT);
+    let (guard, client, _events) = bench.run();
+    let mut line = serial(&guard);
+    client.call(&qapi::qmp::cont {}, SOON).unwrap();
+    line.set_read_timeout(Some(START)).unwrap();
+    let mut some = [0; 40];
+    line.read_exact(&mut some).unwrap();
+    client.call(&qapi::qmp::stop {}, SOON).unwrap();
+    let last = *rest_of(&mut line, &some).last().unwrap();
+    let folder = bench.folder.path().join("memory");
+    let ram = guard.0.memory().unwrap();
+    let size = bench.machine.memory;
+    let saved = memory_store::save(&client, ram.as_ref(), size, &folder, &mut go_on).unwrap();
+    drop((client, guard));
+
+    let mut guard = Guard(bench.start(true).unwrap());
+    let (client, _events) = guard.0.connect(START).unwrap();
+    let ram = guard.0.memory().unwrap().unwrap();
+    memory_store::fill(&folder, &saved, &ram, &mut go_on).unwrap();
+    memory_store::load(&client, &folder, &saved, &mut go_on).unwrap();
+    let mut line = serial(&guard);
+    client.call(&qapi::qmp::cont {}, SOON).unwrap();
+    let mut next = [0; 40];
+    line.set_read_timeout(Some(START)).unwrap();
+    line.read_exact(&mut next).unwrap();
+    // One number may be on its way in the serial chip.
+    assert!(next[0].wrapping_sub(last) <= 2, "{next:?} after {last}");
+    let ordered = next
+        .windows(2)
+        .all(|pair| pair[1] == pair[0].wrapping_add(1));
+    assert!(ordered, "{next:?}");
 }
 
 #[test]
@@ -349,4 +288,253 @@ fn a_cancelled_save_leaves_nothing_and_the_machine_goes_on() {
         assert_eq!(status(&client), "running");
         client.call(&qapi::qmp::stop {}, SOON).unwrap();
     }
+}
+
+#[test]
+fn an_empty_disk_falls_through_to_the_installer() {
+    let mut bench = bench_with_cd(SAY_C);
+    let (guard, client, _events) = bench.run();
+    let mut serial = serial(&guard);
+    client.call(&qapi::qmp::cont {}, SOON).unwrap();
+    serial_says(&mut serial, "C");
+}
+
+fn boots_with(kind: FirmwareKind, waits: &str, answers: &str) {
+    let Some(files) = firmware::find(kind) else {
+        eprintln!("skipped: no firmware with {} is installed", kind.label());
+        return;
+    };
+    let mut bench = Bench::new();
+    let layer = LayerRef {
+        machine: bench.machine.id,
+        layer: LayerId(Uuid::new_v4()),
+    };
+    let path = bench.folder.path().join("variables.qcow2");
+    let mut program = Program::new(confine::find_program("qemu-img").unwrap()).args([
+        "convert",
+        "-f",
+        files.variables_format.driver(),
+        "-O",
+        "qcow2",
+        files.variables.to_str().unwrap(),
+        path.to_str().unwrap(),
+    ]);
+    program.writes = vec![bench.folder.path().to_owned()];
+    let finished = run_jailed(Jail::new(program), &mut |_| ControlFlow::Continue(())).unwrap();
+    assert_eq!(finished.outcome, confine::Outcome::Success);
+    bench.layers.insert(layer, path);
+    bench.machine.firmware.kind = kind;
+    bench.machine.firmware.variables = vec![layer];
+    bench.machine.memory = ByteSize::mib(256);
+    bench.firmware = Some(files.code);
+    let (guard, client, _events) = bench.run();
+    let mut serial = serial(&guard);
+    client.call(&qapi::qmp::cont {}, SOON).unwrap();
+    // Disk and CD are empty: the firmware tries both and ends where it waits for a key.
+    serial_says(&mut serial, waits);
+    for key in ["z", "q"] {
+        let keys = json!({"keys": [{"type": "qcode", "data": key}]});
+        client.call_raw("send-key", keys, SOON).unwrap();
+    }
+    serial_says(&mut serial, answers);
+}
+
+#[test]
+fn uefi_boots_and_hears_the_keyboard() {
+    boots_with(FirmwareKind::Uefi, "Shell> ", "q");
+}
+
+#[test]
+fn secure_boot_boots_and_hears_the_keyboard() {
+    boots_with(FirmwareKind::Secure, "Press any key", "Boot Manager");
+}
+
+#[test]
+fn qemu_can_not_open_what_the_machine_does_not_have() {
+    let mut bench = Bench::new();
+    let secret = bench.folder.path().join("secret.img");
+    std::fs::File::create(&secret)
+        .unwrap()
+        .set_len(1 << 20)
+        .unwrap();
+    let (guard, client, _events) = bench.run();
+    if *guard.0.confinement() != confine::Confinement::Full {
+        eprintln!("skipped: {:?}", guard.0.confinement());
+        return;
+    }
+    let open = |path: &str| {
+        let node = json!({"driver": "file", "node-name": "x", "filename": path, "read-only": true});
+        client.call_raw("blockdev-add", node, SOON)
+    };
+    for path in [
+        secret.to_str().unwrap(),
+        "/proc/1/environ",
+        env!("CARGO_BIN_EXE_orangery"),
+    ] {
+        let refused = open(path).unwrap_err();
+        assert!(
+            refused.to_string().contains("Permission denied"),
+            "{path}: {refused}"
+        );
+    }
+    let dump = json!({"filename": "/tmp/orangery-must-not-exist", "format": "png"});
+    assert!(client.call_raw("screendump", dump, SOON).is_err());
+    assert!(!Path::new("/tmp/orangery-must-not-exist").exists());
+}
+
+/// Starts a QEMU that fails, and gives what is told about it.
+fn trouble(spoil: impl FnOnce(&mut Bench, &mut Vec<String>)) -> orangery::model::Failure {
+    let mut bench = Bench::new();
+    let mut also = Bench::new();
+    let mut process = bench
+        .start_with(false, |args| spoil(&mut also, args))
+        .unwrap();
+    let error = process.connect(START).map(drop).unwrap_err();
+    assert!(matches!(error, ProcessError::EndedEarly { .. }), "{error}");
+    explain(&Evidence {
+        what: "It did not start",
+        log: &process.log_tail(),
+        status: process.exit_status(),
+        ..Evidence::default()
+    })
+}
+
+fn replace(args: &mut [String], old: &str, new: &str) {
+    for arg in args {
+        *arg = arg.replace(old, new);
+    }
+}
+
+#[test]
+fn failures_to_start_are_told_in_plain_words() {
+    let cases: [(&str, &str, &str); 6] = [
+        (
+            "pc-q35-8.2",
+            "pc-q35-99.0",
+            "does not know the board “pc-q35-99.0”",
+        ),
+        (
+            "max",
+            "nosuch",
+            "does not know the processor model “nosuch”",
+        ),
+        (".qcow2", ".gone", "gone does not exist"),
+        ("dbus,p2p=yes", "nosuch", "QEMU said"),
+        (
+            "memory-backend-file,id=ram,size=134217728,mem-path=/proc/self/fd/10,share=on",
+            "memory-backend-ram,id=ram,size=900T",
+            "not enough memory",
+        ),
+        ("/mon0", "/nowhere/mon0", "socket"),
+    ];
+    for (old, new, part) in cases {
+        let failure = trouble(|_, args| replace(args, old, new));
+        assert!(failure.why.contains(part), "{old}: {failure:#?}");
+        assert!(failure.details.is_some());
+    }
+}
+
+#[test]
+fn a_disk_that_another_machine_has_open_is_named() {
+    let mut bench = Bench::new();
+    let (_guard, _client, _events) = bench.run();
+    let mut second = bench.start(false).unwrap();
+    assert!(matches!(
+        second.connect(START),
+        Err(ProcessError::EndedEarly { .. })
+    ));
+    let path = bench.layers.values().next().unwrap().clone();
+    let holders = BTreeMap::from([(path, "Debian".to_owned())]);
+    let failure = explain(&Evidence {
+        what: "It did not start",
+        log: &second.log_tail(),
+        holders: Some(&holders),
+        ..Evidence::default()
+    });
+    assert!(
+        failure.why.contains("in use by the machine “Debian”"),
+        "{failure:#?}"
+    );
+}
+
+#[test]
+fn kvm_is_judged_by_a_guest_and_within_five_seconds() {
+    confine::set_own_program(env!("CARGO_BIN_EXE_orangery"));
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("kvm.json");
+    let started = Instant::now();
+    let verdict = kvm::verdict(Some(&cache));
+    println!("kvm: {verdict:?} in {:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(5));
+    let again = Instant::now();
+    assert_eq!(kvm::verdict(Some(&cache)), verdict);
+    assert!(again.elapsed() < Duration::from_millis(100) || !cache.exists());
+    if verdict != KvmVerdict::Works {
+        return;
+    }
+    // Then a real QEMU must get a guest to the serial port too.
+    let mut bench = bench_with_cd(SAY_C);
+    bench.accelerator = Accelerator::Kvm;
+    let (guard, client, _events) = bench.run();
+    let mut serial = serial(&guard);
+    client.call(&qapi::qmp::cont {}, SOON).unwrap();
+    serial_says(&mut serial, "C");
+}
+
+#[test]
+fn the_doctor_gives_a_fix_with_every_complaint() {
+    confine::set_own_program(env!("CARGO_BIN_EXE_orangery"));
+    let folder = tempfile::tempdir().unwrap();
+    let started = Instant::now();
+    let report = doctor(&Places {
+        library: folder.path().join("not/yet/there"),
+        kvm_cache: None,
+    });
+    println!("doctor in {:?}: {report:#?}", started.elapsed());
+    for check in &report.checks {
+        let good = check.level == orangery::model::CheckLevel::Good;
+        assert_eq!(good, check.fix.is_none(), "{check:?}");
+    }
+    assert!(report.can_run(), "{:#?}", report.checks);
+    assert!(report.memory_total > report.memory_free && report.disk_free.0 > 0);
+    let qemu = binary::find().unwrap();
+    assert_eq!(report.qemu_version, Some(qemu.version.to_string()));
+    assert!(
+        qemu.capabilities
+            .machine_type
+            .unwrap()
+            .starts_with("pc-q35-")
+    );
+}
+
+#[test]
+fn an_old_or_false_qemu_is_refused() {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    confine::set_own_program(env!("CARGO_BIN_EXE_orangery"));
+    let folder = tempfile::tempdir().unwrap();
+    let script = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        let mut options = std::fs::OpenOptions::new();
+        let mut file = options
+            .write(true)
+            .create_new(true)
+            .mode(0o755)
+            .open(&path)
+            .unwrap();
+        write!(file, "#!/bin/sh\n{text}\n").unwrap();
+        path
+    };
+    let old = script("old", "echo QEMU emulator version 7.2.9");
+    let error = binary::examine(&old).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "QEMU 7.2.9 is too old; Orangery needs 8.2.0 or newer"
+    );
+    let other = script("other", "echo hello; exit 0");
+    let error = binary::examine(&other).unwrap_err();
+    assert!(matches!(error, BinaryError::NotQemu { .. }), "{error}");
+    let broken = script("broken", "echo no library >&2; exit 127");
+    let error = binary::examine(&broken).unwrap_err();
+    assert!(error.to_string().contains("no library"), "{error}");
 }

@@ -20,11 +20,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["display", "desktop", "engine::message", "model"],
     ),
     ("ui", &["display::frame", "engine::message", "model"]),
+    // The engine starts the program itself again: as an agent.
     (
         "engine",
         &[
-            "library", "qemu", "display", "storage", "format", "network", "guest", "gallery",
-            "hosts", "model",
+            "confine", "library", "qemu", "display", "storage", "format", "network", "guest",
+            "gallery", "hosts", "model",
         ],
     ),
     ("storage", &["qemu", "confine", "library", "model"]),

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use zbus::export::futures_core::Stream;
@@ -20,6 +20,7 @@ use super::{MAX_QUEUED, Offer, driven};
 use crate::display::DisplayError;
 use crate::display::frame::{FrameSlot, Leds, ScreenStatus};
 use crate::display::input::{Button, InputQueue, Order};
+use crate::display::screen::ANSWER_DEADLINE;
 
 /// QEMU answers in a millisecond unless it hangs.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -190,12 +191,20 @@ impl Control<'_> {
                 let doing = "show the machine's screen";
                 return Err(DisplayError::Peer { doing, reason });
             }
-            Type::MethodReturn if header.reply_serial() == self.registering => {
-                self.registering = None
-            }
+            Type::MethodReturn if header.reply_serial() == self.registering => self.registered(),
             Type::Signal | Type::Error | Type::MethodReturn | Type::MethodCall => {}
         }
         Ok(())
+    }
+
+    /// QEMU draws for us now. The first picture may have come before this answer.
+    fn registered(&mut self) {
+        self.registering = None;
+        self.link.slot.edit_info(|info| {
+            if info.status == ScreenStatus::Connecting {
+                info.status = ScreenStatus::Blank;
+            }
+        });
     }
 
     fn take_properties(&self, interface: &str, properties: &Properties) {
@@ -265,7 +274,7 @@ impl Control<'_> {
         if self.listener.is_some() && head == Some(self.head) {
             return Ok(());
         }
-        let was_shown = self.listener.take().is_some(); // Closes the old one first.
+        self.listener = None; // Closes the old one first.
         self.registering = None;
         let Some(head) = head else {
             self.link.slot.set_status(ScreenStatus::Hidden);
@@ -275,15 +284,15 @@ impl Control<'_> {
             self.head = head;
             self.read_objects().await?;
         }
+        self.link
+            .slot
+            .expect_answer(Instant::now() + ANSWER_DEADLINE);
         let start = |error: std::io::Error| DisplayError::Start {
             reason: error.to_string(),
         };
         let (ours, theirs) = UnixStream::pair().map_err(start)?;
         let listener = Listener::start(ours, Arc::clone(&self.link.slot), self.link.offer);
         self.listener = Some(listener.map_err(start)?);
-        if !was_shown {
-            self.link.slot.set_status(ScreenStatus::Blank);
-        }
         let fd = Fd::from(OwnedFd::from(theirs));
         let call = call(self.head, CONSOLE, "RegisterListener", &(fd,), None)?;
         self.registering = Some(call.primary_header().serial_num());

@@ -191,12 +191,14 @@ fn apply(slot: &FrameSlot, call: Call, message: &Message) {
                 && slot.set_owned(layout.size).is_ok()
             {
                 slot.paint(0, 0, layout, bytes);
+                slot.finish_paint();
             }
         }
         Call::Update(x, y, layout) => {
             let body = message.body();
             if let Ok((.., bytes)) = body.deserialize::<UpdateBody<'_>>() {
                 slot.paint(x, y, layout, bytes);
+                slot.finish_paint();
             }
         }
         Call::Disable => slot.set_status(ScreenStatus::Blank),

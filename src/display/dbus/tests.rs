@@ -388,3 +388,16 @@ fn a_qemu_that_goes_away_or_never_speaks_holds_nobody_up() {
     drop(screen);
     assert!(start.elapsed() < Duration::from_secs(1));
 }
+
+#[test]
+fn a_machine_that_does_not_answer_in_time_is_a_lost_screen() {
+    let (ours, _silent) = UnixStream::pair().unwrap();
+    let screen = Screen::dbus(ours, Arc::new(|| {})).unwrap();
+    until("the deadline", || {
+        matches!(screen.slot().info().status, ScreenStatus::Lost { .. })
+    });
+    let ScreenStatus::Lost { why } = screen.slot().info().status else {
+        panic!("it was lost a moment ago");
+    };
+    assert!(why.contains("did not answer within 2 seconds"), "{why}");
+}

@@ -4,7 +4,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{
-    BadPicture, Cursor, Damage, Layout, Rect, ScreenInfo, ScreenStatus, SharedMap, Size, Surface,
+    BadPicture, Cursor, Damage, Layout, PixelFormat, Rect, ScreenInfo, ScreenStatus, SharedMap,
+    Size, Surface,
 };
 use crate::display::map::check_size;
 
@@ -56,6 +57,8 @@ struct State {
     epoch: u64,
     /// RGBA of `info.size`, or empty while nobody asked for pixels of a map.
     pixels: Vec<u8>,
+    /// False from a new surface to its first painted pixels, so that nobody sees it black or half copied.
+    painted: bool,
     /// Parts of the map that `pixels` lacks.
     stale: Damage,
     /// As many as our own windows have views, so a handful.
@@ -64,6 +67,8 @@ struct State {
     news: bool,
     closed: bool,
     alarm: Option<Instant>,
+    /// When the other side must have answered, while the status is `Connecting`.
+    answer_by: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -85,6 +90,23 @@ pub(in crate::display) enum Task {
 }
 
 impl FrameSlot {
+    /// A slot that shows this picture and nothing else, for a machine that is saved: packed RGBA of `size`.
+    pub fn still(size: Size, rgba: &[u8]) -> Result<Arc<Self>, BadPicture> {
+        let layout = Layout::checked(size, size.width.saturating_mul(4), PixelFormat::RGBX_PIXMAN)?;
+        let slot = Arc::new(Self::default());
+        slot.set_owned(size)?;
+        slot.paint(0, 0, layout, rgba);
+        slot.finish_paint();
+        Ok(slot)
+    }
+
+    /// A slot without a picture, for a machine whose screen is not open.
+    pub fn empty(status: ScreenStatus) -> Arc<Self> {
+        let slot = Self::default();
+        slot.set_status(status);
+        Arc::new(slot)
+    }
+
     /// Everything but the pixels.
     pub fn info(&self) -> ScreenInfo {
         self.lock().info.clone()
@@ -125,8 +147,9 @@ impl FrameSlot {
         let mut state = self.lock();
         let result = edit(&mut state);
         state.info.generation += 1;
-        state.news = true;
-        self.work.notify_all();
+        if !std::mem::replace(&mut state.news, true) {
+            self.work.notify_all(); // Otherwise the pacing thread knows already and only waits for its time.
+        }
         result
     }
 }
@@ -169,7 +192,7 @@ impl FrameSlot {
         check_size(size)?;
         self.change(|state| {
             if state.info.size == size && matches!(state.surface, Surface::Owned) {
-                return state.info.set_status(ScreenStatus::Live);
+                return state.info.picture_came();
             }
             state.begin_surface(size, Surface::Owned);
             state.pixels = black(size);
@@ -186,6 +209,11 @@ impl FrameSlot {
                 state.damage(Want::Damage, rect);
             }
         });
+    }
+
+    /// All that was sent together is painted: a new picture may be looked at.
+    pub(in crate::display) fn finish_paint(&self) {
+        self.change(|state| state.painted |= matches!(state.surface, Surface::Owned));
     }
 
     /// Paints inline pixels, `bytes` in `layout` with its origin at `x`, `y`. Cut to the picture.
@@ -226,7 +254,15 @@ impl FrameSlot {
         }
     }
 
-    /// Waits for the next thing to do. `last_wake` spaces wakes by `spacing`.
+    /// The whole of a copy is painted, so viewers of pixels may look.
+    pub(in crate::display) fn finish_copy(&self, epoch: u64) {
+        let mut state = self.lock();
+        if state.epoch == epoch && !state.pixels.is_empty() {
+            state.painted = true;
+        }
+    }
+
+    /// Waits for the next thing to do. News is not handed out before `not_before`.
     pub(in crate::display) fn next_task(&self, not_before: Instant) -> Task {
         let mut state = self.lock();
         loop {
@@ -257,6 +293,22 @@ impl FrameSlot {
         self.work.notify_all();
     }
 
+    /// The screen connects from now on, and is lost if that takes longer than until `by`.
+    pub(in crate::display) fn expect_answer(&self, by: Instant) {
+        self.change(|state| {
+            state.info.set_status(ScreenStatus::Connecting);
+            state.answer_by = Some(by);
+        });
+        self.set_alarm(by);
+    }
+
+    /// When an answer is due, if one is.
+    pub(in crate::display) fn answer_due(&self) -> Option<Instant> {
+        let state = self.lock();
+        let connecting = state.info.status == ScreenStatus::Connecting;
+        state.answer_by.filter(|_| connecting)
+    }
+
     /// Lets the pacing thread end.
     pub(in crate::display) fn close(&self) {
         self.lock().closed = true;
@@ -270,13 +322,21 @@ impl ScreenInfo {
             self.status = status;
         }
     }
+
+    /// A picture that was under way when the screen was hidden does not bring it back.
+    fn picture_came(&mut self) {
+        if self.status != ScreenStatus::Hidden {
+            self.set_status(ScreenStatus::Live);
+        }
+    }
 }
 
 impl State {
     fn begin_surface(&mut self, size: Size, surface: Surface) {
         self.epoch += 1;
+        self.painted = false;
         self.info.size = size;
-        self.info.set_status(ScreenStatus::Live);
+        self.info.picture_came();
         self.surface = surface;
         self.stale.clear();
         for seen in &mut self.viewers {
@@ -339,7 +399,7 @@ impl Viewer {
     /// The slot is locked meanwhile, so `each` should only copy. A new size comes as one patch with `whole` set.
     pub fn take(&mut self, mut each: impl FnMut(Patch<'_>)) -> Option<u64> {
         let mut state = self.slot.lock();
-        if state.pixels.is_empty() {
+        if !state.painted {
             return None;
         }
         let (whole, damage) = state.unseen(self.id)?;
@@ -383,7 +443,7 @@ impl Viewer {
     pub fn read<T>(&mut self, rect: Rect, read: impl FnOnce(&[u8]) -> T) -> Option<T> {
         let state = self.slot.lock();
         let size = state.info.size;
-        if state.pixels.is_empty() || !rect.fits(size) {
+        if !state.painted || !rect.fits(size) {
             return None;
         }
         Some(read(pack(&state.pixels, size, rect, &mut self.scratch)))
@@ -397,6 +457,7 @@ impl Drop for Viewer {
         let wanted = state.viewers.iter().any(|seen| seen.want == Want::Pixels);
         if !wanted && matches!(state.surface, Surface::Map(_)) {
             state.pixels = Vec::new();
+            state.painted = false;
             let all = state.info.size.rect();
             state.stale.add(all);
         }

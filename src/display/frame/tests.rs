@@ -14,6 +14,7 @@ fn layout(width: u32, height: u32) -> Layout {
 fn owned(width: u32, height: u32) -> Arc<FrameSlot> {
     let slot = Arc::new(FrameSlot::default());
     slot.set_owned(Size::new(width, height)).unwrap();
+    slot.finish_paint();
     slot
 }
 
@@ -69,6 +70,9 @@ fn a_new_size_is_one_whole_patch_and_a_hostile_one_is_refused() {
     taken(&mut viewer);
     slot.paint(0, 0, layout(1, 1), &[0; 4]);
     slot.set_owned(Size::new(3, 1)).unwrap();
+    slot.paint(0, 0, layout(1, 1), &[0; 4]);
+    assert_eq!(taken(&mut viewer), [], "a half painted picture");
+    slot.finish_paint();
     let patches = taken(&mut viewer);
     assert_eq!(patches.len(), 1);
     assert_eq!((patches[0].0, patches[0].1), (Rect::new(0, 0, 3, 1), true));
@@ -99,8 +103,11 @@ fn a_damage_viewer_gets_the_map_and_no_pixels_are_copied_for_it() {
     };
     assert_eq!(damage.rects(), [Rect::new(0, 0, 4, 4)]);
     slot.paint_copy(epoch, &map, Rect::new(0, 0, 4, 1), &[7; 16], 16);
+    assert_eq!(taken(&mut page), [], "half a copy");
+    slot.finish_copy(epoch);
     assert_eq!(taken(&mut page)[0].2[..4], [7, 7, 7, 255]);
     slot.set_owned(Size::new(1, 1)).unwrap();
+    slot.finish_paint();
     slot.paint_copy(epoch, &map, Rect::new(0, 0, 1, 1), &[7; 16], 16);
     assert_eq!(taken(&mut page)[0].2, [0, 0, 0, 255]);
 }
@@ -114,4 +121,28 @@ fn the_first_reason_for_a_lost_screen_stays() {
     slot.set_owned(Size::new(2, 2)).unwrap();
     let why = "first".to_owned();
     assert_eq!(slot.info().status, ScreenStatus::Lost { why });
+}
+
+#[test]
+fn a_still_picture_is_a_slot_too() {
+    let slot = FrameSlot::still(Size::new(2, 1), &[1, 2, 3, 0, 4, 5, 6, 0]).unwrap();
+    let mut viewer = slot.watch(Want::Pixels);
+    assert_eq!(taken(&mut viewer)[0].2, [1, 2, 3, 255, 4, 5, 6, 255]);
+    assert!(FrameSlot::still(Size::new(0, 1), &[]).is_err());
+    let slot = FrameSlot::empty(ScreenStatus::Hidden);
+    assert_eq!(slot.info().status, ScreenStatus::Hidden);
+    assert_eq!(taken(&mut slot.watch(Want::Pixels)), []);
+}
+
+#[test]
+fn a_late_picture_does_not_bring_a_hidden_screen_back() {
+    let slot = owned(1, 1);
+    slot.set_status(ScreenStatus::Hidden);
+    for side in [1, 2] {
+        slot.set_owned(Size::new(side, side)).unwrap();
+        assert_eq!(slot.info().status, ScreenStatus::Hidden);
+    }
+    slot.set_status(ScreenStatus::Connecting);
+    slot.set_owned(Size::new(2, 2)).unwrap();
+    assert_eq!(slot.info().status, ScreenStatus::Live);
 }

@@ -82,6 +82,7 @@ impl<R: Read> Reader<'_, R> {
         for _ in 0..u16::from_be_bytes([high, low]) {
             self.rectangle()?;
         }
+        self.slot.finish_paint();
         Ok(())
     }
 

@@ -5,7 +5,9 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::Shared;
 use crate::display::frame::{FrameSlot, ScreenStatus, Size, Want};
+use crate::display::input::InputQueue;
 use crate::display::keys::KeyCode;
 use crate::display::{Button, Input, Screen};
 
@@ -200,6 +202,58 @@ fn pixels_size_pointer_and_lights_arrive() {
         page.take(|patch| seen = patch.rgba.to_vec()).is_some() && seen[8] == 3
     });
     assert_eq!(seen, [3, 2, 1, 255].repeat(3));
+}
+
+/// Bytes that look like a server's more often than chance would have it.
+fn noise(seed: u64, length: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    };
+    let known = super::ENCODINGS;
+    let mut bytes = Vec::new();
+    while bytes.len() < length {
+        let [a, b, c, d, e, f, ..] = next();
+        match a % 4 {
+            0 => bytes.extend(update(&[rect(
+                u16::from(b) % 10,
+                u16::from(c) % 10,
+                d.into(),
+                e.into(),
+                0,
+            )])),
+            1 => {
+                let encoding = known[usize::from(f) % known.len()];
+                let side = |byte: u8| u16::from(byte % 9);
+                bytes.extend(update(&[rect(0, 0, side(b), side(c), encoding)]));
+            }
+            _ => bytes.extend([a, b, c, d % 4, e % 32, f]),
+        }
+    }
+    bytes
+}
+
+#[test]
+fn noise_never_brings_the_app_down() {
+    for seed in 0..400 {
+        let (ours, mut server) = UnixStream::pair().unwrap();
+        server
+            .write_all(&[VERSION, NO_PASSWORD, &init(8, 8), &noise(seed, 4_000)].concat())
+            .unwrap();
+        server.shutdown(std::net::Shutdown::Write).unwrap();
+        let (slot, queue, shared) = (
+            FrameSlot::default(),
+            InputQueue::default(),
+            Shared::default(),
+        );
+        assert!(
+            super::read(ours, &slot, &queue, &shared).is_err(),
+            "it ends with the bytes"
+        );
+    }
 }
 
 #[test]

@@ -110,8 +110,10 @@ impl Supervisor {
             };
             match Process::adopt(&folder) {
                 Ok(process) => {
-                    slot.live = Live::resting(State::Starting, clock::now(), None);
+                    slot.live = Live::resting(State::Running, process.manifest().created, None);
                     slot.live.pid = Some(process.pid());
+                    slot.live.accelerator = Some(process.manifest().accelerator);
+                    slot.adopting = true;
                     let adoption = Adoption {
                         process,
                         machine: record,
@@ -180,7 +182,9 @@ impl Supervisor {
         let id = machine.id;
         let folder = self.library.machine_dir(id);
         let live = resting(&self.library, &machine);
-        self.slots.insert(id, Slot::resting(machine, folder, live));
+        let name = machine.name.clone();
+        self.slots
+            .insert(id, Slot::resting(name, Some(machine), folder, live));
         self.publish(id);
         self.hub.answer(asker, Ok(Answer::Created(id)), None);
         if start {

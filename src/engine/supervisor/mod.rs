@@ -40,6 +40,9 @@ pub use slot::Slot;
 /// How often rows in sight get a new thumbnail.
 const THUMBNAIL_EVERY: Duration = Duration::from_secs(10);
 
+/// How soon after its start a machine gets its first one.
+const FIRST_THUMBNAIL: Duration = Duration::from_secs(2);
+
 /// How often the footer's load is measured while a window listens.
 const LOAD_EVERY: Duration = Duration::from_secs(15);
 
@@ -390,8 +393,23 @@ impl Supervisor {
 
     fn live(&mut self, machine: MachineId, live: Live) {
         if let Some(slot) = self.slots.get_mut(&machine) {
+            let begins = live.state == State::Running && slot.live.state != State::Running;
             slot.live = live;
+            slot.adopting = false;
+            if begins {
+                // A list full of empty frames looks broken: a first picture soon.
+                let soon = Instant::now() + FIRST_THUMBNAIL;
+                self.next_thumbnail = self.next_thumbnail.min(soon);
+            }
             self.publish(machine);
+            self.take_up_waiting();
+        }
+    }
+
+    /// Carries out requests that had to wait for this computer's or a machine's first look.
+    fn take_up_waiting(&mut self) {
+        for (asker, command) in std::mem::take(&mut self.waiting) {
+            self.command(asker, command);
         }
     }
 
@@ -404,6 +422,7 @@ impl Supervisor {
         {
             slot.join_worker();
             slot.pending = false;
+            slot.adopting = false;
             self.publish(machine);
         }
     }
@@ -445,9 +464,7 @@ impl Supervisor {
         self.hub.publish(&Event::Computer(report.clone()));
         self.computer = Some(report);
         self.facts = Some(facts);
-        for (asker, command) in std::mem::take(&mut self.waiting) {
-            self.command(asker, command);
-        }
+        self.take_up_waiting();
     }
 
     fn cancel_job(&self, job: JobId) {

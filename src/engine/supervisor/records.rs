@@ -208,7 +208,11 @@ fn whole_slot(library: &Library, loaded: Loaded) -> (MachineId, Slot) {
             loaded.warnings.join("; "),
         ));
     }
-    (machine.id, Slot::resting(machine, loaded.folder, live))
+    let name = machine.name.clone();
+    (
+        machine.id,
+        Slot::resting(name, Some(machine), loaded.folder, live),
+    )
 }
 
 /// How a machine without QEMU stands: off, saved, or unavailable.
@@ -268,16 +272,5 @@ fn broken_slot(broken: Broken) -> (MachineId, Slot) {
         None => broken.failure.clone(),
     };
     let live = Live::resting(State::Broken, clock::now(), Some(failure));
-    let slot = Slot {
-        name,
-        folder: broken.folder,
-        machine: None,
-        live,
-        generation: 0,
-        job: None,
-        console: None,
-        pending: false,
-        worker: None,
-    };
-    (id, slot)
+    (id, Slot::resting(name, None, broken.folder, live))
 }

@@ -20,21 +20,24 @@ pub struct Slot {
     /// Changed since it started.
     pub pending: bool,
     pub worker: Option<Handle>,
+    /// Found running, and its worker has not looked yet; requests wait that long.
+    pub adopting: bool,
 }
 
 impl Slot {
-    /// A machine that does not run.
-    pub fn resting(machine: Machine, folder: PathBuf, live: Live) -> Self {
+    /// A machine that does not run; `machine` is `None` for a folder that can't be read.
+    pub fn resting(name: String, machine: Option<Machine>, folder: PathBuf, live: Live) -> Self {
         Self {
-            name: machine.name.clone(),
+            name,
             folder,
-            machine: Some(machine),
+            machine,
             live,
             generation: 0,
             job: None,
             console: None,
             pending: false,
             worker: None,
+            adopting: false,
         }
     }
 

@@ -78,7 +78,7 @@ pub fn choose(verdict: &KvmVerdict, capabilities: Option<&Capabilities>) -> Acce
         KvmVerdict::NoDevice => slow("there is no /dev/kvm on this computer"),
         KvmVerdict::NoPermission { .. } => slow("you may not use /dev/kvm"),
         KvmVerdict::Refused { step } => slow(&format!("KVM failed at {step}")),
-        KvmVerdict::Hangs => slow("/dev/kvm is there, but a test guest never arrives"),
+        KvmVerdict::Hangs => slow("/dev/kvm is there, but a test guest does not get through"),
     }
 }
 

@@ -1,8 +1,8 @@
 //! Whether KVM really runs guests here: tried with a tiny guest in a child process.
 //!
-//! `/dev/kvm` may open and make machines while guest code never arrives (nested virtualisation
-//! that is half there), and processor flags say nothing about that. So a child sets up one
-//! processor, runs 238 bytes from real to long mode and must arrive. The limit is processor time,
+//! `/dev/kvm` may open and make machines while guest code never arrives or is interpreted by the
+//! kernel (nested virtualisation that is half there), and processor flags say nothing about
+//! that. So a child sets up one processor, runs 238 bytes from real to long mode and must arrive. The limit is processor time,
 //! which a busy host can't falsify; wall time is only the backstop.
 
 mod guest;
@@ -24,7 +24,7 @@ use crate::model::KvmVerdict;
 /// The hidden sub-program that runs the tiny guest.
 pub const KVM_PROBE: &str = "__kvm-probe";
 const DEVICE: &str = "/dev/kvm";
-/// Processor time of the first and of the second try. A working guest needs 3 ms.
+/// Processor time of the first and of the second try. A working guest needs some 10 ms.
 const LIMITS: [Duration; 2] = [Duration::from_millis(150), Duration::from_millis(400)];
 /// Wall time of both tries together.
 const BACKSTOP: Duration = Duration::from_secs(3);
@@ -58,11 +58,13 @@ struct Remembered {
     boot: String,
     kernel: String,
     user: u32,
+    /// Which test guest gave the verdict.
+    guest: u32,
     verdict: KvmVerdict,
 }
 
 /// Tries KVM, or gives what was found since the last boot with this kernel and user, kept in the
-/// file `cache`. Blocks for up to [`BACKSTOP`] and a little; run it in the background.
+/// file `cache`. Blocks for 3 s at most, and a little; run it in the background.
 pub fn verdict(cache: Option<&Path>) -> KvmVerdict {
     // Missing and forbidden are cheap to see and may change any moment: never remembered.
     if let Some(verdict) = look_at_device() {
@@ -73,6 +75,7 @@ pub fn verdict(cache: Option<&Path>) -> KvmVerdict {
             boot: proc::boot_id().ok()?,
             kernel: rustix::system::uname().release().to_string_lossy().into(),
             user: rustix::process::getuid().as_raw(),
+            guest: crc32fast::hash(&rom::image()),
             verdict,
         })
     };

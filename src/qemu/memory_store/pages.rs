@@ -164,7 +164,7 @@ mod tests {
             let file = super::super::create(&path).unwrap();
             copy_out(&ram, &file, size, &path, &mut go_on).unwrap()
         };
-        assert_eq!(content.bytes, 5 * 4096);
+        assert_eq!(content.bytes, 6 * 4096);
         let again = memory(size);
         copy_in(&path, &again, size, &content, &mut go_on).unwrap();
         let whole = |file: &File| {

@@ -26,6 +26,8 @@ use crate::confine::{self, Confinement, Network, Output, Program, SpawnError};
 
 /// QEMU's standard output and error.
 const LOG: &str = "qemu.log";
+/// How long a failing QEMU may take from closing its monitor to its end.
+const LAST_BREATH: Duration = Duration::from_secs(2);
 /// How much of its log is ever shown, bytes.
 const MAX_TAIL: u64 = 16 * 1024;
 /// The log is cut off when it grows beyond this, bytes.
@@ -173,8 +175,9 @@ impl Process {
             match Client::connect(&self.manifest.sockets.monitor, left) {
                 Ok(connected) => return Ok(connected),
                 Err(QmpError::Connect { nobody: true, .. }) if !left.is_zero() => {}
-                // It closes the socket when it fails right after making it.
-                Err(QmpError::Closed { .. }) if self.has_ended() => {}
+                // A QEMU that fails right after it listens closes the socket a little before
+                // it ends.
+                Err(QmpError::Closed { .. }) if matches!(self.wait(LAST_BREATH), Ok(true)) => {}
                 Err(error) => return Err(error.into()),
             }
             if self

@@ -1,0 +1,133 @@
+//! What becomes of the engine's answers: a page to show, a toast, an undo.
+
+use super::App;
+use super::files::{self, Shot};
+use crate::engine::message::{Command, Event, RequestId};
+use crate::model::{Action, Answer, Failure, MachineId};
+use crate::ui::toasts::Toast;
+
+/// What a request was for, to make sense of its answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// A failure is shown; success shows by itself.
+    Tell,
+    /// A failure is not worth a message: it is tried again.
+    Quiet,
+    CommandLine(MachineId),
+    /// Moved to the trash, from where it can be taken back.
+    Delete(MachineId),
+    /// Changed what lies in the trash.
+    Trash,
+}
+
+impl Purpose {
+    pub(super) fn of(command: &Command) -> Self {
+        match command {
+            Command::Act { machine, action } => match action {
+                Action::Delete => Self::Delete(*machine),
+                Action::Restore | Action::DeleteForever => Self::Trash,
+                _ => Self::Tell,
+            },
+            Command::CommandLine { machine } => Self::CommandLine(*machine),
+            Command::EmptyTrash => Self::Trash,
+            Command::OpenDisplay { .. }
+            | Command::InSight(_)
+            | Command::ConsoleShown { .. }
+            | Command::Stats { .. }
+            | Command::ShowTrash => Self::Quiet,
+            Command::Create { .. }
+            | Command::Change { .. }
+            | Command::PressKeys { .. }
+            | Command::TypeText { .. }
+            | Command::Screenshot { .. }
+            | Command::CancelJob(_)
+            | Command::Examine
+            | Command::SaveSettings(_)
+            | Command::HandOver
+            | Command::Raise => Self::Tell,
+        }
+    }
+}
+
+impl App {
+    /// Folds one piece of news into what is shown.
+    pub(super) fn take(&mut self, event: Event, ctx: &egui::Context) {
+        match event {
+            Event::Answer { request, result } => self.answer(request, result),
+            Event::Raise => {
+                ctx.send_viewport_cmd(egui::ViewportCommand::Minimized(false));
+                ctx.send_viewport_cmd(egui::ViewportCommand::Focus);
+            }
+            Event::Picture {
+                machine,
+                width,
+                height,
+                rgba,
+            } => self.keep_picture(machine, (width, height), &rgba, ctx),
+            Event::HandedOver => {
+                self.keyboard.release();
+                self.view.apply(Event::HandedOver, ctx);
+            }
+            other => self.view.apply(other, ctx),
+        }
+    }
+
+    fn answer(&mut self, request: RequestId, result: Result<Answer, Failure>) {
+        let purpose = self.pending.remove(&request).unwrap_or(Purpose::Tell);
+        match result {
+            Ok(answer) => self.succeed(purpose, answer),
+            Err(failure) if purpose == Purpose::Quiet => drop(failure),
+            Err(failure) => self.view.fail(failure),
+        }
+    }
+
+    fn succeed(&mut self, purpose: Purpose, answer: Answer) {
+        match (purpose, answer) {
+            (_, Answer::Created(machine)) => self.shell.select(machine),
+            (Purpose::CommandLine(machine), Answer::CommandLine(arguments)) => {
+                self.view.command_lines.insert(machine, arguments);
+            }
+            (_, Answer::Trash(report)) => self.view.trash = report,
+            (Purpose::Delete(machine), _) => {
+                let title = format!("{} is in the trash", self.view.name(machine));
+                let text = "Nothing is lost until the trash is emptied".to_owned();
+                let toast = Toast::done(title, text, self.view.now);
+                self.view.toasts.push(toast.undo(machine, Action::Restore));
+                self.send(Command::ShowTrash);
+            }
+            (Purpose::Trash, _) => self.send(Command::ShowTrash),
+            _ => {}
+        }
+    }
+
+    fn keep_picture(
+        &mut self,
+        machine: MachineId,
+        (width, height): (u32, u32),
+        rgba: &[u8],
+        ctx: &egui::Context,
+    ) {
+        if rgba.len() as u64 != u64::from(width) * u64::from(height) * 4 || rgba.is_empty() {
+            return;
+        }
+        let name = self.view.name(machine);
+        let shot = Shot {
+            name: &name,
+            width,
+            height,
+            rgba,
+        };
+        match files::save_screenshot(&shot) {
+            Ok(path) => {
+                let size = [width as usize, height as usize];
+                ctx.copy_image(egui::ColorImage::from_rgba_unmultiplied(size, rgba));
+                let title = "The screenshot is kept and copied".to_owned();
+                let text = path.display().to_string();
+                self.view
+                    .toasts
+                    .push(Toast::done(title, text, self.view.now));
+            }
+            Err(failure) => self.view.fail(failure),
+        }
+    }
+}

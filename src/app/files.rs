@@ -1,0 +1,176 @@
+//! Files that the window touches: the file chooser, and screenshots in the pictures folder.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use super::backend::Waker;
+use crate::model::Failure;
+use crate::ui::FilePick;
+
+/// A chooser that ends faster than this never opened.
+const NEVER_OPENED: Duration = Duration::from_millis(300);
+
+/// What came of a file chooser.
+pub enum Picked {
+    File(FilePick, PathBuf),
+    Cancelled,
+    /// There is no portal on this desktop.
+    NoChooser,
+}
+
+/// Runs one file chooser at a time, beside the window.
+pub struct Chooser {
+    waker: Waker,
+    sender: Sender<Picked>,
+    results: Receiver<Picked>,
+    open: bool,
+}
+
+impl Chooser {
+    pub fn new(waker: Waker) -> Self {
+        let (sender, results) = bounded(1); // One chooser at a time gives one answer.
+        Self {
+            waker,
+            sender,
+            results,
+            open: false,
+        }
+    }
+
+    /// Opens the chooser unless one is open.
+    pub fn open(&mut self, pick: FilePick) -> Result<(), Failure> {
+        if self.open {
+            return Ok(());
+        }
+        let (sender, waker) = (self.sender.clone(), self.waker.clone());
+        std::thread::Builder::new()
+            .name("file chooser".to_owned())
+            .spawn(move || {
+                sender.send(choose(pick)).ok(); // The window has gone.
+                waker.wake();
+            })
+            .map_err(|error| Failure::new("The file chooser did not open", error.to_string()))?;
+        self.open = true;
+        Ok(())
+    }
+
+    pub fn take(&mut self) -> Option<Picked> {
+        let picked = self.results.try_recv().ok()?;
+        self.open = false;
+        Some(picked)
+    }
+}
+
+fn choose(pick: FilePick) -> Picked {
+    let begun = Instant::now();
+    let dialog = rfd::FileDialog::new();
+    let dialog = match pick {
+        FilePick::NewMachine => dialog
+            .set_title("Choose an installer or a disk image")
+            .add_filter("Images", &["iso", "ISO", "qcow2", "img", "raw"])
+            .add_filter("All files", &["*"]),
+        FilePick::Medium(_) => dialog
+            .set_title("Choose an ISO image")
+            .add_filter("ISO images", &["iso", "ISO"])
+            .add_filter("All files", &["*"]),
+    };
+    match dialog.pick_file() {
+        Some(path) => Picked::File(pick, path),
+        None if begun.elapsed() < NEVER_OPENED => Picked::NoChooser,
+        None => Picked::Cancelled,
+    }
+}
+
+/// What to say when no chooser opens.
+pub fn no_chooser() -> Failure {
+    Failure::new(
+        "The file chooser did not open",
+        "this desktop has no portal for it",
+    )
+    .fix("Write the path into the field, drop the file on the window, or install xdg-desktop-portal and xdg-desktop-portal-gtk")
+}
+
+/// A guest's picture, RGBA.
+pub struct Shot<'a> {
+    pub name: &'a str,
+    pub width: u32,
+    pub height: u32,
+    pub rgba: &'a [u8],
+}
+
+/// Writes a picture into the pictures folder under a name that is free; returns where.
+pub fn save_screenshot(shot: &Shot<'_>) -> Result<PathBuf, Failure> {
+    let what = "The screenshot was not kept";
+    let folder = pictures_folder()
+        .ok_or_else(|| Failure::new(what, "there is no home folder"))?
+        .join("Orangery");
+    let written = std::fs::create_dir_all(&folder)
+        .and_then(|()| free_file(&folder, shot.name))
+        .and_then(|(path, file)| {
+            write_png(file, shot)?;
+            Ok(path)
+        });
+    written.map_err(|error| {
+        Failure::new(what, error.to_string())
+            .fix(format!("Check that {} can be written", folder.display()))
+    })
+}
+
+fn write_png(file: std::fs::File, shot: &Shot<'_>) -> io::Result<()> {
+    use image::ImageEncoder as _;
+    image::codecs::png::PngEncoder::new(io::BufWriter::new(file))
+        .write_image(
+            shot.rgba,
+            shot.width,
+            shot.height,
+            image::ExtendedColorType::Rgba8,
+        )
+        .map_err(io::Error::other)
+}
+
+/// Opens `name.png`, `name 2.png`, … for writing; never an existing file.
+fn free_file(folder: &Path, name: &str) -> io::Result<(PathBuf, std::fs::File)> {
+    let safe: String = name
+        .chars()
+        .map(|c| if c == '/' || c.is_control() { ' ' } else { c })
+        .collect();
+    for number in 1..=9999_u32 {
+        let file = match number {
+            1 => format!("{safe}.png"),
+            _ => format!("{safe} {number}.png"),
+        };
+        let path = folder.join(file);
+        match OpenOptions::new().write(true).create_new(true).open(&path) {
+            Ok(file) => return Ok((path, file)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::other("there are 9999 screenshots of it already"))
+}
+
+fn pictures_folder() -> Option<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    match set("XDG_PICTURES_DIR") {
+        Some(folder) => Some(PathBuf::from(folder)),
+        None => set("HOME").map(|home| Path::new(&home).join("Pictures")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_screenshot_never_overwrites_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let (first, _) = free_file(folder.path(), "../Debian").unwrap();
+        let (second, _) = free_file(folder.path(), "../Debian").unwrap();
+        assert_eq!(first, folder.path().join(".. Debian.png"));
+        assert_eq!(second, folder.path().join(".. Debian 2.png"));
+    }
+}

@@ -1,0 +1,171 @@
+//! Who gets the keyboard: the window, or a guest until Right Ctrl is pressed alone.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::engine::screen::{Input, KeyCode, Screen};
+use crate::model::MachineId;
+
+const RIGHT_CTRL: KeyCode = KeyCode(97);
+
+/// Takes a guest's keys and the word that all are up.
+pub trait KeySink: Send {
+    fn send(&self, input: Input);
+}
+
+impl KeySink for Arc<Screen> {
+    fn send(&self, input: Input) {
+        Screen::send(self, input);
+    }
+}
+
+/// How far a press of Right Ctrl is: alone it gives the keyboard back, with others it is a key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Release {
+    #[default]
+    Up,
+    Alone,
+    Combined,
+}
+
+#[derive(Default)]
+struct State {
+    guest: Option<(MachineId, Box<dyn KeySink>)>,
+    release: Release,
+}
+
+/// Shared between the window's event handler and the app; both run on the same thread, but the
+/// handler is not the app's to own.
+#[derive(Clone, Default)]
+pub struct Keyboard {
+    state: Arc<Mutex<State>>,
+}
+
+impl Keyboard {
+    /// From now on keys go to this guest.
+    pub fn capture(&self, machine: MachineId, sink: Box<dyn KeySink>) {
+        let mut state = self.lock();
+        state.let_go();
+        state.guest = Some((machine, sink));
+    }
+
+    /// Gives the keyboard back and lifts all keys in the guest.
+    pub fn release(&self) {
+        self.lock().let_go();
+    }
+
+    /// The guest that has the keyboard.
+    pub fn captured_by(&self) -> Option<MachineId> {
+        self.lock().guest.as_ref().map(|(machine, _)| *machine)
+    }
+
+    /// A key by its evdev code; returns whether it went to a guest.
+    pub fn key(&self, code: KeyCode, down: bool) -> bool {
+        self.lock().key(code, down)
+    }
+
+    /// Whether keys go to a guest, also those that have no code.
+    pub fn is_captured(&self) -> bool {
+        self.lock().guest.is_some()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn let_go(&mut self) {
+        if let Some((_, sink)) = self.guest.take() {
+            sink.send(Input::ReleaseAll);
+        }
+        self.release = Release::Up;
+    }
+
+    fn key(&mut self, code: KeyCode, down: bool) -> bool {
+        let Some((_, sink)) = &self.guest else {
+            return false;
+        };
+        match (code == RIGHT_CTRL, down, self.release) {
+            (true, true, Release::Up) => self.release = Release::Alone,
+            (true, true, Release::Alone | Release::Combined) => {} // Repeats while held.
+            (true, false, Release::Alone) => self.let_go(),
+            (true, false, Release::Up | Release::Combined) => {
+                sink.send(Input::Key { code, down });
+                self.release = Release::Up;
+            }
+            (false, true, Release::Alone) => {
+                sink.send(Input::Key {
+                    code: RIGHT_CTRL,
+                    down: true,
+                });
+                sink.send(Input::Key { code, down });
+                self.release = Release::Combined;
+            }
+            (false, ..) => sink.send(Input::Key { code, down }),
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<Input>>>);
+
+    impl KeySink for Log {
+        fn send(&self, input: Input) {
+            self.0.lock().unwrap().push(input);
+        }
+    }
+
+    const A: KeyCode = KeyCode(30);
+
+    fn captured() -> (Keyboard, Log) {
+        let (keyboard, log) = (Keyboard::default(), Log::default());
+        keyboard.capture(MachineId(Uuid::nil()), Box::new(log.clone()));
+        (keyboard, log)
+    }
+
+    fn key(code: KeyCode, down: bool) -> Input {
+        Input::Key { code, down }
+    }
+
+    #[test]
+    fn keys_stay_in_the_window_until_a_guest_has_the_keyboard() {
+        assert!(!Keyboard::default().key(A, true));
+    }
+
+    #[test]
+    fn right_ctrl_alone_gives_the_keyboard_back_and_lifts_all_keys() {
+        let (keyboard, log) = captured();
+        keyboard.key(A, true);
+        keyboard.key(A, false);
+        keyboard.key(RIGHT_CTRL, true);
+        keyboard.key(RIGHT_CTRL, true);
+        assert!(keyboard.key(RIGHT_CTRL, false));
+        assert_eq!(keyboard.captured_by(), None);
+        let sent = log.0.lock().unwrap().clone();
+        assert_eq!(sent, [key(A, true), key(A, false), Input::ReleaseAll]);
+    }
+
+    #[test]
+    fn right_ctrl_with_another_key_is_a_key_of_the_guest() {
+        let (keyboard, log) = captured();
+        keyboard.key(RIGHT_CTRL, true);
+        keyboard.key(A, true);
+        keyboard.key(A, false);
+        keyboard.key(RIGHT_CTRL, false);
+        assert!(keyboard.is_captured());
+        let sent = log.0.lock().unwrap().clone();
+        let expected = [
+            key(RIGHT_CTRL, true),
+            key(A, true),
+            key(A, false),
+            key(RIGHT_CTRL, false),
+        ];
+        assert_eq!(sent, expected);
+    }
+}

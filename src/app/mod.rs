@@ -1,0 +1,284 @@
+//! Ties the engine to the screens: `logic` folds events into the view, `ui` draws it and sends
+//! what was asked.
+
+mod answers;
+mod backend;
+mod feed;
+mod files;
+mod keyboard;
+mod leave;
+mod window;
+mod winit_bridge;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use egui::{PointerButton, ViewportCommand, ViewportId};
+
+pub use backend::{Backend, Waker, wake};
+pub use window::{RunError, run};
+
+use crate::engine::message::{Command, RequestId};
+use crate::engine::screen::{Button, Input};
+use crate::model::{MachineId, Settings, ThemeChoice, Timestamp};
+use crate::ui::actions::Errand;
+use crate::ui::screen_view::{Pointer, Scaling};
+use crate::ui::shell::{Page, Shell};
+use crate::ui::view::View;
+use crate::ui::{Ask, theme};
+use answers::Purpose;
+use feed::{Feed, Next};
+use files::{Chooser, Picked};
+use keyboard::Keyboard;
+
+/// Answers that are still due. A person asks for a few; an engine that never answers must not
+/// make the window grow.
+const MAX_PENDING: usize = 4096;
+
+/// The window's state.
+pub struct App {
+    backend: Box<dyn Backend>,
+    pub view: View,
+    pub shell: Shell,
+    keyboard: Keyboard,
+    feed: Feed,
+    chooser: Chooser,
+    pending: BTreeMap<RequestId, Purpose>,
+    in_sight: Vec<MachineId>,
+    theme: Option<ThemeChoice>,
+    page: Page,
+    /// All is settled: the window closes with the next frame.
+    leave_now: bool,
+    closing: bool,
+}
+
+impl App {
+    /// Installs the look into `ctx` and asks for what the engine does not tell by itself.
+    pub fn new(ctx: &egui::Context, backend: Box<dyn Backend>, waker: &Waker) -> Self {
+        theme::install(ctx);
+        waker.attach(ctx);
+        let mut app = Self {
+            backend,
+            view: View::default(),
+            shell: Shell::default(),
+            keyboard: Keyboard::default(),
+            feed: Feed::default(),
+            chooser: Chooser::new(waker.clone()),
+            pending: BTreeMap::new(),
+            in_sight: Vec::new(),
+            theme: None,
+            page: Page::default(),
+            leave_now: false,
+            closing: false,
+        };
+        app.view.now = now();
+        app.send(Command::ShowTrash);
+        app
+    }
+
+    /// Takes the news. Also runs while the window is hidden, so nothing piles up.
+    pub fn update(&mut self, ctx: &egui::Context) {
+        self.view.now = now();
+        for event in self.backend.drain() {
+            self.take(event, ctx);
+        }
+        self.view.toasts.tick(self.view.now);
+        self.follow_settings(ctx);
+        self.take_files(ctx);
+        self.follow_leaving();
+        self.follow_closing(ctx);
+        self.plan_repaint(ctx);
+    }
+
+    /// Draws the window and does what was asked for.
+    pub fn draw(&mut self, ui: &mut egui::Ui) {
+        let ctx = ui.ctx().clone();
+        self.follow_screen(&ctx);
+        let asks = self.shell.ui(ui, &self.view);
+        let asked = !asks.is_empty();
+        for ask in asks {
+            self.do_ask(ask, &ctx);
+        }
+        self.follow_page();
+        self.tell_sight();
+        if asked {
+            wake(&ctx);
+        }
+    }
+
+    fn follow_settings(&mut self, ctx: &egui::Context) {
+        let Settings { theme, .. } = self.view.settings;
+        if self.theme != Some(theme) {
+            self.theme = Some(theme);
+            theme::choose(ctx, theme);
+        }
+    }
+
+    fn take_files(&mut self, ctx: &egui::Context) {
+        match self.chooser.take() {
+            Some(Picked::File(pick, path)) => self.shell.picked(&self.view, pick, &path),
+            Some(Picked::NoChooser) => self.view.fail(files::no_chooser()),
+            Some(Picked::Cancelled) | None => {}
+        }
+        let dropped = ctx.input(|input| {
+            let file = input.raw.dropped_files.first()?;
+            Some(file.path().to_path_buf())
+        });
+        if let Some(path) = dropped {
+            self.shell.dropped(&self.view, &path);
+        }
+    }
+
+    fn follow_closing(&mut self, ctx: &egui::Context) {
+        if ctx.input(|input| input.viewport().close_requested()) && !self.close_requested() {
+            ctx.send_viewport_cmd(ViewportCommand::CancelClose);
+        }
+        if self.leave_now && !self.closing {
+            self.closing = true;
+            ctx.send_viewport_cmd(ViewportCommand::Close);
+        }
+    }
+
+    /// A frame is due when the clock alone changes what is shown; otherwise only news brings one.
+    fn plan_repaint(&self, ctx: &egui::Context) {
+        let pause = if self.view.counts_down() || self.feed.waits() || self.view.leaving.is_some() {
+            Duration::from_secs(1)
+        } else if self.view.running().is_empty() {
+            return;
+        } else {
+            Duration::from_secs(60) // "up 3 h 12 min"
+        };
+        ctx.request_repaint_after_for(pause, ViewportId::ROOT);
+    }
+
+    fn follow_screen(&mut self, ctx: &egui::Context) {
+        let wanted = self.shell.wants_screen(&self.view);
+        let backend = self.backend.as_ref();
+        if let Next::Open(machine) = self.feed.follow(wanted, backend, self.view.now) {
+            self.send(Command::OpenDisplay { machine });
+        }
+        let sharp = self.shell.machine_page.scaling == Scaling::Sharp;
+        self.view.screen = self.feed.update(ctx, sharp);
+        if self
+            .keyboard
+            .captured_by()
+            .is_some_and(|guest| wanted != Some(guest))
+        {
+            self.keyboard.release();
+        }
+        self.view.captured = self.keyboard.captured_by();
+    }
+
+    /// What lies in the trash is looked up when its page opens.
+    fn follow_page(&mut self) {
+        if self.shell.page != self.page {
+            self.page = self.shell.page;
+            if self.page == Page::Trash {
+                self.send(Command::ShowTrash);
+            }
+        }
+    }
+
+    fn tell_sight(&mut self) {
+        if self.shell.library.in_sight != self.in_sight {
+            self.in_sight = self.shell.library.in_sight.clone();
+            let rows = self.in_sight.clone();
+            // If the engine is too busy for thumbnails, the next scroll tells it again.
+            self.backend.send(Command::InSight(rows)).ok();
+        }
+    }
+
+    fn send(&mut self, command: Command) {
+        let purpose = Purpose::of(&command);
+        match self.backend.send(command) {
+            Ok(request) => {
+                if self.pending.len() >= MAX_PENDING {
+                    self.pending.pop_first();
+                }
+                self.pending.insert(request, purpose);
+            }
+            Err(failure) => self.view.fail(failure),
+        }
+    }
+
+    fn do_ask(&mut self, ask: Ask, ctx: &egui::Context) {
+        match ask {
+            Ask::Engine(command) => self.send(command),
+            Ask::Screenshot(machine) => self.send(Command::Screenshot { machine }),
+            Ask::CommandLine(machine) => self.send(Command::CommandLine { machine }),
+            Ask::Pick(pick) => {
+                if let Err(failure) = self.chooser.open(pick) {
+                    self.view.fail(failure);
+                }
+            }
+            Ask::DismissToast(toast) => self.view.toasts.dismiss(toast),
+            Ask::Pointer(machine, pointer) => self.point(machine, pointer),
+            Ask::Capture(guest) => self.capture(guest),
+            Ask::Leave(step) => self.leave_step(step),
+            Ask::Errand(Errand::FullScreen) => {
+                self.view.full_screen = !self.view.full_screen;
+                ctx.send_viewport_cmd(ViewportCommand::Fullscreen(self.view.full_screen));
+            }
+            // The shell did these already.
+            Ask::Select(_)
+            | Ask::ShowHardware(_)
+            | Ask::ShowKeys(_)
+            | Ask::ConfirmDelete(_)
+            | Ask::Errand(_) => {}
+        }
+    }
+
+    fn capture(&mut self, guest: Option<MachineId>) {
+        match guest.and_then(|machine| Some((machine, self.feed.screen(machine)?))) {
+            Some((machine, screen)) => self.keyboard.capture(machine, Box::new(screen)),
+            None => self.keyboard.release(),
+        }
+    }
+
+    fn point(&self, machine: MachineId, pointer: Pointer) {
+        let Some(screen) = self.feed.screen(machine) else {
+            return;
+        };
+        screen.send(match pointer {
+            Pointer::Moved { x, y } => Input::PointerAbs { x, y },
+            Pointer::Button { button, pressed } => Input::Button {
+                button: button_of(button),
+                down: pressed,
+            },
+            Pointer::Wheel { right, up } => Input::Wheel { dx: right, dy: up },
+        });
+    }
+}
+
+fn button_of(button: PointerButton) -> Button {
+    match button {
+        PointerButton::Primary => Button::Left,
+        PointerButton::Secondary => Button::Right,
+        PointerButton::Middle => Button::Middle,
+        PointerButton::Extra1 => Button::Side,
+        PointerButton::Extra2 => Button::Extra,
+    }
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    Timestamp(since.map_or(0, |since| since.as_secs()))
+}
+
+impl eframe::App for App {
+    fn logic(&mut self, ctx: &egui::Context, _frame: &mut eframe::Frame) {
+        self.update(ctx);
+    }
+
+    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
+        self.draw(ui);
+    }
+
+    fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
+        visuals.panel_fill.to_normalized_gamma_f32()
+    }
+
+    fn persist_egui_memory(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,115 @@
+//! Opens the window and runs it until it is closed.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use eframe::UserEvent;
+use egui::{IconData, ViewportBuilder};
+use winit::event_loop::{ControlFlow, EventLoop};
+
+use super::App;
+use super::backend::{Backend, Waker};
+use super::winit_bridge::Bridge;
+use crate::model::Failure;
+
+/// The name by which desktops find icon and entry of the window.
+const APP_ID: &str = "io.orangery.Orangery";
+
+/// Why there is no window.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error(
+        "There is no desktop to open a window on: {reason}. Log in to a desktop, or use the command line: orangery --help"
+    )]
+    NoDesktop { reason: String },
+    #[error("The window failed: {reason}. If it stays so, start with LIBGL_ALWAYS_SOFTWARE=1")]
+    Window { reason: String },
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        Self::new("Orangery can't open its window", error.to_string())
+    }
+}
+
+/// Shows the window until it is closed. `waker` is the one that the backend's engine calls.
+///
+/// `file` opens the dialog for a new machine made from it.
+pub fn run(
+    backend: Box<dyn Backend>,
+    waker: &Waker,
+    file: Option<PathBuf>,
+) -> Result<(), RunError> {
+    let target = EventLoop::<UserEvent>::with_user_event()
+        .build()
+        .map_err(|error| RunError::NoDesktop {
+            reason: error.to_string(),
+        })?;
+    run_on(target, backend, waker, file)
+}
+
+/// As [`run`], on an event loop that is there already.
+pub fn run_on(
+    target: EventLoop<UserEvent>,
+    backend: Box<dyn Backend>,
+    waker: &Waker,
+    file: Option<PathBuf>,
+) -> Result<(), RunError> {
+    target.set_control_flow(ControlFlow::Wait);
+    let keyboard = super::Keyboard::default();
+    let for_app = (keyboard.clone(), waker.clone());
+    let inner = eframe::create_native(
+        "Orangery",
+        options(),
+        Box::new(move |creation| {
+            let (keyboard, waker) = for_app;
+            let mut app = App::new(&creation.egui_ctx, backend, &waker);
+            app.keyboard = keyboard;
+            if let Some(file) = file {
+                app.shell.dropped(&app.view, &file);
+            }
+            Ok(Box::new(app))
+        }),
+        &target,
+    );
+    let mut bridge = Bridge {
+        inner,
+        keyboard,
+        waker: waker.clone(),
+    };
+    target
+        .run_app(&mut bridge)
+        .map_err(|error| RunError::Window {
+            reason: error.to_string(),
+        })
+}
+
+fn options() -> eframe::NativeOptions {
+    let mut viewport = ViewportBuilder::default()
+        .with_app_id(APP_ID)
+        .with_title("Orangery")
+        .with_inner_size([1280.0, 800.0])
+        .with_min_inner_size([1024.0, 640.0])
+        .with_drag_and_drop(true);
+    if let Some(icon) = icon() {
+        viewport = viewport.with_icon(icon);
+    }
+    eframe::NativeOptions {
+        viewport,
+        renderer: eframe::Renderer::Glow,
+        // It would cost a pass over every guest picture.
+        dithering: false,
+        persist_window: false,
+        ..eframe::NativeOptions::default()
+    }
+}
+
+fn icon() -> Option<Arc<IconData>> {
+    let png = include_bytes!("../../icons/128.png");
+    let image = image::load_from_memory(png).ok()?.into_rgba8();
+    Some(Arc::new(IconData {
+        width: image.width(),
+        height: image.height(),
+        rgba: image.into_raw(),
+    }))
+}

@@ -1,0 +1,101 @@
+//! Sits between winit and eframe, so that a guest gets every key by its code.
+//!
+//! egui's own key events merge the number pad with the main block, know no Japanese or Korean
+//! keys and turn Ctrl+C into a clipboard event; winit tells each key by its place.
+
+use eframe::{EframeWinitApplication, UserEvent};
+use winit::application::ApplicationHandler;
+use winit::event::{DeviceEvent, DeviceId, ElementState, KeyEvent, StartCause, WindowEvent};
+use winit::event_loop::ActiveEventLoop;
+use winit::platform::scancode::PhysicalKeyExtScancode as _;
+use winit::window::WindowId;
+
+use super::backend::Waker;
+use super::keyboard::Keyboard;
+use crate::engine::screen::KeyCode;
+
+/// eframe's application with our ears before it.
+pub struct Bridge<'a> {
+    pub inner: EframeWinitApplication<'a>,
+    pub keyboard: Keyboard,
+    pub waker: Waker,
+}
+
+impl Bridge<'_> {
+    /// Returns whether egui must not see the event.
+    fn keep(&self, event: &WindowEvent) -> bool {
+        match event {
+            WindowEvent::KeyboardInput {
+                event,
+                is_synthetic,
+                ..
+            } => self.key(event, *is_synthetic),
+            // Composed text was for the guest's keyboard, which has keys only.
+            WindowEvent::Ime(_) => self.keyboard.is_captured(),
+            WindowEvent::Focused(false) => {
+                self.keyboard.release();
+                false
+            }
+            _ => false,
+        }
+    }
+
+    fn key(&self, event: &KeyEvent, synthetic: bool) -> bool {
+        if !self.keyboard.is_captured() {
+            return false;
+        }
+        let down = event.state == ElementState::Pressed;
+        let code = event
+            .physical_key
+            .to_scancode()
+            .and_then(|code| u16::try_from(code).ok());
+        // On focus winit presses what is held already; that was not meant for the guest.
+        if let Some(code) = code.filter(|_| !(synthetic && down)) {
+            self.keyboard.key(KeyCode(code), down);
+        }
+        if !self.keyboard.is_captured() {
+            self.waker.wake(); // It was given back: the bar has to say so.
+        }
+        true
+    }
+}
+
+impl ApplicationHandler<UserEvent> for Bridge<'_> {
+    fn window_event(&mut self, target: &ActiveEventLoop, window: WindowId, event: WindowEvent) {
+        if !self.keep(&event) {
+            self.inner.window_event(target, window, event);
+        }
+    }
+
+    fn resumed(&mut self, target: &ActiveEventLoop) {
+        self.inner.resumed(target);
+    }
+
+    fn suspended(&mut self, target: &ActiveEventLoop) {
+        self.inner.suspended(target);
+    }
+
+    fn new_events(&mut self, target: &ActiveEventLoop, cause: StartCause) {
+        self.inner.new_events(target, cause);
+    }
+
+    fn user_event(&mut self, target: &ActiveEventLoop, event: UserEvent) {
+        self.inner.user_event(target, event);
+    }
+
+    fn device_event(&mut self, target: &ActiveEventLoop, device: DeviceId, event: DeviceEvent) {
+        self.inner.device_event(target, device, event);
+    }
+
+    fn about_to_wait(&mut self, target: &ActiveEventLoop) {
+        self.inner.about_to_wait(target);
+    }
+
+    fn exiting(&mut self, target: &ActiveEventLoop) {
+        self.inner.exiting(target);
+    }
+
+    fn memory_warning(&mut self, target: &ActiveEventLoop) {
+        self.inner.memory_warning(target);
+    }
+}

@@ -1,0 +1,228 @@
+//! What each action looks like: its icon, shortcut and how it is asked for.
+
+use egui::{Key, KeyboardShortcut, Modifiers, Ui};
+
+use super::Ask;
+use super::icon::Icon;
+use super::kit;
+use crate::engine::message::Command;
+use crate::model::{Action, MachineReport, State, permit};
+
+const fn ctrl(key: Key) -> Option<KeyboardShortcut> {
+    Some(KeyboardShortcut::new(Modifiers::COMMAND, key))
+}
+
+const fn ctrl_shift(key: Key) -> Option<KeyboardShortcut> {
+    Some(KeyboardShortcut::new(
+        Modifiers::COMMAND.plus(Modifiers::SHIFT),
+        key,
+    ))
+}
+
+/// What a screen shows of an action beside its word and explanation.
+pub struct Look {
+    pub icon: Icon,
+    pub shortcut: Option<KeyboardShortcut>,
+}
+
+/// The look of `action`.
+pub fn look(action: Action) -> Look {
+    let (icon, shortcut) = match action {
+        Action::Start => (Icon::Play, ctrl(Key::R)),
+        Action::Pause => (Icon::Pause, ctrl(Key::P)),
+        Action::Resume => (Icon::StepForward, ctrl_shift(Key::P)),
+        Action::ShutDown => (Icon::Power, ctrl(Key::D)),
+        Action::PowerOff => (Icon::PlugZap, ctrl_shift(Key::D)),
+        Action::Reset => (Icon::RotateCcw, ctrl_shift(Key::R)),
+        Action::Save => (Icon::Save, ctrl(Key::S)),
+        Action::DiscardSaved => (Icon::Eraser, None),
+        Action::OpenConsole => (Icon::AppWindow, ctrl(Key::O)),
+        Action::Screenshot => (Icon::Camera, ctrl_shift(Key::S)),
+        Action::SendKeys => (Icon::Keyboard, None),
+        Action::Edit => (Icon::Pencil, ctrl(Key::E)),
+        Action::Delete => (Icon::Trash2, ctrl(Key::Delete)),
+        Action::Restore => (Icon::ArchiveRestore, None),
+        Action::DeleteForever => (Icon::Trash2, None),
+    };
+    Look { icon, shortcut }
+}
+
+/// Things to ask for that belong to the window, not to a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Errand {
+    NewMachine,
+    Search,
+    ShowTrash,
+    ShowComputer,
+    ShowSettings,
+    ShowHelp,
+    FullScreen,
+}
+
+impl Errand {
+    pub const ALL: [Self; 7] = [
+        Self::NewMachine,
+        Self::Search,
+        Self::ShowTrash,
+        Self::ShowComputer,
+        Self::ShowSettings,
+        Self::ShowHelp,
+        Self::FullScreen,
+    ];
+
+    /// Word, icon and shortcut.
+    pub fn look(self) -> (&'static str, Look) {
+        let (word, icon, shortcut) = match self {
+            Self::NewMachine => ("New machine", Icon::Plus, ctrl(Key::N)),
+            Self::Search => ("Search machines", Icon::Search, ctrl(Key::F)),
+            Self::ShowTrash => ("Trash", Icon::Trash2, None),
+            Self::ShowComputer => ("This computer", Icon::Monitor, ctrl(Key::I)),
+            Self::ShowSettings => ("Settings", Icon::Settings, ctrl(Key::Comma)),
+            Self::ShowHelp => (
+                "Help",
+                Icon::CircleQuestionMark,
+                Some(KeyboardShortcut::new(Modifiers::NONE, Key::F1)),
+            ),
+            Self::FullScreen => (
+                "Full screen",
+                Icon::Maximize,
+                Some(KeyboardShortcut::new(Modifiers::NONE, Key::F11)),
+            ),
+        };
+        (word, Look { icon, shortcut })
+    }
+
+    pub fn word(self) -> &'static str {
+        self.look().0
+    }
+}
+
+/// Whether `action` can be asked for now, or the reason why not as a sentence.
+pub fn verdict(report: &MachineReport, action: Action, handed_over: bool) -> Result<(), String> {
+    if handed_over {
+        return Err("Another Orangery process has the library now".to_owned());
+    }
+    permit(report.standing(), action).map_err(|denied| denied.to_string())
+}
+
+/// The word for `action` on this machine's button: a saved machine continues.
+pub fn word(report: &MachineReport, action: Action) -> &'static str {
+    match (action, report.state) {
+        (Action::Start, State::Saved) => "Continue",
+        (Action::Start, State::Crashed) => "Start again",
+        _ => action.name(),
+    }
+}
+
+/// The explanation of `action` with its shortcut.
+fn tooltip(action: Action) -> String {
+    match look(action).shortcut {
+        Some(shortcut) => format!("{} ({})", action.explain(), kit::shortcut_text(&shortcut)),
+        None => action.explain().to_owned(),
+    }
+}
+
+/// How `action` is asked for once it is allowed.
+pub fn ask(report: &MachineReport, action: Action) -> Ask {
+    let machine = report.id;
+    match action {
+        Action::Screenshot => Ask::Screenshot(machine),
+        Action::Edit => Ask::ShowHardware(machine),
+        Action::DeleteForever => Ask::ConfirmDelete(machine),
+        Action::SendKeys => Ask::ShowKeys(machine),
+        Action::Start
+        | Action::Pause
+        | Action::Resume
+        | Action::ShutDown
+        | Action::PowerOff
+        | Action::Reset
+        | Action::Save
+        | Action::DiscardSaved
+        | Action::OpenConsole
+        | Action::Delete
+        | Action::Restore => Ask::Engine(Command::Act { machine, action }),
+    }
+}
+
+/// How an action's button is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    Primary,
+    Secondary,
+    Danger,
+    Icon,
+    MenuItem,
+}
+
+/// A button for `action` that greys itself out and says why, by the rule the engine enforces.
+pub fn button(
+    ui: &mut Ui,
+    report: &MachineReport,
+    action: Action,
+    shape: Shape,
+    handed_over: bool,
+    asks: &mut Vec<Ask>,
+) {
+    let verdict = verdict(report, action, handed_over);
+    let (enabled, word, icon) = (
+        verdict.is_ok(),
+        word(report, action),
+        Some(look(action).icon),
+    );
+    let response = match shape {
+        Shape::Primary => kit::primary(ui, enabled, icon, word),
+        Shape::Secondary => kit::secondary(ui, enabled, icon, word),
+        Shape::Danger => kit::danger(ui, enabled, icon, word),
+        Shape::Icon => kit::icon_button(ui, enabled, look(action).icon, word),
+        Shape::MenuItem => kit::menu_item(ui, enabled, icon, word, look(action).shortcut.as_ref()),
+    };
+    match verdict {
+        Ok(()) => {
+            if response.on_hover_text(tooltip(action)).clicked() {
+                asks.push(ask(report, action));
+                if shape == Shape::MenuItem {
+                    ui.close();
+                }
+            }
+        }
+        Err(reason) => {
+            response.on_disabled_hover_text(reason);
+        }
+    }
+}
+
+/// Asks for what the user pressed a shortcut for, on the machine that is shown.
+pub fn shortcuts(ui: &Ui, report: &MachineReport, handed_over: bool, asks: &mut Vec<Ask>) {
+    let mut bound: Vec<(Action, KeyboardShortcut)> = Action::ALL
+        .into_iter()
+        .filter_map(|action| Some((action, look(action).shortcut?)))
+        .collect();
+    // Ctrl+P also matches while Shift is held, so the longer combinations go first.
+    bound.sort_by_key(|(_, shortcut)| !shortcut.modifiers.shift);
+    for (action, shortcut) in bound {
+        if verdict(report, action, handed_over).is_ok()
+            && ui.input_mut(|input| input.consume_shortcut(&shortcut))
+        {
+            asks.push(ask(report, action));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_commands_share_a_shortcut() {
+        let mut seen: Vec<(KeyboardShortcut, &str)> = Vec::new();
+        let actions = Action::ALL.map(|action| (action.name(), look(action).shortcut));
+        let errands = Errand::ALL.map(|errand| (errand.word(), errand.look().1.shortcut));
+        for (name, shortcut) in actions.into_iter().chain(errands) {
+            let Some(shortcut) = shortcut else { continue };
+            for (other, owner) in &seen {
+                assert_ne!(*other, shortcut, "{name} and {owner}");
+            }
+            seen.push((shortcut, name));
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The small widget kit that all screens are built from.
+
+mod button;
+mod card;
+mod feedback;
+mod field;
+
+pub use button::{
+    danger, icon_button, link, menu_button, menu_item, name, primary, primary_wide, secondary,
+    segmented, shortcut_text, sized, tab,
+};
+pub use card::{Tone, callout, card, columns, fact, section};
+pub use feedback::{Choice, confirm, copy_line, footer, modal, progress, sentence, state_word};
+pub use field::{Field, browse_field, field, label, number_field, text_field};

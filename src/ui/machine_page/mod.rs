@@ -1,0 +1,166 @@
+//! The page of one machine: its header and what each tab shows.
+
+mod hardware;
+mod header;
+mod keys;
+mod log;
+mod overview;
+mod screen;
+mod trouble;
+
+use egui::{Margin, ScrollArea, Stroke, Ui};
+
+use super::screen_view::Scaling;
+use super::theme::{self, palette};
+use super::view::View;
+use super::{Ask, kit};
+use crate::model::{MachineId, MachineReport, Timestamp};
+use hardware::HardwareForm;
+pub(super) use hardware::memory_complaint;
+
+/// The parts of the page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tab {
+    #[default]
+    Overview,
+    Screen,
+    Hardware,
+    Log,
+}
+
+impl Tab {
+    const ALL: [Self; 4] = [Self::Overview, Self::Screen, Self::Hardware, Self::Log];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Overview => "Overview",
+            Self::Screen => "Screen",
+            Self::Hardware => "Hardware",
+            Self::Log => "Log",
+        }
+    }
+}
+
+/// What only this page remembers between frames.
+#[derive(Default)]
+pub struct MachinePage {
+    machine: Option<MachineId>,
+    pub tab: Tab,
+    pub scaling: Scaling,
+    /// The name that is being typed.
+    rename: Option<String>,
+    hardware: Option<HardwareForm>,
+    /// The user chose to keep waiting for the guest, or for QEMU, at that time.
+    waiting_since: Option<Timestamp>,
+    /// The command line was asked for.
+    asked_command_line: bool,
+}
+
+impl MachinePage {
+    /// Turns to another machine; what was typed for the last one is dropped.
+    fn turn_to(&mut self, machine: MachineId) {
+        if self.machine != Some(machine) {
+            let (tab, scaling) = (self.tab, self.scaling);
+            *self = Self {
+                machine: Some(machine),
+                tab: if tab == Tab::Screen {
+                    tab
+                } else {
+                    Tab::Overview
+                },
+                scaling,
+                ..Self::default()
+            };
+        }
+    }
+
+    /// Shows the hardware tab.
+    pub fn edit(&mut self, machine: MachineId) {
+        self.turn_to(machine);
+        self.tab = Tab::Hardware;
+    }
+
+    /// Whether the live screen is wanted.
+    pub fn wants_screen(&self, report: &MachineReport) -> bool {
+        report.state.has_screen()
+            && matches!(self.tab, Tab::Overview | Tab::Screen)
+            && (self.tab == Tab::Screen || !report.console_open)
+    }
+
+    /// A file that was chosen for the CD drive.
+    pub fn picked_medium(&mut self, path: &std::path::Path) {
+        if let Some(form) = &mut self.hardware {
+            form.medium = path.display().to_string();
+        }
+    }
+
+    pub fn ui(&mut self, ui: &mut Ui, view: &View, report: &MachineReport, asks: &mut Vec<Ask>) {
+        self.turn_to(report.id);
+        let margin = Margin {
+            left: 22,
+            right: 22,
+            top: 18,
+            bottom: 0,
+        };
+        egui::Frame::NONE.inner_margin(margin).show(ui, |ui| {
+            header::header_ui(ui, self, view, report, asks);
+            self.tabs_ui(ui);
+        });
+        match self.tab {
+            Tab::Screen => screen::screen_tab_ui(ui, self, view, report, asks),
+            Tab::Overview | Tab::Hardware | Tab::Log => self.scrolled_ui(ui, view, report, asks),
+        }
+    }
+
+    /// The guest's screen over the whole window.
+    pub fn full_screen_ui(
+        &mut self,
+        ui: &mut Ui,
+        view: &View,
+        report: &MachineReport,
+        asks: &mut Vec<Ask>,
+    ) {
+        self.turn_to(report.id);
+        screen::screen_tab_ui(ui, self, view, report, asks);
+    }
+
+    fn tabs_ui(&mut self, ui: &mut Ui) {
+        ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = 22.0;
+            for tab in Tab::ALL {
+                if kit::tab(ui, self.tab == tab, tab.word()) {
+                    self.tab = tab;
+                }
+            }
+        });
+        let y = ui.cursor().top() - ui.spacing().item_spacing.y;
+        let line = Stroke::new(1.0, palette(ui).line);
+        ui.painter().hline(ui.max_rect().x_range(), y, line);
+        ui.add_space(-ui.spacing().item_spacing.y);
+    }
+
+    fn scrolled_ui(
+        &mut self,
+        ui: &mut Ui,
+        view: &View,
+        report: &MachineReport,
+        asks: &mut Vec<Ask>,
+    ) {
+        ScrollArea::vertical()
+            .id_salt((report.id, self.tab.word()))
+            .auto_shrink(false)
+            .show(ui, |ui| {
+                let margin = Margin::symmetric(22, theme::PADDING);
+                egui::Frame::NONE.inner_margin(margin).show(ui, |ui| {
+                    ui.set_width(ui.available_width());
+                    trouble::trouble_ui(ui, self, view, report, asks);
+                    match self.tab {
+                        Tab::Overview => overview::overview_ui(ui, self, view, report, asks),
+                        Tab::Hardware => hardware::hardware_ui(ui, self, view, report, asks),
+                        Tab::Log => log::log_ui(ui, self, view, report, asks),
+                        Tab::Screen => {}
+                    }
+                });
+            });
+    }
+}

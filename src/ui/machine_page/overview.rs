@@ -1,0 +1,195 @@
+//! The overview: the screen as a card, and what the machine is made of.
+
+use egui::{CornerRadius, Pos2, Rect, RichText, Sense, Ui, pos2, vec2};
+
+use super::{MachinePage, Tab};
+use crate::model::{DeviceKind, DiskSource, Machine, MachineReport, NicNetwork, State};
+use crate::ui::icon::{self, Icon};
+use crate::ui::screen_view::{self, Scaling};
+use crate::ui::theme::palette;
+use crate::ui::view::View;
+use crate::ui::{Ask, kit};
+
+pub(super) fn overview_ui(
+    ui: &mut Ui,
+    page: &mut MachinePage,
+    view: &View,
+    report: &MachineReport,
+    _asks: &mut Vec<Ask>,
+) {
+    if report.machine.is_none() {
+        return; // The trouble card says it all.
+    }
+    job_ui(ui, view, report);
+    kit::columns(
+        ui,
+        |ui| screen_card_ui(ui, page, view, report),
+        |ui| {
+            if let Some(machine) = &report.machine {
+                kit::card(ui, "Hardware", |ui| facts_ui(ui, machine));
+                notes_ui(ui, machine);
+            }
+        },
+    );
+}
+
+fn job_ui(ui: &mut Ui, view: &View, report: &MachineReport) {
+    if let Some(job) = view.job_of(report) {
+        kit::card(ui, &job.title, |ui| {
+            ui.label(RichText::new(&job.step).color(palette(ui).dim));
+            let width = ui.available_width();
+            kit::progress(ui, job, width);
+        });
+        ui.add_space(6.0);
+    }
+}
+
+fn screen_card_ui(ui: &mut Ui, page: &mut MachinePage, view: &View, report: &MachineReport) {
+    kit::card(ui, "Screen", |ui| {
+        let picture = picture(view, report);
+        let (width, height) = picture.map_or((16, 10), |(_, guest)| guest);
+        let shape = (height as f32 / width.max(1) as f32).clamp(0.4, 0.8);
+        let room = ui.available_width();
+        let size = vec2(room, (room * shape).min(380.0));
+        let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+        response
+            .widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, "Show the screen"));
+        match picture {
+            Some((texture, guest)) => picture_ui(ui, rect, texture, guest),
+            None => void_ui(ui, rect, report),
+        }
+        if report.state.has_screen() {
+            let response = response.on_hover_cursor(egui::CursorIcon::PointingHand);
+            if response.on_hover_text("Use the screen").clicked() {
+                page.tab = Tab::Screen;
+            }
+        }
+    });
+}
+
+/// The live picture, else the thumbnail, with its size in pixels.
+fn picture(view: &View, report: &MachineReport) -> Option<(egui::TextureId, (u32, u32))> {
+    let live = view
+        .screen
+        .as_ref()
+        .filter(|screen| screen.machine == report.id)
+        .map(|screen| (screen.texture.id(), (screen.width, screen.height)));
+    let small = view.thumbnail(report.id).map(|texture| {
+        let [width, height] = texture.size();
+        (texture.id(), (width as u32, height as u32))
+    });
+    live.or(small).filter(|_| report.state.has_process())
+}
+
+fn picture_ui(ui: &Ui, rect: Rect, texture: egui::TextureId, guest: (u32, u32)) {
+    let radius = CornerRadius::same(8);
+    let picture = screen_view::place(rect, guest, Scaling::Fit, 1.0);
+    if picture.width() + 1.0 < rect.width() || picture.height() + 1.0 < rect.height() {
+        let ground = palette(ui).letterbox;
+        ui.painter().rect_filled(rect, radius, ground);
+    }
+    let whole = Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0));
+    ui.painter().add(
+        egui::epaint::RectShape::filled(picture, radius, egui::Color32::WHITE)
+            .with_texture(texture, whole),
+    );
+}
+
+/// A word that says why there is no picture.
+fn void_ui(ui: &Ui, rect: Rect, report: &MachineReport) {
+    let p = palette(ui);
+    ui.painter()
+        .rect_filled(rect, CornerRadius::same(8), p.hover);
+    let (glyph, text) = match report.state {
+        _ if report.console_open => (Icon::AppWindow, "Shown in its own window"),
+        State::Saved => (Icon::Moon, "Asleep; continue to see its screen"),
+        State::Starting => (Icon::Hourglass, "Starting…"),
+        State::Running | State::Paused | State::Stopping | State::Saving => {
+            (Icon::Monitor, "Waiting for the picture…")
+        }
+        State::Off | State::Crashed | State::NotResponding | State::Broken | State::Unavailable => {
+            (Icon::Monitor, "Start the machine to see its screen")
+        }
+    };
+    icon::paint(
+        ui.painter(),
+        rect.center() - vec2(0.0, 16.0),
+        glyph,
+        32.0,
+        p.dim,
+    );
+    ui.painter().text(
+        rect.center() + vec2(0.0, 18.0),
+        egui::Align2::CENTER_CENTER,
+        text,
+        crate::ui::theme::regular(13.0),
+        p.dim,
+    );
+}
+
+fn facts_ui(ui: &mut Ui, machine: &Machine) {
+    ui.spacing_mut().item_spacing.y = 7.0;
+    let count = machine.cpu.count;
+    kit::fact(ui, Icon::Cpu, "Processors", &count.to_string());
+    kit::fact(ui, Icon::MemoryStick, "Memory", &machine.memory.to_string());
+    kit::fact(
+        ui,
+        Icon::ShieldCheck,
+        "Firmware",
+        machine.firmware.kind.label(),
+    );
+    for device in &machine.devices {
+        device_ui(ui, &device.kind);
+    }
+    kit::fact(ui, Icon::CircuitBoard, "Board", &machine.machine_type);
+}
+
+fn device_ui(ui: &mut Ui, kind: &DeviceKind) {
+    match kind {
+        DeviceKind::Disk(disk) => {
+            let place = match &disk.source {
+                DiskSource::Layers(_) => "in the library".to_owned(),
+                DiskSource::InPlace(image) => image.path.display().to_string(),
+            };
+            kit::fact(
+                ui,
+                Icon::HardDrive,
+                "Disk",
+                &format!("{}, {place}", disk.size),
+            );
+        }
+        DeviceKind::Cdrom(drive) => {
+            let medium = drive.medium.as_deref().and_then(std::path::Path::file_name);
+            let text = medium.map_or_else(|| "Empty".into(), |name| name.to_string_lossy());
+            kit::fact(ui, Icon::Disc, "CD drive", &text);
+        }
+        DeviceKind::Nic(nic) => {
+            let text = match nic.network {
+                NicNetwork::User => "Through this computer",
+                NicNetwork::None => "Not connected",
+            };
+            kit::fact(ui, Icon::Network, "Network", text);
+        }
+        DeviceKind::Display(display) => {
+            let text = format!("{} × {} at first", display.width, display.height);
+            kit::fact(ui, Icon::Monitor, "Display", &text);
+        }
+        // Every machine has them; a list of them tells nobody anything.
+        DeviceKind::Keyboard
+        | DeviceKind::Tablet
+        | DeviceKind::UsbController
+        | DeviceKind::Rng
+        | DeviceKind::Balloon
+        | DeviceKind::GenerationId
+        | DeviceKind::Serial => {}
+    }
+}
+
+fn notes_ui(ui: &mut Ui, machine: &Machine) {
+    if !machine.notes.trim().is_empty() {
+        ui.add_space(6.0);
+        kit::card(ui, "Notes", |ui| {
+            ui.add(egui::Label::new(RichText::new(&machine.notes)).wrap());
+        });
+    }
+}

@@ -1,0 +1,26 @@
+//! Everything that draws. Screens read plain data and push what the user asks for; they start
+//! nothing: no threads, no files, no processes.
+
+pub mod actions;
+pub mod brand;
+pub mod close_dialog;
+pub mod computer_page;
+pub mod empty_page;
+pub mod footer;
+pub mod guest_picture;
+pub mod icon;
+pub mod kit;
+pub mod library_list;
+pub mod machine_page;
+pub mod new_machine;
+pub mod screen_view;
+pub mod settings_page;
+pub mod shell;
+pub mod theme;
+pub mod toasts;
+pub mod trash_page;
+pub mod view;
+
+mod ask;
+
+pub use ask::{Ask, FilePick, LeaveStep};

@@ -1,0 +1,299 @@
+//! The window as a whole: library, page, footer, dialogs, toasts.
+
+use std::path::Path;
+
+use egui::{Frame, Margin, Panel, RichText, Ui};
+
+use super::actions::{self, Errand};
+use super::brand::Brand;
+use super::close_dialog::CloseDialog;
+use super::library_list::LibraryList;
+use super::machine_page::{MachinePage, Tab};
+use super::new_machine::NewMachineDialog;
+use super::theme::{self, palette};
+use super::trash_page::TrashPage;
+use super::view::View;
+use super::{Ask, FilePick, computer_page, empty_page, footer, settings_page, toasts};
+use crate::model::{MachineId, MachineReport};
+
+/// What the right side shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Page {
+    /// The chosen machine, or the empty library.
+    #[default]
+    Machine,
+    Computer,
+    Trash,
+    Settings,
+    Help,
+}
+
+/// What the window remembers between frames.
+#[derive(Default)]
+pub struct Shell {
+    pub page: Page,
+    chosen: Option<MachineId>,
+    pub library: LibraryList,
+    pub machine_page: MachinePage,
+    trash: TrashPage,
+    new_machine: Option<NewMachineDialog>,
+    close: CloseDialog,
+    brand: Brand,
+}
+
+impl Shell {
+    /// The machine whose page is open.
+    pub fn shown<'a>(&self, view: &'a View) -> Option<&'a MachineReport> {
+        (self.page == Page::Machine)
+            .then(|| self.chosen.and_then(|id| view.machine(id)))
+            .flatten()
+            .filter(|report| report.trashed().is_none())
+    }
+
+    /// The machine whose live screen is wanted.
+    pub fn wants_screen(&self, view: &View) -> Option<MachineId> {
+        self.shown(view)
+            .filter(|report| self.machine_page.wants_screen(report))
+            .map(|report| report.id)
+    }
+
+    pub fn select(&mut self, machine: MachineId) {
+        self.chosen = Some(machine);
+        self.page = Page::Machine;
+    }
+
+    /// A file chosen by the file chooser.
+    pub fn picked(&mut self, view: &View, pick: FilePick, path: &Path) {
+        match pick {
+            FilePick::NewMachine => match &mut self.new_machine {
+                Some(dialog) => dialog.take_file(view, path),
+                None => self.open_new_machine(view, Some(path)),
+            },
+            FilePick::Medium(_) => self.machine_page.picked_medium(path),
+        }
+    }
+
+    /// A file dropped on the window.
+    pub fn dropped(&mut self, view: &View, path: &Path) {
+        self.picked(view, FilePick::NewMachine, path);
+    }
+
+    fn open_new_machine(&mut self, view: &View, file: Option<&Path>) {
+        if !view.handed_over {
+            self.new_machine = Some(NewMachineDialog::new(view, file));
+        }
+    }
+
+    pub fn run_errand(&mut self, view: &View, errand: Errand) {
+        match errand {
+            Errand::NewMachine => self.open_new_machine(view, None),
+            Errand::Search => self.library.focus_search(),
+            Errand::ShowTrash => self.page = Page::Trash,
+            Errand::ShowComputer => self.page = Page::Computer,
+            Errand::ShowSettings => self.page = Page::Settings,
+            Errand::ShowHelp => self.page = Page::Help,
+            Errand::FullScreen => {
+                if self.shown(view).is_some() {
+                    self.machine_page.tab = Tab::Screen;
+                }
+            }
+        }
+    }
+
+    /// Does what concerns only the window; what is left is for the app.
+    fn settle(&mut self, view: &View, asks: Vec<Ask>) -> Vec<Ask> {
+        let mut left = Vec::new();
+        for ask in asks {
+            match ask {
+                Ask::Select(machine) => self.select(machine),
+                Ask::ShowHardware(machine) => {
+                    self.select(machine);
+                    self.machine_page.edit(machine);
+                }
+                Ask::ShowKeys(machine) => {
+                    self.select(machine);
+                    self.machine_page.tab = Tab::Screen;
+                }
+                Ask::ConfirmDelete(machine) => self.trash.confirm_delete(machine),
+                Ask::Errand(errand) => {
+                    self.run_errand(view, errand);
+                    if errand == Errand::FullScreen {
+                        left.push(ask);
+                    }
+                }
+                Ask::Engine(_)
+                | Ask::Pick(_)
+                | Ask::Screenshot(_)
+                | Ask::CommandLine(_)
+                | Ask::DismissToast(_)
+                | Ask::Pointer(..)
+                | Ask::Capture(_)
+                | Ask::Leave(_) => left.push(ask),
+            }
+        }
+        left
+    }
+
+    /// Draws everything; returns what the app has to do.
+    pub fn ui(&mut self, ui: &mut Ui, view: &View) -> Vec<Ask> {
+        let mut asks = Vec::new();
+        self.choose_something(view);
+        self.shortcuts(ui, view, &mut asks);
+        match self.shown(view).filter(|_| view.full_screen) {
+            Some(report) => {
+                self.machine_page
+                    .full_screen_ui(ui, view, report, &mut asks);
+            }
+            None => self.window_ui(ui, view, &mut asks),
+        }
+        self.dialogs_ui(ui, view, &mut asks);
+        toasts::toasts_ui(ui, &view.toasts, &mut asks);
+        if ui.input(|input| !input.raw.hovered_files.is_empty()) {
+            empty_page::drop_hint_ui(ui);
+        }
+        self.settle(view, asks)
+    }
+
+    /// Keeps a machine chosen as long as there is one.
+    fn choose_something(&mut self, view: &View) {
+        let gone = self
+            .chosen
+            .and_then(|id| view.machine(id))
+            .is_none_or(|report| report.trashed().is_some());
+        if gone {
+            self.chosen = view.machines().next().map(|report| report.id);
+        }
+    }
+
+    fn shortcuts(&self, ui: &Ui, view: &View, asks: &mut Vec<Ask>) {
+        if self.new_machine.is_some() || view.leaving.is_some() || view.captured.is_some() {
+            return;
+        }
+        for errand in Errand::ALL {
+            if let Some(shortcut) = errand.look().1.shortcut
+                && ui.input_mut(|input| input.consume_shortcut(&shortcut))
+            {
+                asks.push(Ask::Errand(errand));
+            }
+        }
+        if let Some(report) = self.shown(view)
+            && ui.memory(|memory| memory.focused().is_none())
+        {
+            actions::shortcuts(ui, report, view.handed_over, asks);
+        }
+    }
+
+    fn window_ui(&mut self, ui: &mut Ui, view: &View, asks: &mut Vec<Ask>) {
+        let p = palette(ui);
+        let shown = self.shown(view).map(|report| report.id);
+        Panel::left("library")
+            .exact_size(theme::SIDEBAR)
+            .resizable(false)
+            .show_separator_line(false)
+            .frame(Frame::NONE.fill(p.side).inner_margin(Margin::same(14)))
+            .show(ui, |ui| self.library.ui(ui, view, shown, asks));
+        Panel::bottom("footer")
+            .exact_size(theme::FOOTER)
+            .show_separator_line(false)
+            .frame(
+                Frame::NONE
+                    .fill(p.side)
+                    .inner_margin(Margin::symmetric(14, 0)),
+            )
+            .show(ui, |ui| footer::footer_ui(ui, view, asks));
+        egui::CentralPanel::default()
+            .frame(Frame::NONE)
+            .show(ui, |ui| {
+                // The live screen paints its own ground; nothing may lie under a picture.
+                if !self.is_live(view) {
+                    let room = ui.max_rect();
+                    ui.painter().rect_filled(room, 0.0, p.background);
+                }
+                self.page_ui(ui, view, asks);
+            });
+    }
+
+    fn is_live(&self, view: &View) -> bool {
+        let live = view.screen.as_ref().map(|screen| screen.machine);
+        self.machine_page.tab == Tab::Screen
+            && live.is_some()
+            && self.shown(view).map(|report| report.id) == live
+    }
+
+    fn page_ui(&mut self, ui: &mut Ui, view: &View, asks: &mut Vec<Ask>) {
+        if view.handed_over {
+            handed_over_ui(ui);
+        }
+        match self.page {
+            Page::Machine => match self.shown(view) {
+                Some(report) => self.machine_page.ui(ui, view, report, asks),
+                None if view.is_empty() => {
+                    empty_page::empty_ui(ui, &mut self.brand, view, asks);
+                }
+                None => empty_page::nothing_chosen_ui(ui),
+            },
+            Page::Computer => computer_page::computer_ui(ui, view, asks),
+            Page::Trash => self.trash.ui(ui, view, asks),
+            Page::Settings => settings_page::settings_ui(ui, view, asks),
+            Page::Help => settings_page::help_ui(ui),
+        }
+    }
+
+    fn dialogs_ui(&mut self, ui: &Ui, view: &View, asks: &mut Vec<Ask>) {
+        if let Some(dialog) = &mut self.new_machine
+            && !dialog.ui(ui, view, asks)
+        {
+            self.new_machine = None;
+        }
+        self.trash.questions_ui(ui, view, asks);
+        self.close.ui(ui, view, asks);
+    }
+}
+
+fn handed_over_ui(ui: &mut Ui) {
+    let p = palette(ui);
+    Panel::top("handed over")
+        .show_separator_line(false)
+        .frame(
+            Frame::NONE
+                .fill(p.background.blend(p.tint(p.warn)))
+                .inner_margin(Margin::symmetric(22, 8)),
+        )
+        .show(ui, |ui| {
+            let text = "Another Orangery process has the library now. Close this window and open Orangery again to change something.";
+            ui.add(egui::Label::new(RichText::new(text).color(p.text)).wrap());
+        });
+}
+
+/// The title of a page that is not a machine's, with its buttons at the right.
+pub(super) fn page_head_ui(ui: &mut Ui, title: &str, buttons: impl FnOnce(&mut Ui)) {
+    let p = palette(ui);
+    let margin = Margin {
+        left: 22,
+        right: 22,
+        top: 18,
+        bottom: 10,
+    };
+    Frame::NONE.inner_margin(margin).show(ui, |ui| {
+        ui.horizontal(|ui| {
+            ui.set_height(theme::CONTROL);
+            let text = RichText::new(title).font(theme::semibold(22.0));
+            ui.label(text.color(p.text));
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), buttons);
+        });
+    });
+}
+
+/// The readable column below a page's title.
+pub(super) fn page_body_ui(ui: &mut Ui, content: impl FnOnce(&mut Ui)) {
+    let margin = Margin {
+        left: 22,
+        right: 22,
+        top: 0,
+        bottom: 22,
+    };
+    Frame::NONE.inner_margin(margin).show(ui, |ui| {
+        ui.set_width(ui.available_width().min(860.0));
+        content(ui);
+    });
+}

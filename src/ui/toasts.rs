@@ -1,0 +1,194 @@
+//! Toasts: what went wrong or was done, at the lower right, with details and undo.
+
+use egui::{Align2, CornerRadius, Frame, Margin, RichText, Stroke, Ui, vec2};
+
+use super::icon::{self, Icon};
+use super::theme::{self, palette};
+use super::{Ask, kit};
+use crate::engine::message::Command;
+use crate::model::{Action, Failure, MachineId, Timestamp};
+
+/// How long good news stays, in seconds.
+const GOOD_NEWS_STAYS: u64 = 8;
+/// More would cover the window; the oldest good news goes first.
+const MAX_TOASTS: usize = 5;
+
+/// Names a toast while it is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ToastId(u64);
+
+/// One message.
+#[derive(Clone, Debug)]
+pub struct Toast {
+    pub title: String,
+    pub text: String,
+    pub fix: Option<String>,
+    pub details: Option<String>,
+    pub failed: bool,
+    pub undo: Option<(MachineId, Action)>,
+    since: Timestamp,
+}
+
+impl Toast {
+    pub fn failure(failure: Failure, now: Timestamp) -> Self {
+        Self {
+            title: failure.what,
+            text: failure.why,
+            fix: failure.fix,
+            details: failure.details,
+            failed: true,
+            undo: None,
+            since: now,
+        }
+    }
+
+    pub fn done(title: String, text: String, now: Timestamp) -> Self {
+        Self {
+            title,
+            text,
+            fix: None,
+            details: None,
+            failed: false,
+            undo: None,
+            since: now,
+        }
+    }
+
+    /// Offers to take it back by `action`.
+    #[must_use]
+    pub fn undo(mut self, machine: MachineId, action: Action) -> Self {
+        self.undo = Some((machine, action));
+        self
+    }
+
+    fn same_as(&self, other: &Self) -> bool {
+        self.title == other.title && self.text == other.text
+    }
+}
+
+/// The toasts that are shown, oldest first.
+#[derive(Default)]
+pub struct Toasts {
+    shown: Vec<(ToastId, Toast)>,
+    next: u64,
+}
+
+impl Toasts {
+    pub fn push(&mut self, toast: Toast) {
+        self.shown.retain(|(_, known)| !known.same_as(&toast));
+        if self.shown.len() >= MAX_TOASTS {
+            let oldest = self.shown.iter().position(|(_, known)| !known.failed);
+            self.shown.remove(oldest.unwrap_or(0));
+        }
+        self.next += 1;
+        self.shown.push((ToastId(self.next), toast));
+    }
+
+    pub fn dismiss(&mut self, id: ToastId) {
+        self.shown.retain(|(known, _)| *known != id);
+    }
+
+    /// Drops good news that has been read.
+    pub fn tick(&mut self, now: Timestamp) {
+        self.shown
+            .retain(|(_, toast)| toast.failed || toast.since.0 + GOOD_NEWS_STAYS > now.0);
+    }
+
+    /// Whether one of them goes away by itself.
+    pub fn expire(&self) -> bool {
+        self.shown.iter().any(|(_, toast)| !toast.failed)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.shown.is_empty()
+    }
+}
+
+/// Shows all toasts above everything else.
+pub fn toasts_ui(ui: &Ui, toasts: &Toasts, asks: &mut Vec<Ask>) {
+    if toasts.is_empty() {
+        return;
+    }
+    egui::Area::new(egui::Id::unique("toasts"))
+        .order(egui::Order::Tooltip)
+        .anchor(Align2::RIGHT_BOTTOM, vec2(-16.0, -theme::FOOTER - 12.0))
+        .show(ui.ctx(), |ui| {
+            ui.set_width(400.0);
+            for (id, toast) in &toasts.shown {
+                ui.push_id(id, |ui| toast_ui(ui, *id, toast, asks));
+            }
+        });
+}
+
+fn toast_ui(ui: &mut Ui, id: ToastId, toast: &Toast, asks: &mut Vec<Ask>) {
+    let p = palette(ui);
+    let (glyph, color) = if toast.failed {
+        (Icon::CircleAlert, p.error)
+    } else {
+        (Icon::CircleCheck, p.leaf)
+    };
+    Frame::NONE
+        .fill(p.card)
+        .corner_radius(CornerRadius::same(theme::CARD_RADIUS))
+        .stroke(Stroke::new(1.0, p.edge(color)))
+        .shadow(ui.visuals().popup_shadow)
+        .inner_margin(Margin::same(14))
+        .show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            ui.horizontal_top(|ui| {
+                icon::show(ui, glyph, 18.0, color);
+                ui.vertical(|ui| {
+                    ui.spacing_mut().item_spacing.y = 5.0;
+                    let width = ui.available_width();
+                    ui.horizontal_top(|ui| {
+                        ui.set_width(width);
+                        toast_title_ui(ui, id, toast, width, asks);
+                    });
+                    toast_text_ui(ui, toast);
+                    undo_ui(ui, id, toast, asks);
+                });
+            });
+        });
+}
+
+fn toast_title_ui(ui: &mut Ui, id: ToastId, toast: &Toast, width: f32, asks: &mut Vec<Ask>) {
+    let p = palette(ui);
+    ui.allocate_ui(vec2(width - 40.0, 20.0), |ui| {
+        ui.set_width(width - 40.0);
+        let title = RichText::new(&toast.title).font(theme::semibold(theme::BODY));
+        ui.add(egui::Label::new(title.color(p.text)).wrap());
+    });
+    let close = egui::Button::new(icon::text(Icon::X, 15.0).color(p.dim))
+        .frame_when_inactive(false)
+        .small();
+    if kit::name(ui.add(close), "Dismiss").clicked() {
+        asks.push(Ask::DismissToast(id));
+    }
+}
+
+fn toast_text_ui(ui: &mut Ui, toast: &Toast) {
+    let p = palette(ui);
+    ui.add(egui::Label::new(RichText::new(kit::sentence(&toast.text)).color(p.text)).wrap());
+    if let Some(fix) = &toast.fix {
+        ui.add(egui::Label::new(RichText::new(fix).color(p.dim)).wrap());
+    }
+    if let Some(details) = &toast.details {
+        egui::CollapsingHeader::new("Details").show(ui, |ui| {
+            egui::ScrollArea::vertical()
+                .max_height(160.0)
+                .show(ui, |ui| {
+                    let text = RichText::new(details).monospace().size(theme::SMALL);
+                    ui.add(egui::Label::new(text).wrap().selectable(true));
+                });
+        });
+    }
+}
+
+fn undo_ui(ui: &mut Ui, id: ToastId, toast: &Toast, asks: &mut Vec<Ask>) {
+    if let Some((machine, action)) = toast.undo
+        && kit::secondary(ui, true, Some(Icon::Undo2), "Undo").clicked()
+    {
+        asks.push(Ask::Engine(Command::Act { machine, action }));
+        asks.push(Ask::DismissToast(id));
+    }
+}

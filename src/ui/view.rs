@@ -1,0 +1,227 @@
+//! All that the screens show, as plain data; events are folded into it, screens only read it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use egui::{ColorImage, TextureHandle, TextureOptions};
+
+use crate::engine::message::Event;
+use crate::model::{
+    ComputerReport, Failure, HostLoad, JobId, JobReport, JobState, MachineId, MachineReport,
+    Settings, State, Timestamp, TrashReport,
+};
+
+use super::toasts::{Toast, Toasts};
+
+/// Larger thumbnails are refused: they are made small, and a bad one must not eat memory.
+const MAX_THUMBNAIL_SIDE: u32 = 512;
+
+/// What the window knows.
+#[derive(Default)]
+pub struct View {
+    machines: BTreeMap<MachineId, MachineReport>,
+    /// Ids of the machines outside the trash, by name.
+    order: Vec<MachineId>,
+    pub jobs: BTreeMap<JobId, JobReport>,
+    pub computer: Option<ComputerReport>,
+    pub load: HostLoad,
+    pub trash: TrashReport,
+    pub settings: Settings,
+    pub toasts: Toasts,
+    thumbnails: BTreeMap<MachineId, TextureHandle>,
+    pub command_lines: BTreeMap<MachineId, Vec<String>>,
+    /// The live screen of the machine whose page is open.
+    pub screen: Option<LiveScreen>,
+    /// The guest that gets the keyboard.
+    pub captured: Option<MachineId>,
+    pub full_screen: bool,
+    pub now: Timestamp,
+    /// Another process has the library; nothing can be changed from here.
+    pub handed_over: bool,
+    /// Closing waits for machines to be saved or shut down.
+    pub leaving: Option<Leaving>,
+}
+
+/// A guest's screen, ready to be painted.
+pub struct LiveScreen {
+    pub machine: MachineId,
+    pub texture: TextureHandle,
+    /// In guest pixels.
+    pub width: u32,
+    pub height: u32,
+    pub cursor: Option<GuestCursor>,
+}
+
+/// The pointer as the guest draws it.
+pub struct GuestCursor {
+    pub texture: TextureHandle,
+    /// The point that points, in guest pixels from the picture's corner.
+    pub hot: (i32, i32),
+}
+
+/// How far closing is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Leaving {
+    /// The question is open.
+    pub asking: bool,
+    /// Machines that still have to be saved or shut down.
+    pub waiting_for: Vec<MachineId>,
+    /// Some of them ignored the power button.
+    pub overdue: bool,
+}
+
+impl View {
+    /// Folds one piece of news in. Answers to requests are the app's, not the view's.
+    pub fn apply(&mut self, event: Event, ctx: &egui::Context) {
+        match event {
+            Event::Machine(report) => self.put_machine(*report),
+            Event::Gone(id) => {
+                self.machines.remove(&id);
+                self.thumbnails.remove(&id);
+                self.command_lines.remove(&id);
+                self.sort();
+            }
+            Event::Job(job) => self.put_job(job),
+            Event::Computer(report) => self.computer = Some(*report),
+            Event::Load(load) => self.load = load,
+            Event::Trash(report) => self.trash = report,
+            Event::Settings(settings) => self.settings = settings,
+            Event::Thumbnail {
+                machine,
+                width,
+                height,
+                rgba,
+            } => self.put_thumbnail(ctx, machine, (width, height), &rgba),
+            Event::Answer { .. } | Event::Raise | Event::Picture { .. } => {}
+            Event::HandedOver => self.handed_over = true,
+            Event::Notice(failure) => self.fail(failure),
+            Event::DiskFull { machine, free } => {
+                let name = self.name(machine);
+                self.fail(
+                    Failure::new(
+                        format!("{name} is paused"),
+                        format!("only {free} are free on the disk it writes to"),
+                    )
+                    .fix("Make room, for example by emptying the trash, then resume it"),
+                );
+            }
+        }
+    }
+
+    /// Shows a failure until it is dismissed.
+    pub fn fail(&mut self, failure: Failure) {
+        self.toasts.push(Toast::failure(failure, self.now));
+    }
+
+    fn put_machine(&mut self, report: MachineReport) {
+        let newest = self
+            .machines
+            .get(&report.id)
+            .is_none_or(|known| known.generation <= report.generation);
+        if newest {
+            if !report.state.has_process() {
+                self.thumbnails.remove(&report.id);
+            }
+            self.machines.insert(report.id, report);
+            self.sort();
+        }
+    }
+
+    fn sort(&mut self) {
+        let mut named: Vec<(String, MachineId)> = self
+            .machines
+            .values()
+            .filter(|report| report.trashed().is_none())
+            .map(|report| (report.name.to_lowercase(), report.id))
+            .collect();
+        named.sort();
+        self.order = named.into_iter().map(|(_, id)| id).collect();
+    }
+
+    fn put_job(&mut self, job: JobReport) {
+        match job.state {
+            JobState::Running => {
+                self.jobs.insert(job.id, job);
+            }
+            // A failed job's failure comes as the answer or as a notice.
+            JobState::Done | JobState::Cancelled | JobState::Failed(_) => {
+                self.jobs.remove(&job.id);
+            }
+        }
+    }
+
+    fn put_thumbnail(
+        &mut self,
+        ctx: &egui::Context,
+        machine: MachineId,
+        (width, height): (u32, u32),
+        rgba: &Arc<Vec<u8>>,
+    ) {
+        let fits = (1..=MAX_THUMBNAIL_SIDE).contains(&width)
+            && (1..=MAX_THUMBNAIL_SIDE).contains(&height)
+            && rgba.len() == width as usize * height as usize * 4;
+        if !fits || !self.machines.contains_key(&machine) {
+            return;
+        }
+        let image = ColorImage::from_rgba_unmultiplied([width as usize, height as usize], rgba);
+        match self.thumbnails.get_mut(&machine) {
+            Some(texture) => texture.set(image, TextureOptions::LINEAR),
+            None => {
+                let texture = ctx.load_texture("thumbnail", image, TextureOptions::LINEAR);
+                self.thumbnails.insert(machine, texture);
+            }
+        }
+    }
+
+    pub fn machine(&self, id: MachineId) -> Option<&MachineReport> {
+        self.machines.get(&id)
+    }
+
+    /// The machines outside the trash, by name.
+    pub fn machines(&self) -> impl DoubleEndedIterator<Item = &MachineReport> {
+        self.order.iter().filter_map(|id| self.machines.get(id))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    pub fn thumbnail(&self, id: MachineId) -> Option<&TextureHandle> {
+        self.thumbnails.get(&id)
+    }
+
+    /// What to call a machine in a message.
+    pub fn name(&self, id: MachineId) -> String {
+        self.machine(id)
+            .map_or_else(|| "A machine".to_owned(), |report| report.name.clone())
+    }
+
+    /// Names that a new machine can't have; trashed ones come back, so theirs count too.
+    pub fn names(&self) -> Vec<&str> {
+        self.machines
+            .values()
+            .map(|report| report.name.as_str())
+            .collect()
+    }
+
+    /// Machines with a process, in list order.
+    pub fn running(&self) -> Vec<MachineId> {
+        self.machines()
+            .filter(|report| report.state.has_process())
+            .map(|report| report.id)
+            .collect()
+    }
+
+    /// The job that works on a machine.
+    pub fn job_of(&self, report: &MachineReport) -> Option<&JobReport> {
+        report.job.and_then(|id| self.jobs.get(&id))
+    }
+
+    /// Whether something on screen changes with the clock alone: a countdown.
+    pub fn counts_down(&self) -> bool {
+        self.toasts.expire()
+            || self
+                .machines()
+                .any(|report| report.state == State::Stopping && report.force_after.is_some())
+    }
+}
