@@ -279,7 +279,7 @@ fn presenter(
     options: ConsoleOptions,
 ) -> Result<Box<dyn Presenter>, softbuffer::SoftBufferError> {
     let soft = SoftPresenter::new(Rc::clone(window))?;
-    match options.presenter {
+    match options.presenter.or_environment() {
         PresenterChoice::Softbuffer => Ok(Box::new(soft)),
         PresenterChoice::Auto | PresenterChoice::Shm => Ok(match ShmPresenter::new(window, soft) {
             Ok(direct) => Box::new(direct),
