@@ -106,9 +106,9 @@ impl Client {
             pid: std::process::id(),
             events,
         };
-        wire.send(&hello, None)?;
-        let Some((say, _)) = wire.receive::<Say>()? else {
-            return Err(ClientError::NoOwner); // It was closing.
+        let greeted = wire.send(&hello, None).and_then(|()| wire.receive::<Say>());
+        let Some((say, _)) = greeted.or_else(none_if_closing)? else {
+            return Err(ClientError::NoOwner);
         };
         let Say::Welcome {
             protocol,
@@ -195,5 +195,34 @@ impl Client {
                 None => {}
             }
         }
+    }
+}
+
+/// An owner that ends just now closes connections that it has not taken yet.
+fn none_if_closing<T>(error: io::Error) -> io::Result<Option<T>> {
+    match error.kind() {
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Ok(None),
+        _ => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::wire::Listener;
+
+    #[test]
+    fn an_owner_that_ends_while_it_is_called_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("control");
+        let listener = Listener::bind(&path).unwrap();
+        let calling = path.clone();
+        let client = std::thread::Builder::new()
+            .spawn(move || Client::connect(&calling, false).err())
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(100));
+        drop(listener);
+        let error = client.join().unwrap();
+        assert!(matches!(error, Some(ClientError::NoOwner)), "{error:?}");
     }
 }

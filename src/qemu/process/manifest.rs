@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::confine::Confinement;
-use crate::model::{Accelerator, DisplayPath, LayerRef, MachineId, Timestamp};
+use crate::model::{Accelerator, DisplayPath, LayerRef, Machine, MachineId, Timestamp};
 use crate::qemu::memory::MemoryFile;
 
 const LAUNCH: &str = "launch.json";
@@ -93,6 +93,9 @@ pub struct Manifest {
     /// It waits for a saved state.
     pub incoming: bool,
     pub created: Timestamp,
+    /// The hardware that was launched: the machine's file may have changed since.
+    #[serde(default)]
+    pub hardware: Option<Machine>,
 }
 
 /// Which process a launch became.
