@@ -152,10 +152,19 @@ impl Session<'_> {
         let start = create.start;
         let spec = self.new_machine(create)?;
         let name = spec.name.clone();
-        let answer = self.finish(Command::Create { spec, start }, None, &name)?;
-        let Answer::Created(id) = answer else {
+        let made = Command::Create { spec, start: false };
+        let Answer::Created(id) = self.finish(made, None, &name)? else {
             return Err(unexpected());
         };
+        if start {
+            // A request of its own: what it answers is whether the machine runs.
+            let action = Action::Start;
+            let start = Command::Act {
+                machine: id,
+                action,
+            };
+            self.finish(start, None, &name)?;
+        }
         let what = if start {
             "is created and running"
         } else {

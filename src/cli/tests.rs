@@ -301,10 +301,11 @@ fn created(words: &[&str]) -> (NewMachine, bool) {
         None,
     )));
     text(&mut fake, words);
-    match fake.asked.remove(0) {
-        (Command::Create { spec, start }, None) => (spec, start),
-        other => panic!("{other:?}"),
-    }
+    let mut asked = fake.asked.into_iter().map(|(command, _)| command);
+    let Some(Command::Create { spec, start: false }) = asked.next() else {
+        panic!("it was not created")
+    };
+    (spec, asked.next().is_some())
 }
 
 #[test]

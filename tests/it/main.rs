@@ -5,6 +5,8 @@ mod card;
 mod card_tests;
 mod cli;
 mod confine_live;
+mod console_desktop;
+mod console_window;
 mod display_live;
 mod guests;
 mod library_kill;
