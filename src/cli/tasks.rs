@@ -17,8 +17,8 @@ use crate::model::{
 /// How long short requests may take; each has a shorter deadline of its own in the engine.
 const SHORT: Duration = Duration::from_secs(60);
 
-/// How long typing may take: the longest text at some 20 characters a second.
-const TYPING: Duration = Duration::from_secs(900);
+/// How long typing may take: the longest text at some 8 characters a second.
+const TYPING: Duration = Duration::from_secs(2400);
 
 /// What came of a request.
 #[derive(Debug)]
