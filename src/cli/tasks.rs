@@ -148,10 +148,16 @@ impl Session<'_> {
         let start = create.start;
         let spec = self.new_machine(create)?;
         let name = spec.name.clone();
-        let answer = self.finish(Command::Create { spec, start }, None, &name)?;
-        let Answer::Created(id) = answer else {
+        // Started by a request of its own, whose answer comes when it runs.
+        let create = Command::Create { spec, start: false };
+        let Answer::Created(id) = self.finish(create, None, &name)? else {
             return Err(unexpected());
         };
+        if start {
+            let action = Action::Start;
+            let machine = id;
+            self.finish(Command::Act { machine, action }, None, &name)?;
+        }
         let what = if start {
             "is created and running"
         } else {
