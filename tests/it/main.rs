@@ -6,6 +6,7 @@ mod card_tests;
 mod cli;
 mod confine_live;
 mod display_live;
+mod faults;
 mod guests;
 mod library_kill;
 mod qemu_live;

@@ -91,7 +91,7 @@ impl House {
         reason = "the stories run the real program"
     )]
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new("timeout");
+        let mut command = Command::new(orangery::confine::find_program("timeout").unwrap());
         command
             .args(["--kill-after=5", DEADLINE])
             .arg(env!("CARGO_BIN_EXE_orangery"))
