@@ -1,5 +1,6 @@
 //! Opens the window and runs it until it is closed.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use eframe::UserEvent;
@@ -32,13 +33,19 @@ impl From<RunError> for Failure {
 }
 
 /// Shows the window until it is closed. `waker` is the one that the backend's engine calls.
-pub fn run(backend: Box<dyn Backend>, waker: &Waker) -> Result<(), RunError> {
+///
+/// `file` opens the dialog for a new machine made from it.
+pub fn run(
+    backend: Box<dyn Backend>,
+    waker: &Waker,
+    file: Option<PathBuf>,
+) -> Result<(), RunError> {
     let target = EventLoop::<UserEvent>::with_user_event()
         .build()
         .map_err(|error| RunError::NoDesktop {
             reason: error.to_string(),
         })?;
-    run_on(target, backend, waker)
+    run_on(target, backend, waker, file)
 }
 
 /// As [`run`], on an event loop that is there already.
@@ -46,6 +53,7 @@ pub fn run_on(
     target: EventLoop<UserEvent>,
     backend: Box<dyn Backend>,
     waker: &Waker,
+    file: Option<PathBuf>,
 ) -> Result<(), RunError> {
     target.set_control_flow(ControlFlow::Wait);
     let keyboard = super::Keyboard::default();
@@ -57,6 +65,9 @@ pub fn run_on(
             let (keyboard, waker) = for_app;
             let mut app = App::new(&creation.egui_ctx, backend, &waker);
             app.keyboard = keyboard;
+            if let Some(file) = file {
+                app.shell.dropped(&app.view, &file);
+            }
             Ok(Box::new(app))
         }),
         &target,

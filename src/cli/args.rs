@@ -172,6 +172,12 @@ pub enum Task {
     /// Other subcommands start it when it is needed. It ends by itself 30 seconds after nothing
     /// runs any more. Machines outlive it.
     Agent,
+    /// Open the window, with a new machine from FILE.
+    Window {
+        /// An ISO or a disk image.
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
 }
 
 /// Make a machine.

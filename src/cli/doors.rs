@@ -1,15 +1,18 @@
 //! What the command line needs of the other rooms, one function each.
 
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use crate::app::{self, Waker};
+use crate::console::{self, ConsoleOptions, ConsoleTarget};
 use crate::engine::client::{Client, ClientError};
-use crate::engine::{self, agent, offline, picture};
+use crate::engine::{self, Command, Engine, OpenError, agent, offline, picture};
 use crate::model::{ComputerReport, Failure, MachineId, MachineReport};
 
 /// The owner, if there is one. It sends events, so that machines and jobs are told.
 ///
-/// An owner of another version is asked to let the library go, and counts as none.
+/// An owner of another version counts as none: files are read without it.
 pub fn connect(library: Option<&Path>) -> Result<Option<Client>, Failure> {
     match agent::connect(&engine::places(library)?, true) {
         Ok(client) => Ok(Some(client)),
@@ -39,13 +42,38 @@ pub fn png(ppm: OwnedFd) -> Result<Vec<u8>, Failure> {
 }
 
 /// Shows a machine's screen in a window of its own.
-pub fn console(_library: Option<&Path>, _machine: MachineId) -> Result<(), Failure> {
-    Err(Failure::new("The console window is not there", "merge me"))
+pub fn console(library: Option<&Path>, machine: MachineId, name: String) -> Result<(), Failure> {
+    let places = engine::places(library)?;
+    let target = ConsoleTarget {
+        machine,
+        name,
+        client: agent::ensure(&places, true)?,
+        control: agent::control(&places)?,
+    };
+    console::run(target, ConsoleOptions::default())
 }
 
 /// Opens the window.
-pub fn window(_library: Option<&Path>) -> Result<(), Failure> {
-    Err(Failure::new("The window is not there", "merge me"))
+///
+/// A second start raises the window that is open already. Machines that still run when the window
+/// closes get an agent.
+pub fn window(library: Option<&Path>, file: Option<PathBuf>) -> Result<(), Failure> {
+    let places = engine::places(library)?;
+    let waker = Waker::default();
+    let engine = match Engine::open(&places, true, waker.function()) {
+        Ok(engine) => engine,
+        Err(OpenError::WindowIsOpen(mut client)) => {
+            let patience = Some(Duration::from_secs(5));
+            return client.call(Command::Raise, patience, |_| ()).map(|_| ());
+        }
+        Err(OpenError::Failed(failure)) => return Err(failure),
+    };
+    let shown = app::run(Box::new(engine), &waker, file);
+    let reports = offline::reports(&places)?;
+    if reports.iter().any(|report| report.state.has_process()) {
+        agent::start(&places)?;
+    }
+    Ok(shown?)
 }
 
 /// Owns the library without a window.

@@ -59,13 +59,14 @@ impl Backend for Fake {
         self.yes
     }
 
-    fn console(&mut self, machine: MachineId) -> Result<(), Failure> {
+    fn console(&mut self, machine: MachineId, _name: String) -> Result<(), Failure> {
         self.opened.push(format!("console {machine}"));
         Ok(())
     }
 
-    fn window(&mut self) -> Result<(), Failure> {
-        self.opened.push("window".to_owned());
+    fn window(&mut self, file: Option<PathBuf>) -> Result<(), Failure> {
+        let file = file.map_or_else(String::new, |file| format!(" {}", file.display()));
+        self.opened.push(format!("window{file}"));
         Ok(())
     }
 

@@ -50,10 +50,10 @@ pub trait Backend {
     fn confirm(&mut self, question: &str) -> Option<bool>;
 
     /// Shows the machine's screen in a window of its own until that is closed.
-    fn console(&mut self, machine: MachineId) -> Result<(), Failure>;
+    fn console(&mut self, machine: MachineId, name: String) -> Result<(), Failure>;
 
-    /// Opens the window, until it is closed.
-    fn window(&mut self) -> Result<(), Failure>;
+    /// Opens the window, until it is closed; `file` is one to make a machine from.
+    fn window(&mut self, file: Option<PathBuf>) -> Result<(), Failure>;
 
     /// Owns the library without a window, until nothing runs.
     fn agent(&mut self) -> Result<(), Failure>;
@@ -89,7 +89,7 @@ pub struct Session<'a> {
 /// Does what the command line says.
 pub fn perform(session: &mut Session<'_>, args: Args) -> Result<Done, Failure> {
     let Some(task) = args.task else {
-        return session.backend.window().map(|()| Done::default());
+        return session.backend.window(None).map(|()| Done::default());
     };
     match task {
         Task::List { all } => session.list(all),
@@ -115,6 +115,10 @@ pub fn perform(session: &mut Session<'_>, args: Args) -> Result<Done, Failure> {
         Task::Console(target) => session.console(&target),
         Task::CommandLine(target) => session.command_line(&target),
         Task::Agent => session.backend.agent().map(|()| Done::default()),
+        Task::Window { file } => {
+            let file = file.map(|file| std::path::absolute(&file).unwrap_or(file));
+            session.backend.window(file).map(|()| Done::default())
+        }
     }
 }
 
@@ -343,7 +347,7 @@ impl Session<'_> {
 
     fn console(&mut self, target: &Target) -> Result<Done, Failure> {
         let report = self.find(target, Prefer::InUse)?;
-        self.backend.console(report.id)?;
+        self.backend.console(report.id, report.name)?;
         Ok(Done::default())
     }
 

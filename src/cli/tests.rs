@@ -491,15 +491,14 @@ fn the_trash_is_emptied_only_after_a_yes() {
 #[test]
 fn windows_are_opened_by_their_rooms() {
     let mut fake = with_library();
-    for words in [&[][..], &["console", "web"], &["agent"]] {
+    for words in [
+        &[][..],
+        &["console", "web"],
+        &["agent"],
+        &["window", "/a.iso"],
+    ] {
         assert_eq!(text(&mut fake, words), "");
     }
-    assert_eq!(
-        fake.opened,
-        [
-            "window".to_owned(),
-            format!("console {WEB}"),
-            "agent".to_owned()
-        ]
-    );
+    let opened = format!("window, console {WEB}, agent, window /a.iso");
+    assert_eq!(fake.opened.join(", "), opened);
 }

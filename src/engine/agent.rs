@@ -1,5 +1,7 @@
 //! The engine without a window: keeps machines' owner alive while nobody looks.
 
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -7,7 +9,7 @@ use super::client::{Client, ClientError};
 use super::{Engine, Event, OpenError};
 use crate::confine;
 use crate::library::{Library, Places};
-use crate::model::Failure;
+use crate::model::{Failure, MachineId};
 
 /// How long a new agent may take to answer. It reads the library and adopts what runs.
 const START_PATIENCE: Duration = Duration::from_secs(20);
@@ -20,9 +22,7 @@ pub fn run(places: &Places) -> Result<(), Failure> {
         Err(OpenError::Failed(failure)) => return Err(failure),
     };
     while engine.is_alive() {
-        if let Some(Event::HandedOver) = engine.wait(Duration::from_secs(3600)) {
-            break;
-        }
+        engine.wait(Duration::from_secs(3600));
     }
     Ok(())
 }
@@ -30,10 +30,14 @@ pub fn run(places: &Places) -> Result<(), Failure> {
 /// The way to the library's owner; an agent is started if there is none.
 pub fn ensure(places: &Places, events: bool) -> Result<Client, Failure> {
     let deadline = Instant::now() + START_PATIENCE;
-    let mut started = false;
+    let (mut started, mut yielded) = (false, false);
     loop {
         match connect(places, events) {
             Ok(client) => return Ok(client),
+            Err(ClientError::OtherVersion { window: false, .. }) if !yielded => {
+                Client::ask_to_yield(&control(places)?)?;
+                yielded = true;
+            }
             Err(ClientError::NoOwner) if !started => {
                 start(places)?;
                 started = true;
@@ -57,13 +61,27 @@ pub fn connect(places: &Places, events: bool) -> Result<Client, ClientError> {
     Client::connect(&runtime.join("control"), events)
 }
 
+/// The socket on which the library's owner is reached, now or later.
+pub fn control(places: &Places) -> Result<PathBuf, Failure> {
+    let library = Library::read_only(&places.library)
+        .map_err(|error| error.failure("The library can't be read"))?;
+    Ok(super::runtime_folder(places, &library)?.join("control"))
+}
+
 /// Starts an agent that outlives this process.
 pub fn start(places: &Places) -> Result<(), Failure> {
-    let args = [
-        "agent".into(),
-        "--library".into(),
-        places.library.as_os_str().to_owned(),
-    ];
-    confine::start_self(args)
+    start_self(places, "agent", None)
         .map_err(|error| Failure::new("Orangery's engine did not start", error.to_string()))
+}
+
+/// Opens a machine's screen in a window of its own, which outlives this process.
+pub fn start_console(places: &Places, machine: MachineId) -> Result<(), Failure> {
+    start_self(places, "console", Some(machine.to_string()))
+        .map_err(|error| Failure::new("The window did not open", error.to_string()))
+}
+
+fn start_self(places: &Places, task: &str, target: Option<String>) -> std::io::Result<()> {
+    let library = ["--library".into(), places.library.as_os_str().to_owned()];
+    let target = target.map(OsString::from);
+    confine::start_self(std::iter::once(task.into()).chain(target).chain(library))
 }

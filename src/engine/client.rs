@@ -63,7 +63,11 @@ pub enum ClientError {
     #[error("no one owns the library")]
     NoOwner,
     #[error("the owner (process {pid}) speaks protocol {protocol}, this program {PROTOCOL}")]
-    OtherVersion { pid: u32, protocol: u32 },
+    OtherVersion {
+        pid: u32,
+        protocol: u32,
+        window: bool,
+    },
     #[error("the connection to the owner failed: {source}")]
     Io { source: io::Error },
     #[error("the owner went away")]
@@ -86,9 +90,34 @@ impl From<ClientError> for Failure {
 impl Client {
     /// Connects to the owner at the `control` socket and says hello.
     ///
-    /// An owner of another version is asked to let the library go; the caller then tries again
-    /// as if there were none.
+    /// An owner of another version is told apart; [`Self::ask_to_yield`] has it let the library go.
     pub fn connect(control: &Path, events: bool) -> Result<Self, ClientError> {
+        let (wire, pid, protocol, window) = Self::greet(control, events)?;
+        if protocol != PROTOCOL {
+            return Err(ClientError::OtherVersion {
+                pid,
+                protocol,
+                window,
+            });
+        }
+        wire.set_patience(None)?;
+        Ok(Self {
+            wire,
+            next: 1,
+            owner_is_window: window,
+            owner_pid: pid,
+        })
+    }
+
+    /// Has an agent of another version let the library go; machines run on.
+    pub fn ask_to_yield(control: &Path) -> Result<(), ClientError> {
+        let (wire, ..) = Self::greet(control, false)?;
+        wire.send(&Ask::Yield, None)?;
+        Ok(())
+    }
+
+    /// Who owns the library: the connection, its process, its protocol, and whether it is a window.
+    fn greet(control: &Path, events: bool) -> Result<(Wire, u32, u32, bool), ClientError> {
         let wire = match Wire::connect(control) {
             Ok(wire) => wire,
             Err(error) => {
@@ -118,17 +147,23 @@ impl Client {
         else {
             return Err(ClientError::Gone);
         };
-        if protocol != PROTOCOL {
-            wire.send(&Ask::Yield, None)?;
-            return Err(ClientError::OtherVersion { pid, protocol });
-        }
-        wire.set_patience(None)?;
+        Ok((wire, pid, protocol, window))
+    }
+
+    /// A second handle to the same connection, so that one thread sends while another waits in [`Self::receive`].
+    /// Only one of the two may send: both count their requests alone.
+    pub fn try_clone(&self) -> io::Result<Self> {
         Ok(Self {
-            wire,
-            next: 1,
-            owner_is_window: window,
-            owner_pid: pid,
+            wire: self.wire.try_clone()?,
+            next: self.next,
+            owner_is_window: self.owner_is_window,
+            owner_pid: self.owner_pid,
         })
+    }
+
+    /// Ends the connection for all its handles; a waiting [`Self::receive`] returns.
+    pub fn close(&self) {
+        self.wire.shut_down();
     }
 
     /// Sends `command`; the answer comes as an [`Event::Answer`] with the returned number.

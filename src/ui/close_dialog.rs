@@ -27,12 +27,17 @@ impl CloseDialog {
 
     fn question_ui(&mut self, ui: &Ui, view: &View, asks: &mut Vec<Ask>) {
         let running = view.running();
-        let title = match running.as_slice() {
-            [one] => format!("{} is running", view.name(*one)),
-            several => format!("{} machines are running", several.len()),
+        let (title, text) = match running.as_slice() {
+            [one] => (
+                format!("{} is running", view.name(*one)),
+                "It can run on without the window. Open Orangery again to see it.",
+            ),
+            several => (
+                format!("{} machines are running", several.len()),
+                "They can run on without the window. Open Orangery again to see them.",
+            ),
         };
         let ((), dismissed) = kit::modal(ui, "close", 520.0, &title, |ui| {
-            let text = "They can run on without the window. Open Orangery again to see them.";
             ui.add(egui::Label::new(RichText::new(text).color(palette(ui).dim)).wrap());
             ui.add_space(6.0);
             for way in &WAYS {

@@ -4,6 +4,7 @@ use egui::{Align2, CornerRadius, Rect, RichText, Sense, Stroke, StrokeKind, Ui, 
 
 use super::Ask;
 use super::actions::Errand;
+use super::brand::Brand;
 use super::icon::{self, Icon};
 use super::theme::{self, palette};
 use super::view::View;
@@ -33,7 +34,7 @@ const CARD: Way = Way {
     text: "A tiny built-in guest that shows whether everything works. No download",
 };
 
-pub fn empty_ui(ui: &mut Ui, view: &View, asks: &mut Vec<Ask>) {
+pub fn empty_ui(ui: &mut Ui, brand: &mut Brand, view: &View, asks: &mut Vec<Ask>) {
     let p = palette(ui);
     let room = ui.available_rect_before_wrap();
     let width = (room.width() - 48.0).min(760.0);
@@ -41,16 +42,7 @@ pub fn empty_ui(ui: &mut Ui, view: &View, asks: &mut Vec<Ask>) {
     let area = Rect::from_center_size(room.center(), vec2(width, height));
     ui.scope_builder(egui::UiBuilder::new().max_rect(area), |ui| {
         ui.vertical_centered(|ui| {
-            let (badge, _) = ui.allocate_exact_size(vec2(76.0, 76.0), Sense::hover());
-            ui.painter()
-                .rect_filled(badge, 22.0, p.card.blend(p.tint(p.accent)));
-            icon::paint(
-                ui.painter(),
-                badge.center(),
-                Icon::Citrus,
-                42.0,
-                p.accent_text,
-            );
+            brand.ui(ui, 84.0);
             ui.add_space(6.0);
             let title = RichText::new("Nothing grows here yet");
             ui.label(title.font(theme::semibold(24.0)).color(p.text));

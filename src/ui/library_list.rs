@@ -6,6 +6,7 @@ use egui::{
 };
 
 use super::actions::{self, Errand, Shape};
+use super::brand::Brand;
 use super::icon::{self, Icon};
 use super::theme::{self, Palette, palette};
 use super::view::View;
@@ -17,6 +18,7 @@ use crate::model::{Action, JobReport, MachineId, MachineReport};
 pub struct LibraryList {
     pub filter: String,
     focus_search: bool,
+    brand: Brand,
     /// The machines whose rows were last in sight.
     pub in_sight: Vec<MachineId>,
 }
@@ -27,7 +29,7 @@ impl LibraryList {
     }
 
     pub fn ui(&mut self, ui: &mut Ui, view: &View, shown: Option<MachineId>, asks: &mut Vec<Ask>) {
-        brand_ui(ui, asks);
+        head_ui(ui, &mut self.brand, asks);
         ui.add_space(4.0);
         let new = kit::primary_wide(ui, !view.handed_over, Icon::Plus, Errand::NewMachine.word());
         if new.clicked() {
@@ -88,12 +90,10 @@ impl LibraryList {
     }
 }
 
-fn brand_ui(ui: &mut Ui, asks: &mut Vec<Ask>) {
+fn head_ui(ui: &mut Ui, brand: &mut Brand, asks: &mut Vec<Ask>) {
     let p = palette(ui);
     ui.horizontal(|ui| {
-        let (rect, _) = ui.allocate_exact_size(egui::Vec2::splat(28.0), Sense::hover());
-        ui.painter().rect_filled(rect, 8.0, p.accent);
-        icon::paint(ui.painter(), rect.center(), Icon::Citrus, 19.0, p.on_accent);
+        brand.ui(ui, 30.0);
         ui.label(
             RichText::new("Orangery")
                 .font(theme::semibold(18.0))

@@ -2,6 +2,7 @@
 //! nothing: no threads, no files, no processes.
 
 pub mod actions;
+pub mod brand;
 pub mod close_dialog;
 pub mod computer_page;
 pub mod empty_page;

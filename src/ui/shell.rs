@@ -5,6 +5,7 @@ use std::path::Path;
 use egui::{Frame, Margin, Panel, RichText, Ui};
 
 use super::actions::{self, Errand};
+use super::brand::Brand;
 use super::close_dialog::CloseDialog;
 use super::library_list::LibraryList;
 use super::machine_page::{MachinePage, Tab};
@@ -37,6 +38,7 @@ pub struct Shell {
     trash: TrashPage,
     new_machine: Option<NewMachineDialog>,
     close: CloseDialog,
+    brand: Brand,
 }
 
 impl Shell {
@@ -225,7 +227,9 @@ impl Shell {
         match self.page {
             Page::Machine => match self.shown(view) {
                 Some(report) => self.machine_page.ui(ui, view, report, asks),
-                None if view.is_empty() => empty_page::empty_ui(ui, view, asks),
+                None if view.is_empty() => {
+                    empty_page::empty_ui(ui, &mut self.brand, view, asks);
+                }
                 None => empty_page::nothing_chosen_ui(ui),
             },
             Page::Computer => computer_page::computer_ui(ui, view, asks),

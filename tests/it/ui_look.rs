@@ -93,11 +93,11 @@ fn click(harness: &mut Harness<'_, Window>, label: &str) {
 
 /// A live picture for the first machine.
 fn live(harness: &mut Harness<'_, Window>) {
-    let mut image = egui::ColorImage::filled([640, 400], egui::Color32::from_rgb(40, 60, 90));
+    let mut image = egui::ColorImage::filled([640, 400], theme::DARK.leaf);
     for (n, pixel) in image.pixels.iter_mut().enumerate() {
         let (x, y) = (n % 640, n / 640);
         if x / 40 % 2 == y / 40 % 2 {
-            *pixel = egui::Color32::from_rgb((x / 4) as u8, (y / 3) as u8, 120);
+            *pixel = theme::DARK.accent;
         }
     }
     let texture = harness

@@ -104,8 +104,7 @@ pub fn adopt(post: &Post, adoption: Adoption, orders: &Receiver<Order>) -> Optio
                     // The last owner was about to. The first look shows what came of it.
                     qmp.call_raw("cont", serde_json::json!({}), PATIENCE).ok();
                 }
-                live.state = State::Paused; // Until the first look.
-                live.trouble = None;
+                live = Live::of_process(State::Running, &process); // Until the first look.
                 return Some(Begun {
                     process,
                     qmp,

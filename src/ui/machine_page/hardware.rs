@@ -150,7 +150,7 @@ pub(super) fn hardware_ui(
 fn changed_elsewhere(form: &HardwareForm, machine: &Machine) -> bool {
     *form.base != *machine && {
         let mut fresh = form.clone();
-        fresh.base = Box::new(machine.clone());
+        *fresh.base = machine.clone();
         fresh.changes().is_empty()
     }
 }

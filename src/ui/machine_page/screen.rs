@@ -29,7 +29,7 @@ pub(super) fn screen_tab_ui(
     let captured = view.captured == Some(report.id);
     let p = palette(ui);
     Panel::bottom("screen bar")
-        .exact_size(44.0)
+        .exact_size(50.0)
         .show_separator_line(false)
         .frame(
             egui::Frame::NONE
