@@ -301,11 +301,15 @@ fn created(words: &[&str]) -> (NewMachine, bool) {
         None,
     )));
     text(&mut fake, words);
-    let mut asked = fake.asked.into_iter().map(|(command, _)| command);
-    let Some(Command::Create { spec, start: false }) = asked.next() else {
-        panic!("it was not created")
+    let start = Command::Act {
+        machine: WEB.parse().unwrap(),
+        action: Action::Start,
     };
-    (spec, asked.next().is_some())
+    let started = fake.asked.get(1) == Some(&(start, None));
+    match fake.asked.remove(0) {
+        (Command::Create { spec, start: false }, None) => (spec, started),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod confine_live;
 mod console_desktop;
 mod console_window;
 mod display_live;
+mod faults;
 mod guests;
 mod library_kill;
 mod qemu_live;

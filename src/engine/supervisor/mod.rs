@@ -210,7 +210,10 @@ impl Supervisor {
 
     fn handle(&mut self, message: Message) -> Next {
         match message {
-            Message::Joined(id, listener) => self.join(id, listener),
+            Message::Joined(id, listener) => {
+                self.look_at_disks(); // Drives come and go without a word.
+                self.join(id, listener);
+            }
             Message::Left(id) => self.left(id),
             Message::Request {
                 listener,

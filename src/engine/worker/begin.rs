@@ -20,7 +20,7 @@ use crate::engine::hub::Asker;
 use crate::engine::launches;
 use crate::library::{Library, Sighting, SnapshotRecord};
 use crate::model::{
-    Action, Answer, DeviceKind, DisplayPath, Failure, Firmware, FirmwareKind, Machine,
+    Action, Answer, ByteSize, DeviceKind, DisplayPath, Failure, Firmware, FirmwareKind, Machine,
     MemoryBacking, SavedState, State,
 };
 use crate::qemu::command_line::{self, MEMORY_NUMBER};
@@ -256,6 +256,14 @@ impl<'a> Start<'a> {
             return Ok(None);
         }
         let refuse = |why: String| Failure::new(format!("{} did not start", self.post.name), why);
+        let most = total_memory();
+        if self.machine.memory > most {
+            let size = self.machine.memory;
+            return Err(refuse(format!(
+                "It has {size} of memory, and this computer has {most}, swap included"
+            ))
+            .fix("Give the machine less memory"));
+        }
         let file = memory::create(self.machine.memory)
             .map_err(|error| refuse(format!("No memory could be had: {error}")))?;
         if let Some((saved, _)) = &self.saved {
@@ -475,4 +483,11 @@ fn check_disks(name: &str, record: &SnapshotRecord, library: &Library) -> Result
         }
     }
     Ok(())
+}
+
+/// What all programs together can have: a memory file itself may be larger, and the guest would run until it is full.
+fn total_memory() -> ByteSize {
+    let info = rustix::system::sysinfo();
+    let units = info.totalram.saturating_add(info.totalswap);
+    ByteSize(units.saturating_mul(u64::from(info.mem_unit)))
 }
