@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::card;
 use crate::window_stage::{SOON, Stage, Window, wait};
 
-const TEXT: &str = "Orange 42, Lemon-7!\n";
+const TEXT: &str = "Orange 42, Lemon-7!";
 
 /// From the empty library to a card at 1:1.
 fn start_card(window: &Window<'_>) {

@@ -243,14 +243,12 @@ impl Window<'_> {
         self.stage.desktop.shot(&self.id)
     }
 
-    /// The part of the screen that a widget covers.
+    /// The pixels of a widget.
     pub fn shot_of(&self, node: &Node) -> Shot {
-        let [x, y, ..] = self.stage.desktop.place(&self.id);
-        let [left, top, width, height] = node.place.map(|at| at.max(0));
-        let all = self.shot();
-        let (left, top) = ((left - x).max(0) as usize, (top - y).max(0) as usize);
-        let width = (width as usize).min(all.width - left);
-        let height = (height as usize).min(all.height - top);
+        let all = self.stage.desktop.shot("root");
+        let [left, top, width, height] = node.place.map(|at| at.max(0) as usize);
+        let width = width.min(all.width - left);
+        let height = height.min(all.height - top);
         all.part(left, top, width, height)
     }
 
@@ -275,9 +273,9 @@ impl Window<'_> {
         panic!("waited in vain for {what}; last seen: {last:?}");
     }
 
-    /// Closes the window by the X in its title bar.
+    /// Closes the window by the X at the right of openbox's title bar, which is 20 pixels high.
     pub fn close_by_x(&self) {
-        let [x, y, width, _] = self.stage.desktop.place(&self.id);
+        let [x, y, width, _] = self.widgets()[0].place;
         self.click_at((x + width - 12, y - 11));
     }
 
