@@ -180,7 +180,7 @@ impl ApplicationHandler<Event> for Console {
             WindowEvent::CloseRequested => event_loop.exit(),
             WindowEvent::RedrawRequested => self.on_stage(Stage::repaint_all),
             WindowEvent::Resized(_) | WindowEvent::ScaleFactorChanged { .. } => {
-                self.to_overlay(&event);
+                self.feed_overlay(&event);
                 self.on_stage(|stage| {
                     stage.repaint_all();
                     stage.overlay.ask();
@@ -196,7 +196,7 @@ impl ApplicationHandler<Event> for Console {
             | WindowEvent::CursorLeft { .. }
             | WindowEvent::MouseInput { .. }
             | WindowEvent::MouseWheel { .. } => self.pointer_event(event_loop, &event),
-            _ => self.to_overlay(&event),
+            _ => self.feed_overlay(&event),
         }
     }
 
@@ -240,7 +240,7 @@ impl Console {
         }
     }
 
-    fn to_overlay(&mut self, event: &WindowEvent) {
+    fn feed_overlay(&mut self, event: &WindowEvent) {
         self.on_stage(|stage| stage.overlay.event(&stage.window, event));
     }
 
