@@ -17,5 +17,7 @@ mod ui_look;
 mod ui_paint;
 mod ui_screens;
 mod window;
+mod window_installer;
+mod window_pictures;
 mod window_stage;
 mod window_tree;
