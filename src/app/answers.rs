@@ -3,7 +3,7 @@
 use super::App;
 use super::files::{self, Shot};
 use crate::engine::message::{Command, Event, RequestId};
-use crate::model::{Action, Answer, Failure, MachineId};
+use crate::model::{Action, Answer, Failure, MachineId, NewMachine};
 use crate::ui::toasts::Toast;
 
 /// What a request was for, to make sense of its answer.
@@ -16,6 +16,8 @@ pub(super) enum Purpose {
     CommandLine(MachineId),
     /// Moved to the trash, from where it can be taken back.
     Delete(MachineId),
+    /// What was to be made, to be asked for again if it fails.
+    Create(Box<NewMachine>),
     /// Changed what lies in the trash.
     Trash,
 }
@@ -35,8 +37,8 @@ impl Purpose {
             | Command::ConsoleShown { .. }
             | Command::Stats { .. }
             | Command::ShowTrash => Self::Quiet,
-            Command::Create { .. }
-            | Command::Change { .. }
+            Command::Create { spec, .. } => Self::Create(Box::new(spec.clone())),
+            Command::Change { .. }
             | Command::PressKeys { .. }
             | Command::TypeText { .. }
             | Command::Screenshot { .. }
@@ -77,7 +79,12 @@ impl App {
         match result {
             Ok(answer) => self.succeed(purpose, answer),
             Err(failure) if purpose == Purpose::Quiet => drop(failure),
-            Err(failure) => self.view.fail(failure),
+            Err(failure) => {
+                if let Purpose::Create(spec) = purpose {
+                    self.shell.retry_new_machine(&self.view, &spec);
+                }
+                self.view.fail(failure);
+            }
         }
     }
 
