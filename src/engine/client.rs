@@ -131,6 +131,22 @@ impl Client {
         })
     }
 
+    /// A second handle to the same connection, so that one thread sends while another waits in [`Self::receive`].
+    /// Only one of the two may send: both count their requests alone.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self {
+            wire: self.wire.try_clone()?,
+            next: self.next,
+            owner_is_window: self.owner_is_window,
+            owner_pid: self.owner_pid,
+        })
+    }
+
+    /// Ends the connection for all its handles; a waiting [`Self::receive`] returns.
+    pub fn close(&self) {
+        self.wire.shut_down();
+    }
+
     /// Sends `command`; the answer comes as an [`Event::Answer`] with the returned number.
     pub fn send(&mut self, command: Command) -> Result<RequestId, ClientError> {
         let id = RequestId(self.next);

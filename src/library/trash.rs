@@ -280,7 +280,7 @@ fn is_ours(relative: &[&str]) -> bool {
     };
     let id = |text: &str| text.parse::<Uuid>().is_ok();
     match relative {
-        ["device.state" | "pages"] => true,
+        ["device.state" | "pages" | "memory.json"] => true,
         [name] => record(name, "machine.ron") || *name == "screen.png",
         ["disks", name] => name
             .split_once('.')

@@ -5,7 +5,7 @@
 )]
 
 mod card;
-mod machine;
+pub mod machine;
 
 use std::time::{Duration, Instant};
 

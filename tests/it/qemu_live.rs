@@ -1,197 +1,32 @@
 //! Real QEMU by software emulation: started, talked to, saved, restored, killed, adopted.
 
+mod bench;
+mod memory;
+
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Receiver;
 use orangery::confine::{self, Jail, Program, run_jailed};
 use orangery::model::{
-    Accelerator, Address, ByteSize, Cdrom, DeviceKind, DiskSource, DisplayPath, FirmwareKind,
-    KvmVerdict, LayerId, LayerRef, Machine, MachineId, MemoryBacking, NewMachine, Source,
-    Timestamp,
+    Accelerator, ByteSize, DisplayPath, FirmwareKind, KvmVerdict, LayerId, LayerRef, MemoryBacking,
 };
-use orangery::qemu::command_line::{self, FirmwareCode, Launch, MEMORY_NUMBER};
+use orangery::qemu::binary::BinaryError;
 use orangery::qemu::doctor::{Places, doctor};
 use orangery::qemu::explain::{Evidence, explain};
-use orangery::qemu::memory::{self, MemoryFile};
 use orangery::qemu::memory_store::{self, MemoryError};
-use orangery::qemu::process::{Manifest, Process, ProcessError, Rights, Sockets};
-use orangery::qemu::qmp::{Client, QmpEvent};
-use orangery::qemu::{binary, defaults, firmware, kvm, qmp};
+use orangery::qemu::process::{PidRecord, Process, ProcessError};
+use orangery::qemu::qmp::Client;
+use orangery::qemu::{binary, firmware, kvm, qmp};
 use serde_json::json;
 use uuid::Uuid;
 
-const SOON: Duration = Duration::from_secs(10);
-/// Starting is slow when every test starts a QEMU at once.
-const START: Duration = Duration::from_secs(60);
-
-/// One machine with a disk of its own in a temporary folder.
-struct Bench {
-    folder: tempfile::TempDir,
-    machine: Machine,
-    layers: BTreeMap<LayerRef, PathBuf>,
-    display: DisplayPath,
-    accelerator: Accelerator,
-    firmware: Option<FirmwareCode>,
-    reads: Vec<PathBuf>,
-    launches: u32,
-}
-
-impl Bench {
-    fn new() -> Self {
-        confine::set_own_program(env!("CARGO_BIN_EXE_orangery"));
-        let folder = tempfile::tempdir().unwrap();
-        let id = MachineId(Uuid::new_v4());
-        let layer = LayerRef {
-            machine: id,
-            layer: LayerId(Uuid::new_v4()),
-        };
-        let path = folder.path().join(format!("{}.qcow2", layer.layer));
-        qemu_img(
-            folder.path(),
-            &["create", "-f", "qcow2", path.to_str().unwrap(), "1G"],
-        );
-        let spec = NewMachine {
-            name: "Bench, with a comma".to_owned(),
-            source: Source::Empty,
-            cpus: 1,
-            memory: ByteSize::mib(128),
-            disk_size: ByteSize::gib(1),
-            firmware: FirmwareKind::Bios,
-        };
-        let parts = defaults::Parts {
-            id,
-            machine_type: "pc-q35-8.2".to_owned(),
-            mac: [1, 2, 3],
-            disk: Some(DiskSource::Layers(vec![layer])),
-            disk_size: spec.disk_size,
-            created: Timestamp(0),
-        };
-        Self {
-            machine: defaults::machine(&spec, parts),
-            folder,
-            layers: BTreeMap::from([(layer, path)]),
-            display: DisplayPath::Dbus,
-            accelerator: Accelerator::Tcg,
-            firmware: None,
-            reads: Vec::new(),
-            launches: 0,
-        }
-    }
-
-    /// Starts the machine; stopped, as `-S` leaves it.
-    fn start(&mut self, incoming: bool) -> Result<Process, ProcessError> {
-        self.start_with(incoming, |_| {})
-    }
-
-    /// The same, after `spoil` changed the arguments.
-    fn start_with(
-        &mut self,
-        incoming: bool,
-        spoil: impl FnOnce(&mut Vec<String>),
-    ) -> Result<Process, ProcessError> {
-        let folder = self.folder.path().join(format!("launch{}", self.launches));
-        self.launches += 1;
-        std::fs::create_dir(&folder).unwrap();
-        let forkable = self.machine.memory_backing == MemoryBacking::Forkable;
-        let memory = forkable.then_some(MemoryFile {
-            number: MEMORY_NUMBER,
-            size: self.machine.memory,
-        });
-        let sockets = Sockets::within(&folder);
-        let cpu_model = command_line::resolve_cpu(&self.machine, self.accelerator);
-        let launch = Launch {
-            machine: &self.machine,
-            accelerator: self.accelerator,
-            cpu_model: &cpu_model,
-            memory,
-            firmware: self.firmware.as_ref(),
-            layers: &self.layers,
-            sockets: &sockets,
-            display: self.display,
-            incoming,
-            generation: Uuid::from_u128(1),
-        };
-        let mut args = command_line::command_line(&launch).unwrap();
-        spoil(&mut args);
-        let mut rights = Rights {
-            writes: self.layers.values().cloned().collect(),
-            reads: self.reads.clone(),
-            network: confine::Network::Outgoing,
-            ..Rights::default()
-        };
-        if let Some(memory) = memory {
-            let file = memory::create(memory.size).unwrap();
-            rights.files.push((file, memory.number));
-        }
-        let manifest = Manifest {
-            version: 1,
-            machine: self.machine.id,
-            uuid: self.machine.id.0,
-            name: self.machine.name.clone(),
-            exe: confine::find_program("qemu-system-x86_64").unwrap(),
-            args,
-            qemu_version: String::new(),
-            machine_type: self.machine.machine_type.clone(),
-            accelerator: self.accelerator,
-            cpu_model,
-            layers: self.layers.clone().into_iter().collect(),
-            memory,
-            sockets,
-            display: self.display,
-            incoming,
-            created: Timestamp(0),
-        };
-        Process::start(&folder, manifest, rights)
-    }
-
-    fn run(&mut self) -> (Guard, Client, Receiver<QmpEvent>) {
-        let mut guard = Guard(self.start(false).unwrap());
-        let connected = guard.0.connect(START);
-        let (client, events) = connected.unwrap_or_else(|error| {
-            panic!("{error}: {}", guard.0.log_tail());
-        });
-        (guard, client, events)
-    }
-}
-
-/// Ends its QEMU when a test fails.
-struct Guard(Process);
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait(SOON).unwrap();
-        self.0.exit_status();
-    }
-}
-
-fn qemu_img(folder: &Path, args: &[&str]) {
-    let mut program = Program::new(confine::find_program("qemu-img").unwrap()).args(args);
-    program.writes = vec![folder.to_owned()];
-    let finished = run_jailed(Jail::new(program), &mut |_| ControlFlow::Continue(())).unwrap();
-    let complaint = String::from_utf8_lossy(&finished.stderr).into_owned();
-    assert_eq!(finished.outcome, confine::Outcome::Success, "{complaint}");
-}
-
-fn wait_for(events: &Receiver<QmpEvent>, name: &str) -> QmpEvent {
-    let deadline = Instant::now() + START;
-    loop {
-        let event = events
-            .recv_deadline(deadline)
-            .unwrap_or_else(|error| panic!("no {name}: {error}"));
-        if event.name == name {
-            return event;
-        }
-    }
-}
-
-fn status(client: &Client) -> String {
-    let reply = client.call_raw("query-status", json!({}), SOON).unwrap();
-    reply["status"].as_str().unwrap().to_owned()
-}
+use bench::{
+    Bench, COUNT, Guard, SAY_C, SOON, START, bench_with_cd, serial, serial_says, status, wait_for,
+};
 
 #[test]
 fn a_default_machine_starts_answers_and_ends_as_asked() {
@@ -260,6 +95,45 @@ fn a_later_owner_adopts_what_runs_and_nothing_else() {
 }
 
 #[test]
+fn a_reused_process_id_is_never_adopted() {
+    let mut bench = Bench::new();
+    let (guard, _client, _events) = bench.run();
+    let folder = guard.0.folder().to_owned();
+    let record = PidRecord::read(&folder).unwrap();
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let own_start = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(19);
+    let ours = PidRecord {
+        pid: std::process::id(),
+        ..record.clone()
+    };
+    ours.write(&folder).unwrap();
+    let reused = Process::adopt(&folder);
+    assert!(
+        matches!(reused, Err(ProcessError::Gone { .. })),
+        "{reused:?}"
+    );
+    let forged = PidRecord {
+        start_time: own_start.unwrap().parse().unwrap(),
+        ..ours
+    };
+    forged.write(&folder).unwrap();
+    let other = Process::adopt(&folder);
+    assert!(
+        matches!(other, Err(ProcessError::Other { .. })),
+        "{other:?}"
+    );
+    let older_boot = PidRecord {
+        boot_id: "another".to_owned(),
+        ..record.clone()
+    };
+    older_boot.write(&folder).unwrap();
+    let gone = Process::adopt(&folder);
+    assert!(matches!(gone, Err(ProcessError::Gone { .. })), "{gone:?}");
+    record.write(&folder).unwrap();
+    assert!(Process::adopt(&folder).is_ok());
+}
+
+#[test]
 fn rfb_is_the_other_display() {
     let mut bench = Bench::new();
     bench.display = DisplayPath::Rfb;
@@ -267,181 +141,16 @@ fn rfb_is_the_other_display() {
     assert!(guard.0.manifest().sockets.rfb.exists());
 }
 
-fn go_on(_: u64, _: u64) -> ControlFlow<()> {
-    ControlFlow::Continue(())
-}
-
-fn digest(process: &Process) -> Vec<u8> {
-    use std::io::Read;
-    let mut bytes = Vec::new();
-    let mut memory = process.memory().unwrap().unwrap();
-    memory.read_to_end(&mut bytes).unwrap();
-    bytes
-}
-
-/// Lets the firmware run until it gave up on the empty disk.
-fn boot_a_little(client: &Client) {
-    client.call(&qapi::qmp::cont {}, SOON).unwrap();
-    std::thread::sleep(Duration::from_secs(3));
-    client.call(&qapi::qmp::stop {}, SOON).unwrap();
-}
-
-#[test]
-fn a_saved_machine_goes_on_with_the_same_memory() {
-    let mut bench = Bench::new();
-    let (guard, client, _events) = bench.run();
-    boot_a_little(&client);
-    assert_eq!(
-        memory_store::obstacles(&client).unwrap(),
-        Vec::<String>::new()
-    );
-    let folder = bench.folder.path().join("memory");
-    let ram = guard.0.memory().unwrap();
-    let started = Instant::now();
-    let size = bench.machine.memory;
-    let saved = memory_store::save(&client, ram.as_ref(), size, &folder, &mut go_on).unwrap();
-    println!("saved {:?} in {:?}", saved.pages, started.elapsed());
-    let pages = saved.pages.clone().unwrap();
-    assert!(pages.bytes > 0 && pages.bytes < size.0 && saved.state.bytes < 4 << 20);
-    let before = digest(&guard.0);
-    drop((client, guard));
-
-    let started = Instant::now();
-    let saved = memory_store::read(&folder).unwrap();
-    let mut guard = Guard(bench.start(true).unwrap());
-    let (client, _events) = guard.0.connect(START).unwrap();
-    let ram = guard.0.memory().unwrap().unwrap();
-    memory_store::fill(&folder, &saved, &ram, &mut go_on).unwrap();
-    assert!(digest(&guard.0) == before);
-    memory_store::load(&client, &folder, &saved, &mut go_on).unwrap();
-    println!("restored in {:?}", started.elapsed());
-    assert_eq!(status(&client), "paused");
-    client.call(&qapi::qmp::cont {}, SOON).unwrap();
-    assert_eq!(status(&client), "running");
-}
-
-#[test]
-fn private_memory_is_saved_within_the_stream() {
-    let mut bench = Bench::new();
-    bench.machine.memory_backing = MemoryBacking::Private;
-    let (guard, client, _events) = bench.run();
-    boot_a_little(&client);
-    let folder = bench.folder.path().join("memory");
-    let size = bench.machine.memory;
-    let saved = memory_store::save(&client, None, size, &folder, &mut go_on).unwrap();
-    assert_eq!(saved.pages, None);
-    drop((client, guard));
-    let mut guard = Guard(bench.start(true).unwrap());
-    let (client, _events) = guard.0.connect(START).unwrap();
-    memory_store::load(&client, &folder, &saved, &mut go_on).unwrap();
-    client.call(&qapi::qmp::cont {}, SOON).unwrap();
-    assert_eq!(status(&client), "running");
-}
-
-#[test]
-fn a_cancelled_save_leaves_nothing_and_the_machine_goes_on() {
-    let mut bench = Bench::new();
-    let (guard, client, _events) = bench.run();
-    boot_a_little(&client);
-    let folder = bench.folder.path().join("memory");
-    let ram = guard.0.memory().unwrap();
-    for stop_after in [0, 1, 3] {
-        let mut told = 0;
-        let mut cancel = |_, _| {
-            told += 1;
-            if told > stop_after {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        };
-        let size = bench.machine.memory;
-        let ended = memory_store::save(&client, ram.as_ref(), size, &folder, &mut cancel);
-        assert!(matches!(ended, Err(MemoryError::Cancelled)), "{ended:?}");
-        let left = std::fs::read_dir(bench.folder.path()).unwrap();
-        let names: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
-        assert!(
-            !names
-                .iter()
-                .any(|name| name.to_string_lossy().starts_with("memory"))
-        );
-        client.call(&qapi::qmp::cont {}, SOON).unwrap();
-        assert_eq!(status(&client), "running");
-        client.call(&qapi::qmp::stop {}, SOON).unwrap();
-    }
-}
-
-/// An ISO whose boot code writes one letter to the serial port and halts.
-fn tiny_iso(path: &Path) {
-    const SECTOR: usize = 2048;
-    let mut image = vec![0; 21 * SECTOR];
-    let mut put = |sector: usize, offset: usize, bytes: &[u8]| {
-        let start = sector * SECTOR + offset;
-        image[start..start + bytes.len()].copy_from_slice(bytes);
-    };
-    put(16, 0, b"\x01CD001\x01");
-    put(17, 0, b"\x00CD001\x01EL TORITO SPECIFICATION");
-    put(17, 0x47, &[19]);
-    put(18, 0, b"\xffCD001\x01");
-    // Validation entry with its checksum, then the default entry: no emulation, 4 sectors at 20.
-    put(19, 0, &[1]);
-    put(19, 0x1c, &[0xaa, 0x55, 0x55, 0xaa]);
-    put(19, 0x20, &[0x88, 0, 0, 0, 0, 0, 4, 0, 20]);
-    // mov dx,0x3f8; mov al,'C'; out dx,al; hlt; jmp back
-    put(20, 0, &[0xba, 0xf8, 3, 0xb0, b'C', 0xee, 0xf4, 0xeb, 0xfd]);
-    use std::io::Write;
-    std::fs::File::create(path)
-        .unwrap()
-        .write_all(&image)
-        .unwrap();
-}
-
-/// Reads the serial port until `text` comes.
-fn serial_says(serial: &mut std::os::unix::net::UnixStream, text: &str) {
-    use std::io::Read;
-    serial
-        .set_read_timeout(Some(Duration::from_secs(120)))
-        .unwrap();
-    let mut seen = String::new();
-    let mut buffer = [0; 4096];
-    while !seen.contains(text) {
-        let count = serial.read(&mut buffer).unwrap_or(0);
-        assert!(count > 0, "no {text:?} in {seen:?}");
-        seen.push_str(&String::from_utf8_lossy(&buffer[..count]));
-    }
-}
-
-fn serial(guard: &Guard) -> std::os::unix::net::UnixStream {
-    std::os::unix::net::UnixStream::connect(&guard.0.manifest().sockets.serial).unwrap()
-}
-
-/// A machine with an empty disk and the tiny ISO in its drive.
-fn bench_with_cd() -> Bench {
-    let mut bench = Bench::new();
-    let iso = bench.folder.path().join("a, b.iso");
-    tiny_iso(&iso);
-    bench.reads.push(iso.clone());
-    for device in &mut bench.machine.devices {
-        if let DeviceKind::Cdrom(cdrom) = &mut device.kind {
-            *cdrom = Cdrom {
-                medium: Some(iso.clone()),
-            };
-            assert_eq!(device.address, Address::Sata { port: 0 });
-        }
-    }
-    bench
-}
-
 #[test]
 fn an_empty_disk_falls_through_to_the_installer() {
-    let mut bench = bench_with_cd();
+    let mut bench = bench_with_cd(SAY_C);
     let (guard, client, _events) = bench.run();
     let mut serial = serial(&guard);
     client.call(&qapi::qmp::cont {}, SOON).unwrap();
     serial_says(&mut serial, "C");
 }
 
-fn boots_with(kind: FirmwareKind) {
+fn boots_with(kind: FirmwareKind, waits: &str, answers: &str) {
     let Some(files) = firmware::find(kind) else {
         eprintln!("skipped: no firmware with {} is installed", kind.label());
         return;
@@ -472,20 +181,23 @@ fn boots_with(kind: FirmwareKind) {
     let (guard, client, _events) = bench.run();
     let mut serial = serial(&guard);
     client.call(&qapi::qmp::cont {}, SOON).unwrap();
-    serial_says(&mut serial, "Press any key");
-    let key = json!({"keys": [{"type": "qcode", "data": "spc"}]});
-    client.call_raw("send-key", key, SOON).unwrap();
-    serial_says(&mut serial, "Boot Manager");
+    // Disk and CD are empty: the firmware tries both and ends where it waits for a key.
+    serial_says(&mut serial, waits);
+    for key in ["z", "q"] {
+        let keys = json!({"keys": [{"type": "qcode", "data": key}]});
+        client.call_raw("send-key", keys, SOON).unwrap();
+    }
+    serial_says(&mut serial, answers);
 }
 
 #[test]
-fn uefi_boots() {
-    boots_with(FirmwareKind::Uefi);
+fn uefi_boots_and_hears_the_keyboard() {
+    boots_with(FirmwareKind::Uefi, "Shell> ", "q");
 }
 
 #[test]
-fn secure_boot_boots() {
-    boots_with(FirmwareKind::Secure);
+fn secure_boot_boots_and_hears_the_keyboard() {
+    boots_with(FirmwareKind::Secure, "Press any key", "Boot Manager");
 }
 
 #[test]
@@ -612,7 +324,7 @@ fn kvm_is_judged_by_a_guest_and_within_five_seconds() {
         return;
     }
     // Then a real QEMU must get a guest to the serial port too.
-    let mut bench = bench_with_cd();
+    let mut bench = bench_with_cd(SAY_C);
     bench.accelerator = Accelerator::Kvm;
     let (guard, client, _events) = bench.run();
     let mut serial = serial(&guard);
@@ -644,4 +356,36 @@ fn the_doctor_gives_a_fix_with_every_complaint() {
             .unwrap()
             .starts_with("pc-q35-")
     );
+}
+
+#[test]
+fn an_old_or_false_qemu_is_refused() {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    confine::set_own_program(env!("CARGO_BIN_EXE_orangery"));
+    let folder = tempfile::tempdir().unwrap();
+    let script = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        let mut options = std::fs::OpenOptions::new();
+        let mut file = options
+            .write(true)
+            .create_new(true)
+            .mode(0o755)
+            .open(&path)
+            .unwrap();
+        write!(file, "#!/bin/sh\n{text}\n").unwrap();
+        path
+    };
+    let old = script("old", "echo QEMU emulator version 7.2.9");
+    let error = binary::examine(&old).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "QEMU 7.2.9 is too old; Orangery needs 8.2.0 or newer"
+    );
+    let other = script("other", "echo hello; exit 0");
+    let error = binary::examine(&other).unwrap_err();
+    assert!(matches!(error, BinaryError::NotQemu { .. }), "{error}");
+    let broken = script("broken", "echo no library >&2; exit 127");
+    let error = binary::examine(&broken).unwrap_err();
+    assert!(error.to_string().contains("no library"), "{error}");
 }

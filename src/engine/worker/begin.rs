@@ -80,7 +80,7 @@ pub fn adopt(post: &Post, adoption: Adoption) -> Option<Begun> {
         mut process,
         machine,
     } = adoption;
-    let mut live = Live {
+    let live = Live {
         state: State::Running,
         since: process.manifest().created,
         pid: Some(process.pid()),
@@ -95,7 +95,6 @@ pub fn adopt(post: &Post, adoption: Adoption) -> Option<Begun> {
                 post.publish(&resting_again(&machine));
                 return None;
             }
-            live.state = State::Paused; // Until the first look.
             Some(Begun {
                 process,
                 qmp,

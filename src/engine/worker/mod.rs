@@ -309,7 +309,10 @@ impl Worker {
     }
 
     fn run(mut self) {
-        self.look(); // What happened before we listened.
+        if matches!(self.look(), Flow::End) {
+            return; // It ended before we listened.
+        }
+        self.post.publish(&self.live);
         loop {
             let patience = self.next_beat.saturating_duration_since(Instant::now());
             let flow = crossbeam_channel::select! {

@@ -249,6 +249,7 @@ fn a_snapshot_is_written_read_and_deleted_with_its_memory() {
     let memory = library.make_memory_dir(record.id).unwrap();
     put(&memory.join("pages"), &[1; 8192]);
     put(&memory.join("device.state"), b"x");
+    put(&memory.join("memory.json"), b"{}");
     library.write_snapshot(&record).unwrap();
     assert_eq!(library.snapshot(machine_id(1), record.id).unwrap(), record);
     assert!(library.size_of(machine_id(1)) >= ByteSize(8192));

@@ -8,7 +8,8 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use serde_json::Value;
 
-use super::{GreetedVersion, QmpError};
+use super::QmpError;
+use crate::qemu::binary::Version;
 
 /// A plain `connect` blocks for ever when the listener's queue is full, which a monitor that
 /// hangs reaches after two clients.
@@ -40,7 +41,7 @@ pub(super) fn connect(path: &Path, deadline: Instant) -> Result<UnixStream, QmpE
 }
 
 /// `{"QMP": {"version": {"qemu": {"major": …}}}}`
-pub(super) fn version(greeting: &Value) -> Result<GreetedVersion, QmpError> {
+pub(super) fn version(greeting: &Value) -> Result<Version, QmpError> {
     let part = |name: &str| {
         greeting
             .pointer(&format!("/QMP/version/qemu/{name}"))
@@ -48,7 +49,7 @@ pub(super) fn version(greeting: &Value) -> Result<GreetedVersion, QmpError> {
             .and_then(|number| u32::try_from(number).ok())
     };
     match (part("major"), part("minor"), part("micro")) {
-        (Some(major), Some(minor), Some(micro)) => Ok(GreetedVersion {
+        (Some(major), Some(minor), Some(micro)) => Ok(Version {
             major,
             minor,
             micro,

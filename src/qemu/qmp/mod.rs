@@ -28,6 +28,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 use serde_json::{Value, json};
 
+use super::binary::Version;
+
 /// Events that may wait for the machine's thread; see [`reader`] for what happens beyond.
 const WAITING_EVENTS: usize = 256;
 /// The greeting answers this number, which no request has.
@@ -67,14 +69,6 @@ pub enum QmpError {
         class: String,
         desc: String,
     },
-}
-
-/// QEMU's version as the greeting gives it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct GreetedVersion {
-    pub major: u32,
-    pub minor: u32,
-    pub micro: u32,
 }
 
 type Reply = Result<Value, QmpError>;
@@ -121,7 +115,7 @@ impl Shared {
 pub struct Client {
     shared: Arc<Shared>,
     writer: Mutex<Writer>,
-    version: GreetedVersion,
+    version: Version,
 }
 
 #[derive(Debug)]
@@ -159,7 +153,7 @@ impl Client {
         let mut client = Self {
             shared,
             writer: Mutex::new(Writer { stream, next_id: 1 }),
-            version: GreetedVersion {
+            version: Version {
                 major: 0,
                 minor: 0,
                 micro: 0,
@@ -173,7 +167,8 @@ impl Client {
         Ok((client, events))
     }
 
-    pub fn version(&self) -> GreetedVersion {
+    /// As the greeting gave it.
+    pub fn version(&self) -> Version {
         self.version
     }
 

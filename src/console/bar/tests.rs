@@ -1,0 +1,96 @@
+//! The bar and the card, driven by label.
+
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable;
+
+use super::*;
+
+fn view() -> BarView {
+    BarView {
+        name: "Debian".to_owned(),
+        standing: Some(Standing {
+            state: State::Running,
+            trashed: false,
+        }),
+        zoom: Zoom::Fit,
+        full_screen: false,
+        way: Way::Copied,
+        live: true,
+        message: Message::Hint("Press Right Ctrl to release the keyboard"),
+        no_engine: None,
+    }
+}
+
+/// Shows the bar, clicks what is labelled so, and returns what was asked for.
+fn click(view: &BarView, labels: &[&str]) -> Vec<Request> {
+    let build = |ui: &mut Ui, requests: &mut Vec<Request>| {
+        theme::install(ui.ctx());
+        bar_ui(ui, view, requests);
+    };
+    let mut harness = Harness::builder()
+        .with_size(vec2(1000.0, 600.0))
+        .build_ui_state(build, Vec::new());
+    for label in labels {
+        harness.run();
+        harness.get_by_label(label).click();
+        harness.run();
+    }
+    std::mem::take(harness.state_mut())
+}
+
+#[test]
+fn each_button_asks_for_what_it_says() {
+    assert_eq!(click(&view(), &["1:1"]), [Request::Zoom(Zoom::Times(1))]);
+    assert_eq!(
+        click(&view(), &["Full screen"]),
+        [Request::FullScreen(true)]
+    );
+    assert_eq!(click(&view(), &["Pause"]), [Request::Act(Action::Pause)]);
+    assert_eq!(
+        click(&view(), &["Shut down"]),
+        [Request::Act(Action::ShutDown)]
+    );
+    let shot = click(&view(), &["Screenshot to Pictures/Orangery"]);
+    assert_eq!(shot, [Request::Screenshot]);
+    let keys = click(&view(), &["Send keys", "Ctrl+Alt+F2"]);
+    assert_eq!(keys, [Request::Press("ctrl-alt-f2".to_owned())]);
+}
+
+#[test]
+fn what_is_not_permitted_or_possible_is_grey() {
+    let mut paused = view();
+    paused.standing = Some(Standing {
+        state: State::Paused,
+        trashed: false,
+    });
+    assert_eq!(click(&paused, &["Shut down"]), []);
+    assert_eq!(click(&paused, &["Resume"]), [Request::Act(Action::Resume)]);
+    let mut alone = view();
+    alone.no_engine = Some("Orangery's engine is gone");
+    assert_eq!(click(&alone, &["Pause"]), []);
+    assert_eq!(
+        allowed(&alone, Action::Pause),
+        Err("Orangery's engine is gone".to_owned())
+    );
+}
+
+#[test]
+fn the_card_of_an_off_machine_offers_start_and_close() {
+    let card = Card {
+        title: "The machine is off".to_owned(),
+        text: String::new(),
+        start: Some(Ok(())),
+        again: false,
+    };
+    let build = |ui: &mut Ui, requests: &mut Vec<Request>| card_ui(ui.ctx(), &card, requests);
+    let mut harness = Harness::new_ui_state(build, Vec::new());
+    for label in ["Start", "Close"] {
+        harness.run();
+        harness.get_by_label(label).click();
+        harness.run();
+    }
+    assert_eq!(
+        *harness.state(),
+        [Request::Act(Action::Start), Request::Close]
+    );
+}

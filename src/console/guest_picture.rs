@@ -1,0 +1,186 @@
+//! The guest's pixels for a presenter that copies: read where they lie, as 0RGB words.
+
+use crate::display::frame::{
+    BadPicture, Damage, PixelFormat, Rect, SharedMap, Size, Surface, Viewer,
+};
+use crate::display::picture::Picture;
+
+/// What is new in the picture, in guest pixels.
+#[derive(Clone, Debug, Default)]
+pub struct News {
+    /// Size or memory are new: everything has to be painted.
+    pub whole: bool,
+    pub damage: Damage,
+}
+
+/// The newest picture of one screen. It stays readable when the screen is gone.
+#[derive(Debug)]
+pub struct GuestPicture {
+    viewer: Viewer,
+    surface: Surface,
+    size: Size,
+    /// The whole picture as 0RGB, only while it is shown scaled.
+    shadow: Vec<u32>,
+    /// Parts that `shadow` lacks.
+    stale: Damage,
+    scratch: Vec<u8>,
+}
+
+/// Pixels to be painted on, `stride` a row.
+#[derive(Debug)]
+pub struct Target<'a> {
+    pub pixels: &'a mut [u32],
+    pub stride: usize,
+}
+
+impl GuestPicture {
+    pub fn new(viewer: Viewer) -> Self {
+        Self {
+            viewer,
+            surface: Surface::None,
+            size: Size::default(),
+            shadow: Vec::new(),
+            stale: Damage::default(),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Zero by zero before the first picture.
+    pub fn size(&self) -> Size {
+        self.size
+    }
+
+    /// The guest's memory, if that is where the picture is.
+    pub fn map(&self) -> Option<&SharedMap> {
+        match &self.surface {
+            Surface::Map(map) => Some(map),
+            Surface::None | Surface::Owned => None,
+        }
+    }
+
+    /// Takes what is new since the last call.
+    pub fn refresh(&mut self) -> Option<News> {
+        let change = self.viewer.take_damage()?;
+        self.size = change.size;
+        self.surface = change.surface;
+        if change.whole {
+            self.shadow = Vec::new();
+            self.stale.clear();
+        }
+        for &rect in change.damage.rects() {
+            self.stale.add(rect);
+        }
+        Some(News {
+            whole: change.whole,
+            damage: change.damage,
+        })
+    }
+
+    /// Copies `rect` of the picture to `x`, `y` of `target`.
+    pub fn copy(
+        &mut self,
+        rect: Rect,
+        target: &mut Target<'_>,
+        (x, y): (usize, usize),
+    ) -> Result<(), BadPicture> {
+        let mut row = |line: u32, bytes: &[u8], decode: &dyn Fn(&[u8], &mut [u32])| {
+            let start = (y + line as usize) * target.stride + x;
+            let end = start + rect.w as usize;
+            if let Some(into) = target.pixels.get_mut(start..end) {
+                decode(bytes, into);
+            }
+        };
+        match &self.surface {
+            Surface::None => Ok(()),
+            Surface::Map(map) => {
+                let format = map.layout.format;
+                let decode = |bytes: &[u8], into: &mut [u32]| decode(bytes, format, into);
+                map.read(rect, &mut self.scratch, |band, bytes, stride| {
+                    for (line, bytes) in (band.y - rect.y..).zip(bytes.chunks(stride)) {
+                        row(line, bytes, &decode);
+                    }
+                })
+            }
+            Surface::Owned => {
+                // A picture that became smaller meanwhile comes as news of its own.
+                let _gone: Option<()> = self.viewer.read(rect, |rgba| {
+                    for (line, bytes) in (0..).zip(rgba.chunks_exact(rect.w as usize * 4)) {
+                        row(line, bytes, &decode_rgba);
+                    }
+                });
+                Ok(())
+            }
+        }
+    }
+
+    /// The whole picture, up to date, for scaling. Empty without one.
+    pub fn whole(&mut self) -> Result<&[u32], BadPicture> {
+        let mut stale = self.stale.take();
+        if self.shadow.is_empty() {
+            self.shadow = vec![0; usize::try_from(self.size.area()).unwrap_or(0)];
+            stale.clear();
+            stale.add(self.size.rect());
+        }
+        let mut shadow = std::mem::take(&mut self.shadow);
+        let mut target = Target {
+            pixels: &mut shadow,
+            stride: self.size.width as usize,
+        };
+        let mut result = Ok(());
+        for &rect in stale.rects() {
+            result = self.copy(rect, &mut target, (rect.x as usize, rect.y as usize));
+            if result.is_err() {
+                break;
+            }
+        }
+        self.shadow = shadow;
+        result.map(|()| self.shadow.as_slice())
+    }
+
+    /// Frees the copy that only scaling needs.
+    pub fn forget_whole(&mut self) {
+        self.shadow = Vec::new();
+        self.stale.clear();
+    }
+
+    /// A still picture of now.
+    pub fn still(&mut self) -> Result<Picture, BadPicture> {
+        let Size { width, height } = self.size;
+        let mut pixels = vec![0; usize::try_from(self.size.area()).unwrap_or(0)];
+        let mut target = Target {
+            pixels: &mut pixels,
+            stride: width as usize,
+        };
+        self.copy(self.size.rect(), &mut target, (0, 0))?;
+        let rgba = |pixel: u32| [(pixel >> 16) as u8, (pixel >> 8) as u8, pixel as u8, 255];
+        Ok(Picture {
+            width,
+            height,
+            rgba: pixels.into_iter().flat_map(rgba).collect(),
+        })
+    }
+}
+
+/// Makes 0RGB words of a row.
+fn decode(bytes: &[u8], format: PixelFormat, into: &mut [u32]) {
+    if format == PixelFormat::BGRX {
+        let (words, _) = bytes.as_chunks::<4>();
+        for (word, pixel) in words.iter().zip(into) {
+            *pixel = u32::from_le_bytes(*word) & 0xff_ffff;
+        }
+        return;
+    }
+    let width = format.bytes as usize;
+    let mut rgba = [0; 4];
+    for (bytes, pixel) in bytes.chunks_exact(width).zip(into) {
+        format.convert_row(bytes, &mut rgba);
+        *pixel = u32::from_be_bytes([0, rgba[0], rgba[1], rgba[2]]);
+    }
+}
+
+fn decode_rgba(bytes: &[u8], into: &mut [u32]) {
+    let (words, _) = bytes.as_chunks::<4>();
+    for (word, pixel) in words.iter().zip(into) {
+        *pixel = u32::from_be_bytes(*word) >> 8;
+    }
+}

@@ -1,0 +1,92 @@
+//! Brings the guest's picture and the bar onto the window.
+
+mod compose;
+mod shm;
+mod soft;
+mod x11;
+
+use crate::display::frame::{BadPicture, Damage, Rect, Size};
+
+use super::guest_picture::GuestPicture;
+use super::raster::Canvas;
+use super::view::Placement;
+
+pub use self::shm::ShmPresenter;
+pub use self::soft::SoftPresenter;
+
+/// Everything that is seen in the window.
+#[derive(Debug)]
+pub struct Scene<'a> {
+    /// The window in physical pixels.
+    pub size: Size,
+    pub placement: Placement,
+    /// The machine is off: its last picture is darkened.
+    pub dim: bool,
+    /// What lies over the picture: the bar and its menus. The guest is never painted there.
+    pub overlays: &'a [Rect],
+    /// Holds the pixels of the overlays, at their places in the window.
+    pub canvas: &'a Canvas,
+}
+
+/// What has to be painted.
+#[derive(Clone, Debug, Default)]
+pub struct Repaint {
+    pub whole: bool,
+    /// Changed guest pixels.
+    pub guest: Damage,
+    /// Changed window pixels: overlays, and what they uncover.
+    pub window: Damage,
+}
+
+impl Repaint {
+    pub fn is_empty(&self) -> bool {
+        !self.whole && self.guest.is_empty() && self.window.is_empty()
+    }
+
+    pub fn everything() -> Self {
+        Self {
+            whole: true,
+            ..Self::default()
+        }
+    }
+}
+
+/// How the guest's pixels get to the screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// The window system reads the guest's memory itself.
+    Direct,
+    /// We copy what changed.
+    Copied,
+}
+
+/// Whether the window shows the scene now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    Now,
+    /// The window system still reads the last picture: ask again in a few milliseconds, with the damage joined.
+    Later,
+}
+
+/// Why nothing could be painted.
+#[derive(Debug, thiserror::Error)]
+pub enum PresentError {
+    #[error("the window system refused the picture: {0}")]
+    Window(#[from] softbuffer::SoftBufferError),
+    #[error(transparent)]
+    Guest(#[from] BadPicture),
+}
+
+/// Paints a window.
+pub trait Presenter {
+    /// Paints what `repaint` names. `guest` is `None` before the first picture.
+    fn present(
+        &mut self,
+        scene: &Scene<'_>,
+        guest: Option<&mut GuestPicture>,
+        repaint: &Repaint,
+    ) -> Result<Shown, PresentError>;
+
+    /// How the last picture came.
+    fn way(&self) -> Way;
+}

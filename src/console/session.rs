@@ -1,0 +1,303 @@
+//! The machine behind the window: its screen, its state, and what there is to say about both.
+
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::display::frame::{ScreenInfo, ScreenStatus, Wake, Want};
+use crate::display::{Input, Screen};
+use crate::engine::message::Command;
+use crate::model::{
+    Action, DisplayPath, Failure, MachineId, MachineReport, Standing, State, permit,
+};
+
+use super::bar::{Card, Message};
+use super::guest_picture::{GuestPicture, News};
+use super::owner::{Owner, OwnerNews};
+
+pub const NO_ENGINE: &str = "Orangery's engine is gone; the picture goes on";
+const NEVER_ENGINE: &str = "This window shows a screen only; no engine is behind it";
+/// Between two requests for a display that failed.
+const REOPEN: Duration = Duration::from_secs(1);
+/// How long a message stays.
+const MESSAGE: Duration = Duration::from_secs(6);
+
+pub struct Session {
+    pub name: String,
+    machine: Option<MachineId>,
+    owner: Option<Owner>,
+    engine_gone: bool,
+    report: Option<Box<MachineReport>>,
+    removed: bool,
+    screen: Option<Screen>,
+    pub picture: Option<GuestPicture>,
+    pub info: ScreenInfo,
+    /// A request for a display is on its way.
+    asked: bool,
+    reopen: Option<Instant>,
+    message: Option<(Message, Instant)>,
+    wake: Wake,
+}
+
+impl Session {
+    /// `owner` comes with the machine's id; without one there has to be a screen.
+    pub fn new(
+        name: String,
+        owner: Option<(MachineId, Owner)>,
+        screen: Option<Screen>,
+        wake: Wake,
+    ) -> Self {
+        let (machine, owner) = owner.unzip();
+        let mut session = Self {
+            name,
+            machine,
+            asked: owner.is_some(),
+            owner,
+            engine_gone: false,
+            report: None,
+            removed: false,
+            screen: None,
+            picture: None,
+            info: ScreenInfo::default(),
+            reopen: None,
+            message: None,
+            wake,
+        };
+        if let Some(screen) = screen {
+            session.show(screen);
+        }
+        session
+    }
+
+    fn show(&mut self, screen: Screen) {
+        self.picture = Some(GuestPicture::new(screen.slot().watch(Want::Damage)));
+        self.info = screen.slot().info();
+        self.screen = Some(screen);
+    }
+
+    /// Takes what the screen has that is new.
+    pub fn refresh(&mut self) -> Option<News> {
+        let screen = self.screen.as_ref()?;
+        self.info = screen.slot().info();
+        let news = self.picture.as_mut().and_then(GuestPicture::refresh);
+        if matches!(self.info.status, ScreenStatus::Lost { .. }) {
+            self.screen = None; // The picture stays.
+            self.reopen = Some(Instant::now() + REOPEN);
+        }
+        news
+    }
+
+    /// Takes what the owner says. True if anything shown may have changed.
+    pub fn hear(&mut self) -> bool {
+        let news = self.owner.as_ref().map(Owner::take).unwrap_or_default();
+        let any = !news.is_empty();
+        for news in news {
+            self.hear_one(news);
+        }
+        self.reopen_if_due();
+        any
+    }
+
+    fn hear_one(&mut self, news: OwnerNews) {
+        match news {
+            OwnerNews::Report(report) => {
+                let newer = |old: &MachineReport| old.generation <= report.generation;
+                if self.report.as_deref().is_none_or(newer) {
+                    self.name.clone_from(&report.name);
+                    self.report = Some(report);
+                }
+            }
+            OwnerNews::Removed => self.removed = true,
+            OwnerNews::Display(answer) => {
+                self.asked = false;
+                if let Err(failure) = answer.and_then(|(path, fd)| self.open(path, fd.into())) {
+                    self.say(Message::Trouble(failure.to_string()));
+                    self.reopen = Some(Instant::now() + REOPEN);
+                }
+            }
+            OwnerNews::Failed(failure) => self.say(Message::Trouble(failure.to_string())),
+            OwnerNews::Lost => {
+                self.engine_gone = true;
+                self.asked = false;
+            }
+            OwnerNews::Back => {
+                self.engine_gone = false;
+                self.report = None; // The new owner counts generations anew.
+                self.say(Message::Done("Orangery's engine is back".to_owned()));
+            }
+        }
+    }
+
+    fn open(&mut self, path: DisplayPath, stream: UnixStream) -> Result<(), Failure> {
+        let wake = Arc::clone(&self.wake);
+        let screen = match path {
+            DisplayPath::Dbus => Screen::dbus(stream, wake),
+            DisplayPath::Rfb => Screen::rfb(stream, wake),
+        };
+        let screen =
+            screen.map_err(|error| Failure::new("The screen was not opened", error.to_string()))?;
+        self.show(screen);
+        self.reopen = None;
+        Ok(())
+    }
+
+    /// Asks for a display if the machine has a screen that we have not.
+    pub fn reopen_if_due(&mut self) {
+        let wanted = self.screen.is_none() && !self.asked && !self.engine_gone;
+        let has_screen = self.state().is_some_and(State::has_screen);
+        let due = self.reopen.is_none_or(|at| at <= Instant::now());
+        if wanted && has_screen && due {
+            self.reopen_now();
+        }
+    }
+
+    pub fn reopen_now(&mut self) {
+        if let (Some(owner), Some(machine)) = (&self.owner, self.machine) {
+            self.asked = owner.ask(Command::OpenDisplay { machine });
+            self.reopen = Some(Instant::now() + REOPEN);
+        }
+    }
+
+    /// Asks the engine to act on the machine.
+    pub fn act(&mut self, action: Action) {
+        let (Some(owner), Some(machine)) = (&self.owner, self.machine) else {
+            return;
+        };
+        if !owner.ask(Command::Act { machine, action }) {
+            let text = "Orangery's engine does not answer; wait and try again";
+            self.say(Message::Trouble(text.to_owned()));
+        }
+    }
+
+    pub fn send(&self, input: Input) {
+        if let Some(screen) = &self.screen {
+            screen.send(input);
+        }
+    }
+
+    pub fn set_visible(&self, visible: bool) {
+        if let Some(screen) = &self.screen {
+            screen.set_visible(visible);
+        }
+    }
+
+    pub fn state(&self) -> Option<State> {
+        self.report.as_ref().map(|report| report.state)
+    }
+
+    pub fn standing(&self) -> Option<Standing> {
+        self.report.as_ref().map(|report| report.standing())
+    }
+
+    /// Why the engine can't be asked.
+    pub fn no_engine(&self) -> Option<&'static str> {
+        match &self.owner {
+            None => Some(NEVER_ENGINE),
+            Some(_) => self.engine_gone.then_some(NO_ENGINE),
+        }
+    }
+
+    /// A picture is there and kept up to date.
+    pub fn is_live(&self) -> bool {
+        self.screen.is_some()
+            && self
+                .picture
+                .as_ref()
+                .is_some_and(|picture| !picture.size().is_empty())
+    }
+
+    /// Shows `message` for a while.
+    pub fn say(&mut self, message: Message) {
+        self.message = Some((message, Instant::now() + MESSAGE));
+    }
+
+    /// The message of the moment, if any, and a lasting one otherwise.
+    pub fn message(&mut self) -> Option<Message> {
+        if self
+            .message
+            .as_ref()
+            .is_some_and(|(_, until)| *until <= Instant::now())
+        {
+            self.message = None;
+        }
+        let lasting = || {
+            self.engine_gone
+                .then(|| Message::Trouble(NO_ENGINE.to_owned()))
+        };
+        self.message
+            .as_ref()
+            .map(|(message, _)| message.clone())
+            .or_else(lasting)
+    }
+
+    /// True once a timed message is over: the bar has to be drawn again.
+    pub fn message_ended(&self) -> bool {
+        self.message
+            .as_ref()
+            .is_some_and(|(_, until)| *until <= Instant::now())
+    }
+
+    /// When to look again without news.
+    pub fn due(&self) -> Option<Instant> {
+        let message = self.message.as_ref().map(|(_, until)| *until);
+        let has_screen = self.state().is_some_and(State::has_screen);
+        let waits = self.screen.is_none() && !self.asked && !self.engine_gone && has_screen;
+        [message, self.reopen.filter(|_| waits)]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// What to say instead of a moving picture.
+    pub fn card(&self) -> Option<Card> {
+        if self.removed {
+            return Some(card("The machine was removed", String::new()));
+        }
+        if let Some(report) = &self.report
+            && !report.state.has_screen()
+            && (self.screen.is_none() || !report.state.has_process())
+        {
+            return Some(self.state_card(report));
+        }
+        match &self.info.status {
+            ScreenStatus::Lost { why } if self.screen.is_none() && !self.asked => Some(Card {
+                again: self.no_engine().is_none(),
+                ..card("The screen is gone", why.clone())
+            }),
+            _ => None,
+        }
+    }
+
+    fn state_card(&self, report: &MachineReport) -> Card {
+        let title = match report.state {
+            State::Off => "The machine is off",
+            State::Starting => "The machine is starting…",
+            State::Saved => "The machine is saved",
+            State::Crashed => "The machine crashed",
+            State::NotResponding => "QEMU does not answer",
+            State::Broken => "The machine's file can't be read",
+            State::Unavailable => "A disk of the machine is missing",
+            State::Running | State::Paused | State::Saving | State::Stopping => {
+                report.state.label()
+            }
+        };
+        let why = report.trouble.as_ref().map(|failure| failure.why.clone());
+        let start = match self.no_engine() {
+            Some(why) => Err(why.to_owned()),
+            None => permit(report.standing(), Action::Start).map_err(|denied| denied.to_string()),
+        };
+        Card {
+            start: (!report.state.has_process()).then_some(start),
+            ..card(title, why.unwrap_or_default())
+        }
+    }
+}
+
+fn card(title: &str, text: String) -> Card {
+    Card {
+        title: title.to_owned(),
+        text,
+        start: None,
+        again: false,
+    }
+}

@@ -1,0 +1,303 @@
+//! The window itself: where things lie in it, and their painting.
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use winit::dpi::{LogicalSize, PhysicalSize};
+use winit::event_loop::ActiveEventLoop;
+use winit::window::{Fullscreen, Window};
+
+use crate::display::frame::{Rect, Size};
+use crate::model::Failure;
+
+use super::bar::{BarView, Card, Request, bar_ui, card_ui};
+use super::cursor::PointerLook;
+use super::guest_picture::{GuestPicture, News};
+use super::overlay::Overlay;
+use super::presenter::{
+    PresentError, Presenter, Repaint, Scene, ShmPresenter, Shown, SoftPresenter, Way,
+};
+use super::theme;
+use super::view::{Placement, Zoom};
+use super::{ConsoleOptions, PresenterChoice};
+
+/// Until a picture that the window system was not ready for is tried again.
+const BUSY: Duration = Duration::from_millis(4);
+/// How long the bar stays after entering full screen, so that the way back has been seen.
+const FAREWELL_BAR: Duration = Duration::from_secs(3);
+/// A new window leaves this share of the screen free.
+const MARGIN: f64 = 0.1;
+
+pub struct Stage {
+    pub window: Rc<Window>,
+    pub overlay: Overlay,
+    pub look: PointerLook,
+    presenter: Box<dyn Presenter>,
+    pub placement: Placement,
+    pub zoom: Zoom,
+    pub full_screen: bool,
+    /// In full screen: the bar is there because the pointer pushed the edge.
+    revealed: bool,
+    reveal_until: Option<Instant>,
+    repaint: Repaint,
+    retry: Option<Instant>,
+    /// The size we gave the window; while it has it, it follows the guest's.
+    own_size: Option<PhysicalSize<u32>>,
+    fitted: Size,
+}
+
+impl Stage {
+    pub fn new(
+        event_loop: &ActiveEventLoop,
+        name: &str,
+        options: ConsoleOptions,
+    ) -> Result<Self, Failure> {
+        let failed = |error: String| {
+            Failure::new("The console window could not be opened", error)
+                .fix("Check that a desktop session is running and that DISPLAY or WAYLAND_DISPLAY is set")
+        };
+        let attributes = Window::default_attributes()
+            .with_title(title(name))
+            .with_inner_size(LogicalSize::new(1024.0, 768.0 + f64::from(theme::BAR)))
+            .with_min_inner_size(LogicalSize::new(360.0, 200.0));
+        let window = event_loop
+            .create_window(attributes)
+            .map_err(|error| failed(error.to_string()))?;
+        let window = Rc::new(window);
+        let presenter = presenter(&window, options).map_err(|error| failed(error.to_string()))?;
+        Ok(Self {
+            overlay: Overlay::new(event_loop, &window),
+            look: PointerLook::default(),
+            presenter,
+            placement: Placement::default(),
+            zoom: Zoom::Fit,
+            full_screen: false,
+            revealed: false,
+            reveal_until: None,
+            repaint: Repaint::everything(),
+            retry: None,
+            own_size: Some(window.inner_size()),
+            fitted: Size::default(),
+            window,
+        })
+    }
+
+    pub fn size(&self) -> Size {
+        let size = self.window.inner_size();
+        Size::new(size.width, size.height)
+    }
+
+    pub fn way(&self) -> Way {
+        self.presenter.way()
+    }
+
+    /// Height of the bar in physical pixels.
+    fn bar_height(&self) -> u32 {
+        (f64::from(theme::BAR) * self.window.scale_factor()).round() as u32
+    }
+
+    pub fn bar_shown(&self) -> bool {
+        let farewell = self
+            .reveal_until
+            .is_some_and(|until| until > Instant::now());
+        !self.full_screen || self.revealed || farewell || self.overlay.menu_open()
+    }
+
+    /// Where the bar is; empty while it is hidden.
+    fn bar_rect(&self) -> Rect {
+        let size = self.size();
+        let height = if self.bar_shown() {
+            self.bar_height()
+        } else {
+            0
+        };
+        Rect::new(0, 0, size.width, height.min(size.height))
+    }
+
+    /// Lays the picture out anew. `look` is the pointer's place.
+    pub fn lay_out(&mut self, guest: Size, look: (f64, f64)) {
+        let size = self.size();
+        let top = if self.full_screen {
+            0
+        } else {
+            self.bar_height().min(size.height)
+        };
+        let area = Rect::new(0, top, size.width, size.height - top);
+        let placement = Placement::new(area, guest, self.zoom, look);
+        if placement != self.placement {
+            self.placement = placement;
+            self.repaint.whole = true;
+        }
+    }
+
+    /// In full screen the bar comes when the pointer pushes the top edge and goes when it leaves the bar.
+    pub fn reveal(&mut self, y: f64) {
+        let revealed =
+            self.full_screen && (y < 1.0 || self.revealed && y < f64::from(self.bar_height()));
+        if revealed != self.revealed {
+            self.revealed = revealed;
+            self.overlay.ask();
+        }
+    }
+
+    pub fn set_full_screen(&mut self, on: bool) {
+        self.full_screen = on;
+        self.revealed = false;
+        self.reveal_until = on.then(|| Instant::now() + FAREWELL_BAR);
+        self.window
+            .set_fullscreen(on.then_some(Fullscreen::Borderless(None)));
+        self.own_size = None;
+        self.overlay.ask();
+    }
+
+    /// Lets an untouched window follow the guest's size, as far as the screen has room.
+    pub fn follow(&mut self, guest: Size) {
+        if guest.is_empty() || guest == self.fitted || self.full_screen {
+            return;
+        }
+        self.fitted = guest;
+        if self.own_size != Some(self.window.inner_size()) || self.window.is_maximized() {
+            return; // The person chose a size.
+        }
+        let room = self.window.current_monitor().map(|monitor| monitor.size());
+        let size = window_size(guest, self.bar_height(), room);
+        self.own_size = Some(size);
+        // `Some` says that the size is set at once; otherwise an event follows.
+        if self.window.request_inner_size(size).is_some() {
+            self.repaint.whole = true;
+        }
+    }
+
+    /// Joins news of the guest's picture to what has to be painted.
+    pub fn add(&mut self, news: &News) {
+        self.repaint.whole |= news.whole;
+        for &rect in news.damage.rects() {
+            self.repaint.guest.add(rect);
+        }
+    }
+
+    pub fn repaint_all(&mut self) {
+        self.repaint.whole = true;
+    }
+
+    /// Draws bar and card if that is due; returns what the person asked for.
+    pub fn draw_overlay(
+        &mut self,
+        view: impl FnOnce(&Self) -> (BarView, Option<Card>),
+    ) -> Vec<Request> {
+        if self
+            .reveal_until
+            .is_some_and(|until| until <= Instant::now())
+        {
+            self.reveal_until = None;
+            self.overlay.ask();
+        }
+        if self.overlay.due().is_none_or(|due| due > Instant::now()) {
+            return Vec::new();
+        }
+        let mut requests = Vec::new();
+        let (view, card) = view(self);
+        let (bar, shown) = (self.bar_rect(), self.bar_shown());
+        let changed = self.overlay.draw(&self.window, bar, |ui| {
+            if shown {
+                bar_ui(ui, &view, &mut requests);
+            }
+            if let Some(card) = &card {
+                card_ui(ui.ctx(), card, &mut requests);
+            }
+        });
+        for &rect in changed.rects() {
+            self.repaint.window.add(rect);
+        }
+        requests.dedup();
+        requests
+    }
+
+    /// Paints what has to be painted.
+    pub fn present(
+        &mut self,
+        guest: Option<&mut GuestPicture>,
+        dim: bool,
+    ) -> Result<(), PresentError> {
+        if self.repaint.is_empty() || self.retry.is_some_and(|at| at > Instant::now()) {
+            return Ok(());
+        }
+        self.retry = None;
+        let scene = Scene {
+            size: self.size(),
+            placement: self.placement,
+            dim,
+            overlays: &self.overlay.rects,
+            canvas: &self.overlay.canvas,
+        };
+        if self.overlay.canvas.size != scene.size {
+            self.overlay.ask(); // The bar has to be drawn for the new size first.
+            return Ok(());
+        }
+        let repaint = std::mem::take(&mut self.repaint);
+        match self.presenter.present(&scene, guest, &repaint) {
+            Ok(Shown::Now) => Ok(()),
+            Ok(Shown::Later) => {
+                self.repaint = repaint;
+                self.retry = Some(Instant::now() + BUSY);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// When something has to be done without an event.
+    pub fn due(&self) -> Option<Instant> {
+        let painting = (!self.repaint.is_empty()).then(|| self.retry.unwrap_or_else(Instant::now));
+        [self.overlay.due(), painting, self.reveal_until]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+}
+
+/// The guest's size and the bar, made smaller in proportion where the screen has not the room.
+fn window_size(guest: Size, bar: u32, room: Option<PhysicalSize<u32>>) -> PhysicalSize<u32> {
+    let (width, height) = (f64::from(guest.width), f64::from(guest.height));
+    let share = room.map_or(1.0, |room| {
+        let usable = |side: u32| f64::from(side) * (1.0 - MARGIN);
+        let tall = usable(room.height) - f64::from(bar);
+        (usable(room.width) / width)
+            .min(tall / height)
+            .clamp(0.1, 1.0)
+    });
+    let side = |length: f64| (length * share).round() as u32;
+    PhysicalSize::new(side(width), side(height) + bar)
+}
+
+pub fn title(name: &str) -> String {
+    format!("{name} – Orangery")
+}
+
+fn presenter(
+    window: &Rc<Window>,
+    options: ConsoleOptions,
+) -> Result<Box<dyn Presenter>, softbuffer::SoftBufferError> {
+    let soft = SoftPresenter::new(Rc::clone(window))?;
+    match options.presenter {
+        PresenterChoice::Softbuffer => Ok(Box::new(soft)),
+        PresenterChoice::Auto | PresenterChoice::Shm => Ok(match ShmPresenter::new(window, soft) {
+            Ok(direct) => Box::new(direct),
+            Err(soft) => Box::new(soft),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_takes_the_guests_size_or_its_proportions() {
+        let room = |w, h| Some(PhysicalSize::new(w, h));
+        let size = |room| window_size(Size::new(1280, 800), 36, room);
+        assert_eq!(size(room(1600, 1200)), PhysicalSize::new(1280, 836));
+        assert_eq!(size(None), PhysicalSize::new(1280, 836));
+        assert_eq!(size(room(1000, 700)), PhysicalSize::new(900, 563 + 36));
+    }
+}

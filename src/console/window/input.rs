@@ -1,0 +1,239 @@
+//! Keys, pointer and focus of the window: to the guest or to the bar.
+
+use winit::event::{ElementState, KeyEvent, WindowEvent};
+use winit::event_loop::ActiveEventLoop;
+use winit::platform::scancode::PhysicalKeyExtScancode;
+use winit::window::CursorGrabMode;
+
+use crate::display::Input;
+use crate::display::keys::KeyCode;
+
+use super::super::keyboard::Outcome;
+use super::Console;
+
+/// Toggles full screen while the bar has the keys.
+const F11: KeyCode = KeyCode(87);
+
+impl Console {
+    pub(super) fn focus(&mut self, focused: bool, event: &WindowEvent) {
+        self.focused = focused;
+        if !focused {
+            self.session.send(Input::ReleaseAll);
+            self.keyboard.forget();
+            self.pointer.forget();
+            self.release_pointer();
+        }
+        self.feed_overlay(event);
+    }
+
+    /// Keys that come the ordinary way, without a grab. Synthetic ones only tell what was held before; the guest has
+    /// been told to let everything go.
+    pub(super) fn keyboard_event(&mut self, event: &WindowEvent) {
+        let WindowEvent::KeyboardInput {
+            event: key,
+            is_synthetic,
+            ..
+        } = event
+        else {
+            return self.feed_overlay(event);
+        };
+        if *is_synthetic {
+            return;
+        }
+        let KeyEvent {
+            physical_key,
+            state,
+            ..
+        } = key;
+        let code = physical_key
+            .to_scancode()
+            .and_then(|code| u16::try_from(code).ok());
+        let down = *state == ElementState::Pressed;
+        if self.bar_has_keys() {
+            self.feed_overlay(event);
+        }
+        if let Some(code) = code {
+            self.key(KeyCode(code), down);
+        }
+    }
+
+    /// A key from wherever; repeats come as further presses, which is what QEMU expects of its host.
+    pub(super) fn key(&mut self, code: KeyCode, down: bool) {
+        if self.menu_open() {
+            return;
+        }
+        match self.keyboard.key(code, down) {
+            Outcome::Guest(inputs) => inputs
+                .into_iter()
+                .for_each(|input| self.session.send(input)),
+            Outcome::Bar if code == F11 && down => {
+                let on = self.stage.as_ref().is_some_and(|stage| !stage.full_screen);
+                self.full_screen(on);
+            }
+            Outcome::Bar => {}
+            Outcome::Toggled => self.keys_changed_hands(),
+        }
+    }
+
+    fn keys_changed_hands(&mut self) {
+        self.session.send(Input::ReleaseAll);
+        self.pointer.forget();
+        if !self.keyboard.is_captured() {
+            self.release_pointer();
+        }
+        self.on_stage(|stage| stage.overlay.ask());
+    }
+
+    fn menu_open(&self) -> bool {
+        self.stage
+            .as_ref()
+            .is_some_and(|stage| stage.overlay.menu_open())
+    }
+
+    fn bar_has_keys(&self) -> bool {
+        !self.keyboard.is_captured() || self.menu_open() || !self.takes_input()
+    }
+
+    /// The keyboard is held only while the guest is to have every key.
+    pub(super) fn update_grab(&mut self) {
+        let wanted = self.focused && !self.bar_has_keys();
+        if let Some(grab) = &mut self.grab {
+            grab.set(wanted);
+        }
+    }
+
+    pub(super) fn pointer_event(&mut self, event_loop: &ActiveEventLoop, event: &WindowEvent) {
+        if let WindowEvent::CursorMoved { position, .. } = event {
+            self.pointer.at = (position.x, position.y);
+            self.on_stage(|stage| stage.reveal(position.y));
+            self.lay_out(); // A large picture moves with the pointer.
+        }
+        if self.pointer_captured {
+            return self.guest_pointer(event);
+        }
+        let (at, dragging) = (self.pointer.at, self.pointer.is_dragging());
+        let overlay = |stage: &super::Stage| stage.overlay.wants_pointer(at);
+        let for_bar = !dragging && self.stage.as_ref().is_some_and(overlay);
+        match event {
+            WindowEvent::CursorMoved { .. } | WindowEvent::CursorLeft { .. } => {
+                self.tell_overlay(event, for_bar);
+                if !for_bar {
+                    self.guest_pointer(event);
+                }
+            }
+            _ if for_bar => self.feed_overlay(event),
+            _ => self.guest_pointer(event),
+        }
+        self.update_pointer_look(event_loop);
+    }
+
+    /// egui hears of the pointer over its own parts, and once that it has gone.
+    fn tell_overlay(&mut self, event: &WindowEvent, for_bar: bool) {
+        let left = matches!(event, WindowEvent::CursorLeft { .. });
+        if for_bar || left {
+            self.over_bar = for_bar && !left;
+            return self.feed_overlay(event);
+        }
+        if let WindowEvent::CursorMoved { device_id, .. } = event
+            && std::mem::take(&mut self.over_bar)
+        {
+            let device_id = *device_id;
+            self.feed_overlay(&WindowEvent::CursorLeft { device_id });
+        }
+    }
+
+    fn guest_pointer(&mut self, event: &WindowEvent) {
+        let Some(placement) = self.stage.as_ref().map(|stage| stage.placement) else {
+            return;
+        };
+        let on_picture = placement.contains(self.pointer.at.0, self.pointer.at.1);
+        let absolute = self.session.info.absolute_pointer;
+        match event {
+            WindowEvent::CursorMoved { .. } if absolute => {
+                if (on_picture || self.pointer.is_dragging())
+                    && let Some(input) = self.pointer.place(&placement)
+                {
+                    self.session.send(input);
+                }
+            }
+            WindowEvent::MouseInput { state, button, .. } => {
+                let down = *state == ElementState::Pressed;
+                if down && !on_picture && !self.pointer_captured {
+                    return;
+                }
+                if down && self.enter_guest(absolute) {
+                    return; // This click only took the pointer.
+                }
+                let before = if down {
+                    self.keyboard.interrupt()
+                } else {
+                    Vec::new()
+                };
+                let place = if absolute {
+                    self.pointer.place(&placement)
+                } else {
+                    None
+                };
+                let input = self.pointer.button(*button, down);
+                for input in before.into_iter().chain(place).chain(input) {
+                    self.session.send(input);
+                }
+            }
+            WindowEvent::MouseWheel { delta, .. } if on_picture || self.pointer_captured => {
+                if let Some(input) = self.pointer.wheel(*delta) {
+                    self.session.send(input);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A click on the picture gives the guest the keys, and the pointer if the guest's is relative. True if the click
+    /// did the latter.
+    fn enter_guest(&mut self, absolute: bool) -> bool {
+        if !self.keyboard.is_captured() {
+            self.keyboard.capture(true);
+            self.on_stage(|stage| stage.overlay.ask());
+        }
+        if absolute || self.pointer_captured || !self.takes_input() {
+            return false;
+        }
+        let Some(stage) = &self.stage else {
+            return false;
+        };
+        // Wayland locks, X11 confines; without either the pointer would run away at the window's edge.
+        let locked = stage.window.set_cursor_grab(CursorGrabMode::Locked);
+        let held = locked.or_else(|_| stage.window.set_cursor_grab(CursorGrabMode::Confined));
+        self.pointer_captured = held.is_ok();
+        self.pointer_captured
+    }
+
+    fn release_pointer(&mut self) {
+        if std::mem::take(&mut self.pointer_captured)
+            && let Some(stage) = &self.stage
+        {
+            stage.window.set_cursor_grab(CursorGrabMode::None).ok(); // Nothing is held then.
+        }
+    }
+
+    /// One pointer at a time: the guest's over its picture, the desktop's elsewhere.
+    pub(super) fn update_pointer_look(&mut self, event_loop: &ActiveEventLoop) {
+        let (at, captured) = (self.pointer.at, self.pointer_captured);
+        let (info, live) = (&self.session.info, self.takes_input());
+        let absolute = info.absolute_pointer;
+        let Some(stage) = &mut self.stage else {
+            return;
+        };
+        let on_guest = stage.placement.contains(at.0, at.1) && !stage.overlay.wants_pointer(at);
+        if captured {
+            stage.look.hide(&stage.window);
+        } else if on_guest && live && absolute {
+            let (window, placement) = (stage.window.clone(), stage.placement);
+            stage
+                .look
+                .guest(&window, event_loop, &info.cursor, &placement);
+        } else {
+            stage.look.arrow(&stage.window);
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The host's desktop: what its window system keeps from a window unless asked.
+
+mod key_grab;
+
+pub use self::key_grab::{GrabError, KeyGrab};
