@@ -10,6 +10,7 @@ mod display_live;
 mod guests;
 mod library_kill;
 mod qemu_live;
+mod story;
 mod tidy;
 mod ui_app;
 mod ui_fixture;

@@ -49,7 +49,6 @@ impl Supervisor {
         let Some(record) = slot.machine.clone() else {
             return;
         };
-        slot.pending = false;
         slot.live = Live::resting(State::Starting, clock::now(), None);
         let launching = Launching {
             machine: record,
@@ -108,15 +107,17 @@ impl Supervisor {
             let Some(record) = slot.machine.clone() else {
                 continue;
             };
+            let saved = record.saved.is_some();
             match Process::adopt(&folder) {
                 Ok(process) => {
-                    slot.live = Live::resting(State::Running, process.manifest().created, None);
-                    slot.live.pid = Some(process.pid());
-                    slot.live.accelerator = Some(process.manifest().accelerator);
+                    slot.live = Live::of_process(State::Running, &process);
                     slot.adopting = true;
+                    // What runs is what was launched, whatever was edited since.
+                    let hardware = process.manifest().hardware.clone();
                     let adoption = Adoption {
                         process,
-                        machine: record,
+                        machine: hardware.unwrap_or(record),
+                        saved,
                     };
                     let post = self.post(machine);
                     let handle = worker::adopt(post, adoption).ok(); // Else the next owner tries.

@@ -135,6 +135,9 @@ impl Supervisor {
             places,
             notices: Vec::new(),
         };
+        if let Err(error) = supervisor.library.sweep_saves() {
+            eprintln!("orangery: {error}"); // Space, not safety.
+        }
         match read_slots(&supervisor.library) {
             Ok(slots) => supervisor.slots = slots,
             Err(failure) => supervisor.notices.push(failure),
@@ -359,7 +362,6 @@ impl Supervisor {
                 .is_some_and(|worker| worker.number == number)
         {
             slot.join_worker();
-            slot.pending = false;
             slot.adopting = false;
             self.publish(machine);
         }

@@ -17,8 +17,6 @@ pub struct Slot {
     pub job: Option<JobId>,
     /// Who shows the screen in a window of its own.
     pub console: Option<ListenerId>,
-    /// Changed since it started.
-    pub pending: bool,
     pub worker: Option<Handle>,
     /// Found running, and its worker has not looked yet; requests wait that long.
     pub adopting: bool,
@@ -35,7 +33,6 @@ impl Slot {
             generation: 0,
             job: None,
             console: None,
-            pending: false,
             worker: None,
             adopting: false,
         }
@@ -54,9 +51,17 @@ impl Slot {
             accelerator: self.live.accelerator,
             trouble: self.live.trouble.clone(),
             force_after: self.live.force_after,
-            pending: self.pending,
+            pending: self.is_pending(),
             console_open: self.console.is_some(),
             job: self.job,
+        }
+    }
+
+    /// Whether the machine was changed since its QEMU was started.
+    fn is_pending(&self) -> bool {
+        match (&self.live.hardware, &self.machine) {
+            (Some(running), Some(next)) => !running.same_hardware(next),
+            (None, _) | (_, None) => false,
         }
     }
 

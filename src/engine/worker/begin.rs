@@ -9,16 +9,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+
+use super::events::not_responding;
 use super::files::{Files, arguments, layers, rights, written_file};
-use super::{Begun, Live, PATIENCE, Post};
+use super::{Begun, Live, Order, PATIENCE, Post, refuse_order};
 use crate::engine::clock;
 use crate::engine::facts::Facts;
 use crate::engine::hub::Asker;
 use crate::engine::launches;
 use crate::library::{Library, Sighting, SnapshotRecord};
 use crate::model::{
-    Answer, DeviceKind, DisplayPath, Failure, Firmware, FirmwareKind, Machine, MemoryBacking,
-    SavedState, State,
+    Action, Answer, DeviceKind, DisplayPath, Failure, Firmware, FirmwareKind, Machine,
+    MemoryBacking, SavedState, State,
 };
 use crate::qemu::command_line::{self, MEMORY_NUMBER};
 use crate::qemu::explain;
@@ -32,6 +35,9 @@ const GREETING_PATIENCE: Duration = Duration::from_secs(30);
 
 /// An adopted QEMU may be busy for a moment.
 const ADOPT_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often a silent one is tried again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// A machine to start.
 pub struct Launching {
@@ -48,7 +54,10 @@ pub struct Launching {
 /// A machine that runs already.
 pub struct Adoption {
     pub process: Process,
+    /// The hardware that was launched.
     pub machine: Machine,
+    /// The machine's record names a saved state.
+    pub saved: bool,
 }
 
 /// Starts QEMU and lets the guest go. Answers and publishes what came out.
@@ -74,86 +83,84 @@ pub fn launch(post: &Post, launching: Launching, abort: &AtomicBool) -> Option<B
     }
 }
 
-/// Connects to a QEMU that runs already.
-pub fn adopt(post: &Post, adoption: Adoption) -> Option<Begun> {
+/// Connects to a QEMU that runs already. One that does not answer is waited for, as long as it lives.
+pub fn adopt(post: &Post, adoption: Adoption, orders: &Receiver<Order>) -> Option<Begun> {
     let Adoption {
         mut process,
         machine,
+        saved,
     } = adoption;
-    let live = Live {
-        state: State::Running,
-        since: process.manifest().created,
-        pid: Some(process.pid()),
-        accelerator: Some(process.manifest().accelerator),
-        trouble: None,
-        force_after: None,
-    };
-    match process.connect(ADOPT_PATIENCE) {
-        Ok((qmp, events)) => {
-            if unfinished_restore(&process, &machine) || finished_save(&qmp, &machine) {
-                end_unneeded(&process);
-                post.publish(&resting_again(&machine));
+    let mut live = Live::of_process(State::Running, &process);
+    let mut patience = ADOPT_PATIENCE;
+    loop {
+        let error = match process.connect(patience) {
+            Ok((qmp, events)) => {
+                let status = run_state(&qmp);
+                let incoming = process.manifest().incoming;
+                if saved && (incoming || status.as_deref() != Some("running")) {
+                    return end_unneeded(post, &process);
+                }
+                if status.as_deref() == Some("prelaunch") && !incoming {
+                    // The last owner was about to. The first look shows what came of it.
+                    qmp.call_raw("cont", serde_json::json!({}), PATIENCE).ok();
+                }
+                live = Live::of_process(State::Running, &process); // Until the first look.
+                return Some(Begun {
+                    process,
+                    qmp,
+                    events,
+                    live,
+                    machine,
+                });
+            }
+            Err(error) => error,
+        };
+        if process.has_ended() {
+            let trouble = launches::crashed(&post.name, &process.log_tail(), None);
+            post.publish(&Live::resting(State::Crashed, clock::now(), Some(trouble)));
+            return None;
+        }
+        if live.state != State::NotResponding {
+            live.state = State::NotResponding;
+            live.since = clock::now();
+            live.trouble = Some(not_responding(&post.name, &error.to_string()));
+            post.publish(&live);
+        }
+        patience = LOOK_AGAIN;
+        match orders.recv_timeout(LOOK_AGAIN) {
+            Err(RecvTimeoutError::Timeout) => {}
+            Ok(Order::Release) | Err(RecvTimeoutError::Disconnected) => return None,
+            Ok(Order::Act {
+                action: Action::PowerOff,
+                asker,
+            }) => {
+                end(&process);
+                post.publish(&Live::resting(State::Off, clock::now(), None));
+                post.answer(asker, Ok(Answer::Done));
                 return None;
             }
-            Some(Begun {
-                process,
-                qmp,
-                events,
-                live,
-                machine,
-            })
+            Ok(order) => refuse_order(post, order),
         }
-        Err(error) => adopt_silent(post, process, live, &error),
     }
 }
 
-/// It was to go on from a saved state that is still there: the guest never ran.
-fn unfinished_restore(process: &Process, machine: &Machine) -> bool {
-    process.manifest().incoming && machine.saved.is_some()
+/// QEMU's `RunState` (qapi/run-state.json).
+fn run_state(qmp: &Client) -> Option<String> {
+    let status = qmp.call_raw("query-status", serde_json::json!({}), PATIENCE);
+    Some(status.ok()?.get("status")?.as_str()?.to_owned())
 }
 
-/// It was saved, and only its end is missing.
-fn finished_save(qmp: &Client, machine: &Machine) -> bool {
-    machine.saved.is_some()
-        && qmp
-            .call_raw("query-status", serde_json::json!({}), PATIENCE)
-            .is_ok_and(|status| {
-                status.get("status").and_then(serde_json::Value::as_str) != Some("running")
-            })
+/// Ends a QEMU whose machine is saved: it was to go on from there and never did, or only its end was missing.
+fn end_unneeded(post: &Post, process: &Process) -> Option<Begun> {
+    end(process);
+    post.publish(&Live::resting(State::Saved, clock::now(), None));
+    None
 }
 
-fn end_unneeded(process: &Process) {
+fn end(process: &Process) {
     process.kill().ok(); // Fails only when it is gone.
     process.wait(PATIENCE).ok();
     launches::forget(process.folder());
-}
-
-fn resting_again(machine: &Machine) -> Live {
-    let state = if machine.saved.is_some() {
-        State::Saved
-    } else {
-        State::Off
-    };
-    Live::resting(state, clock::now(), None)
-}
-
-/// A QEMU that does not greet: it died this moment, or it hangs.
-fn adopt_silent(
-    post: &Post,
-    process: Process,
-    mut live: Live,
-    error: &ProcessError,
-) -> Option<Begun> {
-    let failure = Failure::new(format!("{} does not respond", post.name), error.to_string());
-    if process.has_ended() {
-        let trouble = launches::crashed(&post.name, &process.log_tail(), None);
-        post.publish(&Live::resting(State::Crashed, clock::now(), Some(trouble)));
-        return None;
-    }
-    live.state = State::NotResponding;
-    live.trouble = Some(failure.fix("Start Orangery again, or end the process of QEMU"));
-    post.publish(&live);
-    None
 }
 
 /// One start under way.
@@ -217,6 +224,7 @@ impl<'a> Start<'a> {
         let mut live = Live::resting(State::Starting, clock::now(), None);
         live.pid = Some(process.pid());
         live.accelerator = Some(self.facts.accelerator());
+        live.hardware = Some(Box::new(self.machine.clone()));
         self.post.publish(&live);
         match self.bring_up(&mut process) {
             Ok((qmp, events)) => {
@@ -319,6 +327,7 @@ impl<'a> Start<'a> {
             display: self.display,
             incoming,
             created: clock::now(),
+            hardware: Some(self.machine.clone()),
         };
         let mut rights = rights(&self.machine, &self.post.library);
         rights
@@ -344,10 +353,7 @@ impl<'a> Start<'a> {
     }
 
     /// Greets QEMU, loads what was saved, lets the guest go.
-    fn bring_up(
-        &self,
-        process: &mut Process,
-    ) -> Result<(Client, crossbeam_channel::Receiver<QmpEvent>), Failure> {
+    fn bring_up(&self, process: &mut Process) -> Result<(Client, Receiver<QmpEvent>), Failure> {
         let connected = process.connect(GREETING_PATIENCE);
         let (qmp, events) = connected.map_err(|error| self.explain(&error, Some(process)))?;
         if let Some((saved, _)) = &self.saved {

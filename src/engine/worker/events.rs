@@ -156,13 +156,7 @@ impl Worker {
     fn miss_beat(&mut self, why: &str) {
         self.missed_beats += 1;
         if self.missed_beats >= BEATS_TO_MISS && self.live.state != State::NotResponding {
-            self.live.trouble = Some(
-                Failure::new(
-                    format!("{} does not respond", self.post.name),
-                    why.to_owned(),
-                )
-                .fix("Wait, or power off; unsaved work in the guest is lost then"),
-            );
+            self.live.trouble = Some(not_responding(&self.post.name, why));
             self.enter(State::NotResponding);
         }
     }
@@ -185,4 +179,10 @@ impl Worker {
         self.post.publish(&self.live);
         Flow::End
     }
+}
+
+/// What to say about a QEMU that does not answer.
+pub(super) fn not_responding(name: &str, why: &str) -> Failure {
+    Failure::new(format!("{name} does not respond"), why)
+        .fix("Wait, or power off; unsaved work in the guest is lost then")
 }

@@ -62,6 +62,8 @@ pub struct Live {
     pub accelerator: Option<Accelerator>,
     pub trouble: Option<Failure>,
     pub force_after: Option<Timestamp>,
+    /// What QEMU was started with; the machine's file may have changed since.
+    pub hardware: Option<Box<Machine>>,
 }
 
 impl Live {
@@ -74,6 +76,18 @@ impl Live {
             accelerator: None,
             trouble,
             force_after: None,
+            hardware: None,
+        }
+    }
+
+    /// A machine whose QEMU an earlier owner started.
+    pub fn of_process(state: State, process: &Process) -> Self {
+        let manifest = process.manifest();
+        Self {
+            pid: Some(process.pid()),
+            accelerator: Some(manifest.accelerator),
+            hardware: manifest.hardware.clone().map(Box::new),
+            ..Self::resting(state, manifest.created, None)
         }
     }
 }
@@ -192,7 +206,7 @@ pub fn launch(post: Post, launching: Launching) -> std::io::Result<Handle> {
 /// Starts a worker that takes over a machine that runs already.
 pub fn adopt(post: Post, adoption: Adoption) -> std::io::Result<Handle> {
     spawn(post, move |post, orders, abort| {
-        begin::adopt(&post, adoption).map(|begun| Worker::new(post, orders, abort, begun))
+        begin::adopt(&post, adoption, &orders).map(|begun| Worker::new(post, orders, abort, begun))
     })
 }
 
@@ -309,8 +323,9 @@ impl Worker {
     }
 
     fn run(mut self) {
+        // What happened before we listened. A machine found paused is news as well: who adopts it waits for that.
         if matches!(self.look(), Flow::End) {
-            return; // It ended before we listened.
+            return;
         }
         self.post.publish(&self.live);
         loop {

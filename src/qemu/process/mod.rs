@@ -5,10 +5,10 @@
 
 mod manifest;
 
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
@@ -91,6 +91,11 @@ impl Process {
             path: folder.to_owned(),
             source,
         };
+        let mut private = DirBuilder::new();
+        private.mode(0o700);
+        private
+            .create(folder.join(manifest::SOCKETS))
+            .map_err(write)?;
         manifest.write(folder).map_err(write)?;
         let log = create_log(folder).map_err(write)?;
         let mut spawned = confine::spawn(program(folder, &manifest, rights, log))?;
@@ -272,7 +277,7 @@ fn program(folder: &Path, manifest: &Manifest, rights: Rights, log: File) -> Pro
     let mut program = Program::new(&manifest.exe).args(&manifest.args);
     program.reads = rights.reads;
     program.writes = rights.writes;
-    program.writes.push(folder.to_owned());
+    program.writes.push(folder.join(manifest::SOCKETS));
     program.files = rights.files;
     program.network = rights.network;
     program.output = Output::Log(log);
