@@ -55,7 +55,7 @@ impl Installer<'_> {
         self.window.click_at(at);
     }
 
-    /// Waits for a page of the installer other than `before`: mostly light, and still for some seconds.
+    /// Waits for a list of the installer other than `before`: much white, and still for some seconds.
     #[track_caller]
     fn page(&self, what: &str, before: Option<&Shot>, patience: Duration) -> Shot {
         let started = Instant::now();
@@ -69,17 +69,17 @@ impl Installer<'_> {
                 last = now;
             }
             let other = before.is_none_or(|before| difference(before, &last) > 0.02);
-            other && light(&last) > 0.3 && still_since.elapsed() > Duration::from_secs(3)
+            other && white(&last) > 0.3 && still_since.elapsed() > Duration::from_secs(3)
         });
         println!("{what} after {:?}", started.elapsed());
         last
     }
 }
 
-/// The share of light pixels.
-fn light(shot: &Shot) -> f64 {
-    let light = |pixel: &&[u8]| pixel.iter().all(|&part| part >= 0xd0);
-    let count = shot.rgb.chunks_exact(3).filter(light).count();
+/// The share of white pixels; the installer's empty page is grey.
+fn white(shot: &Shot) -> f64 {
+    let white = |pixel: &&[u8]| pixel.iter().all(|&part| part >= 0xfa);
+    let count = shot.rgb.chunks_exact(3).filter(white).count();
     count as f64 / (shot.width * shot.height) as f64
 }
 
