@@ -87,13 +87,13 @@ impl App {
         self.take_files(ctx);
         self.follow_leaving();
         self.follow_closing(ctx);
+        self.follow_screen(ctx);
         self.plan_repaint(ctx);
     }
 
     /// Draws the window and does what was asked for.
     pub fn draw(&mut self, ui: &mut egui::Ui) {
         let ctx = ui.ctx().clone();
-        self.follow_screen(&ctx);
         let asks = self.shell.ui(ui, &self.view);
         let asked = !asks.is_empty();
         for ask in asks {
@@ -151,8 +151,10 @@ impl App {
         ctx.request_repaint_after_for(pause, ViewportId::ROOT);
     }
 
+    /// Watches the screen that is shown. A hidden window shows none: that costs the guest nothing.
     fn follow_screen(&mut self, ctx: &egui::Context) {
-        let wanted = self.shell.wants_screen(&self.view);
+        let hidden = ctx.input(|input| input.viewport().visible() == Some(false));
+        let wanted = self.shell.wants_screen(&self.view).filter(|_| !hidden);
         let backend = self.backend.as_ref();
         if let Next::Open(machine) = self.feed.follow(wanted, backend, self.view.now) {
             self.send(Command::OpenDisplay { machine });

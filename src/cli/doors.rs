@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::app::{self, Waker};
+use crate::console::{self, ConsoleOptions, ConsoleTarget};
 use crate::engine::client::{Client, ClientError};
 use crate::engine::{self, Command, Engine, OpenError, agent, offline, picture};
 use crate::model::{ComputerReport, Failure, MachineId, MachineReport};
@@ -41,8 +42,15 @@ pub fn png(ppm: OwnedFd) -> Result<Vec<u8>, Failure> {
 }
 
 /// Shows a machine's screen in a window of its own.
-pub fn console(_library: Option<&Path>, _machine: MachineId) -> Result<(), Failure> {
-    Err(Failure::new("The console window is not there", "merge me"))
+pub fn console(library: Option<&Path>, machine: MachineId, name: String) -> Result<(), Failure> {
+    let places = engine::places(library)?;
+    let target = ConsoleTarget {
+        machine,
+        name,
+        client: agent::ensure(&places, true)?,
+        control: agent::control(&places)?,
+    };
+    console::run(target, ConsoleOptions::default())
 }
 
 /// Opens the window.

@@ -59,7 +59,7 @@ impl Backend for Fake {
         self.yes
     }
 
-    fn console(&mut self, machine: MachineId) -> Result<(), Failure> {
+    fn console(&mut self, machine: MachineId, _name: String) -> Result<(), Failure> {
         self.opened.push(format!("console {machine}"));
         Ok(())
     }

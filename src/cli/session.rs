@@ -158,8 +158,8 @@ impl Backend for Live {
         Some(answer == "y" || answer == "yes")
     }
 
-    fn console(&mut self, machine: MachineId) -> Result<(), Failure> {
-        doors::console(self.library.as_deref(), machine)
+    fn console(&mut self, machine: MachineId, name: String) -> Result<(), Failure> {
+        doors::console(self.library.as_deref(), machine, name)
     }
 
     fn window(&mut self, file: Option<PathBuf>) -> Result<(), Failure> {

@@ -50,7 +50,7 @@ pub trait Backend {
     fn confirm(&mut self, question: &str) -> Option<bool>;
 
     /// Shows the machine's screen in a window of its own until that is closed.
-    fn console(&mut self, machine: MachineId) -> Result<(), Failure>;
+    fn console(&mut self, machine: MachineId, name: String) -> Result<(), Failure>;
 
     /// Opens the window, until it is closed; `file` is one to make a machine from.
     fn window(&mut self, file: Option<PathBuf>) -> Result<(), Failure>;
@@ -341,7 +341,7 @@ impl Session<'_> {
 
     fn console(&mut self, target: &Target) -> Result<Done, Failure> {
         let report = self.find(target, Prefer::InUse)?;
-        self.backend.console(report.id)?;
+        self.backend.console(report.id, report.name)?;
         Ok(Done::default())
     }
 

@@ -192,6 +192,7 @@ fn message_ui(ui: &mut Ui, view: &BarView) {
         let label = egui::Label::new(RichText::new(word).size(12.0).color(colors.dim));
         ui.add(label.sense(Sense::hover())).on_hover_text(explain);
     }
+    ui.add_space(8.0);
     let (text, color) = match &view.message {
         Message::Hint(_) if !roomy => return,
         Message::Hint(text) => ((*text).to_owned(), colors.dim),

@@ -70,11 +70,6 @@ impl Overlay {
         egui::Popup::is_any_open(&self.ctx)
     }
 
-    pub fn close_menus(&mut self) {
-        egui::Popup::close_all(&self.ctx);
-        self.ask();
-    }
-
     /// Hands a window event to egui.
     pub fn event(&mut self, window: &Window, event: &WindowEvent) {
         if self.state.on_window_event(window, event).repaint {

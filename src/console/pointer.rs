@@ -34,7 +34,7 @@ impl Pointer {
 
     /// The position for a guest with an absolute pointer; `None` if it is the last one again.
     pub fn place(&mut self, placement: &Placement) -> Option<Input> {
-        let (x, y) = placement.to_guest(self.at.0, self.at.1)?;
+        let (x, y) = placement.guest_pixel(self.at.0, self.at.1)?;
         let news = self.last_sent.replace((x, y)) != Some((x, y));
         news.then_some(Input::PointerAbs { x, y })
     }

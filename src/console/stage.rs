@@ -14,7 +14,9 @@ use super::bar::{BarView, Card, Request, bar_ui, card_ui};
 use super::cursor::PointerLook;
 use super::guest_picture::{GuestPicture, News};
 use super::overlay::Overlay;
-use super::presenter::{PresentError, Presenter, Repaint, Scene, Shown, SoftPresenter, Way};
+use super::presenter::{
+    PresentError, Presenter, Repaint, Scene, ShmPresenter, Shown, SoftPresenter, Way,
+};
 use super::theme;
 use super::view::{Placement, Zoom};
 use super::{ConsoleOptions, PresenterChoice};
@@ -157,15 +159,8 @@ impl Stage {
         if self.own_size != Some(self.window.inner_size()) || self.window.is_maximized() {
             return; // The person chose a size.
         }
-        let wanted = PhysicalSize::new(guest.width, guest.height + self.bar_height());
         let room = self.window.current_monitor().map(|monitor| monitor.size());
-        let limit = |wanted: u32, room: u32| wanted.min((f64::from(room) * (1.0 - MARGIN)) as u32);
-        let size = room.map_or(wanted, |room| {
-            PhysicalSize::new(
-                limit(wanted.width, room.width),
-                limit(wanted.height, room.height),
-            )
-        });
+        let size = window_size(guest, self.bar_height(), room);
         self.own_size = Some(size);
         // `Some` says that the size is set at once; otherwise an event follows.
         if self.window.request_inner_size(size).is_some() {
@@ -243,7 +238,7 @@ impl Stage {
         match self.presenter.present(&scene, guest, &repaint) {
             Ok(Shown::Now) => Ok(()),
             Ok(Shown::Later) => {
-                self.repaint.guest = repaint.guest;
+                self.repaint = repaint;
                 self.retry = Some(Instant::now() + BUSY);
                 Ok(())
             }
@@ -261,6 +256,20 @@ impl Stage {
     }
 }
 
+/// The guest's size and the bar, made smaller in proportion where the screen has not the room.
+fn window_size(guest: Size, bar: u32, room: Option<PhysicalSize<u32>>) -> PhysicalSize<u32> {
+    let (width, height) = (f64::from(guest.width), f64::from(guest.height));
+    let share = room.map_or(1.0, |room| {
+        let usable = |side: u32| f64::from(side) * (1.0 - MARGIN);
+        let tall = usable(room.height) - f64::from(bar);
+        (usable(room.width) / width)
+            .min(tall / height)
+            .clamp(0.1, 1.0)
+    });
+    let side = |length: f64| (length * share).round() as u32;
+    PhysicalSize::new(side(width), side(height) + bar)
+}
+
 pub fn title(name: &str) -> String {
     format!("{name} – Orangery")
 }
@@ -271,8 +280,24 @@ fn presenter(
 ) -> Result<Box<dyn Presenter>, softbuffer::SoftBufferError> {
     let soft = SoftPresenter::new(Rc::clone(window))?;
     match options.presenter {
-        PresenterChoice::Auto | PresenterChoice::Softbuffer | PresenterChoice::Shm => {
-            Ok(Box::new(soft))
-        }
+        PresenterChoice::Softbuffer => Ok(Box::new(soft)),
+        PresenterChoice::Auto | PresenterChoice::Shm => Ok(match ShmPresenter::new(window, soft) {
+            Ok(direct) => Box::new(direct),
+            Err(soft) => Box::new(soft),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_takes_the_guests_size_or_its_proportions() {
+        let room = |w, h| Some(PhysicalSize::new(w, h));
+        let size = |room| window_size(Size::new(1280, 800), 36, room);
+        assert_eq!(size(room(1600, 1200)), PhysicalSize::new(1280, 836));
+        assert_eq!(size(None), PhysicalSize::new(1280, 836));
+        assert_eq!(size(room(1000, 700)), PhysicalSize::new(900, 563 + 36));
     }
 }

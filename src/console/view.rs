@@ -66,7 +66,7 @@ impl Placement {
     }
 
     /// The guest pixel under a window position, clamped to the picture. `None` without a picture.
-    pub fn to_guest(&self, x: f64, y: f64) -> Option<(u32, u32)> {
+    pub fn guest_pixel(&self, x: f64, y: f64) -> Option<(u32, u32)> {
         if self.guest.is_empty() || self.shown.is_empty() {
             return None;
         }
@@ -89,7 +89,7 @@ impl Placement {
     }
 
     /// The window pixels that a change of guest pixels touches; with an apron of a pixel when colours are mixed.
-    pub fn to_window(&self, rect: Rect) -> Option<Rect> {
+    pub fn window_rect(&self, rect: Rect) -> Option<Rect> {
         if self.guest.is_empty() {
             return None;
         }
@@ -205,7 +205,7 @@ mod tests {
         assert!(!wide.is_whole());
         let nothing = Placement::new(AREA, Size::default(), Zoom::Fit, (0.0, 0.0));
         assert_eq!(nothing.visible(), None);
-        assert_eq!(nothing.to_guest(5.0, 5.0), None);
+        assert_eq!(nothing.guest_pixel(5.0, 5.0), None);
     }
 
     #[test]
@@ -214,17 +214,17 @@ mod tests {
         assert!(small.is_exact());
         assert_eq!((small.x, small.y), (180, 94));
         let large = Placement::new(AREA, Size::new(1280, 800), Zoom::Times(1), (999.9, 633.9));
-        assert_eq!(large.to_guest(999.9, 633.9), Some((1279, 799)));
+        assert_eq!(large.guest_pixel(999.9, 633.9), Some((1279, 799)));
         let other = Placement::new(AREA, Size::new(1280, 800), Zoom::Times(1), (0.0, 34.0));
-        assert_eq!(other.to_guest(0.0, 34.0), Some((0, 0)));
+        assert_eq!(other.guest_pixel(0.0, 34.0), Some((0, 0)));
         assert_eq!(other.visible(), Some(AREA));
     }
 
     #[test]
     fn window_positions_outside_the_picture_are_clamped_to_its_edge() {
         let place = place(100, 100, Zoom::Times(2));
-        assert_eq!(place.to_guest(-50.0, 10_000.0), Some((0, 99)));
-        assert_eq!(place.to_guest(f64::from(place.x) + 3.0, 0.0), Some((1, 0)));
+        assert_eq!(place.guest_pixel(-50.0, 10_000.0), Some((0, 99)));
+        assert_eq!(place.guest_pixel(f64::from(place.x) + 3.0, 0.0), Some((1, 0)));
         assert!(!place.contains(0.0, 0.0));
         assert!(place.contains(500.0, 334.0));
     }
@@ -233,13 +233,13 @@ mod tests {
     fn damage_in_the_window_covers_every_pixel_that_may_change() {
         let exact = place(640, 480, Zoom::Times(1));
         assert_eq!(
-            exact.to_window(Rect::new(3, 4, 5, 6)),
+            exact.window_rect(Rect::new(3, 4, 5, 6)),
             Some(Rect::new(183, 98, 5, 6))
         );
         let scaled = place(1920, 1080, Zoom::Fit);
-        let window = scaled.to_window(Rect::new(0, 0, 1920, 1080)).unwrap();
+        let window = scaled.window_rect(Rect::new(0, 0, 1920, 1080)).unwrap();
         assert_eq!(Some(window), scaled.visible());
-        let dot = scaled.to_window(Rect::new(1000, 500, 1, 1)).unwrap();
+        let dot = scaled.window_rect(Rect::new(1000, 500, 1, 1)).unwrap();
         assert!(dot.x <= 520 && dot.right() >= 522 && dot.w <= 4);
     }
 

@@ -64,9 +64,7 @@ pub fn run(source: Source, options: ConsoleOptions) -> Result<(), Failure> {
         EventLoopBuilderExtX11::with_any_thread(&mut builder, true);
         EventLoopBuilderExtWayland::with_any_thread(&mut builder, true);
     }
-    let event_loop = builder
-        .build()
-        .map_err(|error| failed(error.to_string()))?;
+    let event_loop = builder.build().map_err(|error| failed(error.to_string()))?;
     let proxy = event_loop.create_proxy();
     let pending = Arc::new(AtomicBool::new(false));
     let wake = wake(&proxy, &pending);
@@ -182,7 +180,7 @@ impl ApplicationHandler<Event> for Console {
             WindowEvent::CloseRequested => event_loop.exit(),
             WindowEvent::RedrawRequested => self.on_stage(Stage::repaint_all),
             WindowEvent::Resized(_) | WindowEvent::ScaleFactorChanged { .. } => {
-                self.to_overlay(&event);
+                self.feed_overlay(&event);
                 self.on_stage(|stage| {
                     stage.repaint_all();
                     stage.overlay.ask();
@@ -198,7 +196,7 @@ impl ApplicationHandler<Event> for Console {
             | WindowEvent::CursorLeft { .. }
             | WindowEvent::MouseInput { .. }
             | WindowEvent::MouseWheel { .. } => self.pointer_event(event_loop, &event),
-            _ => self.to_overlay(&event),
+            _ => self.feed_overlay(&event),
         }
     }
 
@@ -242,7 +240,7 @@ impl Console {
         }
     }
 
-    fn to_overlay(&mut self, event: &WindowEvent) {
+    fn feed_overlay(&mut self, event: &WindowEvent) {
         self.on_stage(|stage| stage.overlay.event(&stage.window, event));
     }
 

@@ -1,5 +1,7 @@
 //! The engine without a window: keeps machines' owner alive while nobody looks.
 
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -7,7 +9,7 @@ use super::client::{Client, ClientError};
 use super::{Engine, Event, OpenError};
 use crate::confine;
 use crate::library::{Library, Places};
-use crate::model::Failure;
+use crate::model::{Failure, MachineId};
 
 /// How long a new agent may take to answer. It reads the library and adopts what runs.
 const START_PATIENCE: Duration = Duration::from_secs(20);
@@ -57,13 +59,27 @@ pub fn connect(places: &Places, events: bool) -> Result<Client, ClientError> {
     Client::connect(&runtime.join("control"), events)
 }
 
+/// The socket on which the library's owner is reached, now or later.
+pub fn control(places: &Places) -> Result<PathBuf, Failure> {
+    let library = Library::read_only(&places.library)
+        .map_err(|error| error.failure("The library can't be read"))?;
+    Ok(super::runtime_folder(places, &library)?.join("control"))
+}
+
 /// Starts an agent that outlives this process.
 pub fn start(places: &Places) -> Result<(), Failure> {
-    let args = [
-        "agent".into(),
-        "--library".into(),
-        places.library.as_os_str().to_owned(),
-    ];
-    confine::start_self(args)
+    start_self(places, "agent", None)
         .map_err(|error| Failure::new("Orangery's engine did not start", error.to_string()))
+}
+
+/// Opens a machine's screen in a window of its own, which outlives this process.
+pub fn start_console(places: &Places, machine: MachineId) -> Result<(), Failure> {
+    start_self(places, "console", Some(machine.to_string()))
+        .map_err(|error| Failure::new("The window did not open", error.to_string()))
+}
+
+fn start_self(places: &Places, task: &str, target: Option<String>) -> std::io::Result<()> {
+    let library = ["--library".into(), places.library.as_os_str().to_owned()];
+    let target = target.map(OsString::from);
+    confine::start_self(std::iter::once(task.into()).chain(target).chain(library))
 }

@@ -293,3 +293,65 @@ fn right_ctrl_and_the_bar_work_and_full_screen_fills_the_screen() {
     stage.desktop.xdotool("key b");
     stage.wait_card("a key again", |card| card.keys == before.wrapping_add(1));
 }
+
+#[test]
+fn the_x_server_reads_the_guests_memory_itself_and_menus_stay_on_top() {
+    let Some(mut stage) = Stage::start("shm", (1600, 1200)) else {
+        return;
+    };
+    stage.ready();
+    stage.assert_exact();
+    let maps = format!("/proc/{}/maps", stage.desktop.server());
+    let maps = std::fs::read_to_string(maps).unwrap();
+    let guests = maps
+        .lines()
+        .filter(|line| line.contains("memfd:") && line.contains("r--s"));
+    assert!(
+        guests.count() >= 1,
+        "the X server has not mapped the guest's memory"
+    );
+
+    let [_, _, width, _] = stage.desktop.place(&stage.window);
+    stage.point(width - 175, BAR as i32 / 2);
+    stage.desktop.xdotool("click 1");
+    let menu = |shot: &Shot| {
+        let part = shot.part(width as usize - 200, BAR + 100, 60, 100);
+        part.rgb
+            .chunks(3)
+            .filter(|pixel| **pixel == [0x19, 0x20, 0x1c])
+            .count()
+            > 3_000
+    };
+    wait("the menu", || menu(&stage.desktop.shot(&stage.window)));
+    for _ in 0..20 {
+        assert!(
+            menu(&stage.desktop.shot(&stage.window)),
+            "the guest painted over the menu"
+        );
+    }
+    stage.desktop.xdotool("click 1");
+    wait("no menu", || !menu(&stage.desktop.shot(&stage.window)));
+    stage.assert_exact();
+}
+
+#[test]
+fn a_scaled_picture_is_whole_in_both_ways() {
+    for presenter in ["softbuffer", "shm"] {
+        let Some(stage) = Stage::start(presenter, (1000, 700)) else {
+            return;
+        };
+        wait("a window within the screen", || {
+            stage.desktop.place(&stage.window)[2] <= 900
+        });
+        // The bright moon and the dark sky right of the strip.
+        wait("the scaled card", || {
+            let picture = stage.picture();
+            let at = |x: usize, y: usize| {
+                let (x, y) = (x * picture.width / 1280, y * picture.height / 800);
+                picture.part(x, y, 1, 1).rgb
+            };
+            at(1129, 129).iter().all(|part| *part > 0xa0)
+                && at(700, 40).iter().all(|part| *part < 0x60)
+        });
+    }
+}

@@ -1,9 +1,12 @@
 //! Real QEMU by software emulation: started, talked to, saved, restored, killed, adopted.
 
 mod bench;
+mod memory;
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::ops::ControlFlow;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -11,6 +14,7 @@ use orangery::confine::{self, Jail, Program, run_jailed};
 use orangery::model::{
     Accelerator, ByteSize, DisplayPath, FirmwareKind, KvmVerdict, LayerId, LayerRef, MemoryBacking,
 };
+use orangery::qemu::binary::BinaryError;
 use orangery::qemu::doctor::{Places, doctor};
 use orangery::qemu::explain::{Evidence, explain};
 use orangery::qemu::memory_store::{self, MemoryError};
@@ -20,7 +24,9 @@ use orangery::qemu::{binary, firmware, kvm, qmp};
 use serde_json::json;
 use uuid::Uuid;
 
-use bench::{Bench, Guard, SOON, START, bench_with_cd, serial, serial_says, status, wait_for};
+use bench::{
+    Bench, COUNT, Guard, SAY_C, SOON, START, bench_with_cd, serial, serial_says, status, wait_for,
+};
 
 #[test]
 fn a_default_machine_starts_answers_and_ends_as_asked() {
@@ -135,113 +141,9 @@ fn rfb_is_the_other_display() {
     assert!(guard.0.manifest().sockets.rfb.exists());
 }
 
-fn go_on(_: u64, _: u64) -> ControlFlow<()> {
-    ControlFlow::Continue(())
-}
-
-fn digest(process: &Process) -> Vec<u8> {
-    use std::io::Read;
-    let mut bytes = Vec::new();
-    let mut memory = process.memory().unwrap().unwrap();
-    memory.read_to_end(&mut bytes).unwrap();
-    bytes
-}
-
-/// Lets the firmware run until it gave up on the empty disk.
-fn boot_a_little(client: &Client) {
-    client.call(&qapi::qmp::cont {}, SOON).unwrap();
-    std::thread::sleep(Duration::from_secs(3));
-    client.call(&qapi::qmp::stop {}, SOON).unwrap();
-}
-
-#[test]
-fn a_saved_machine_goes_on_with_the_same_memory() {
-    let mut bench = Bench::new();
-    let (guard, client, _events) = bench.run();
-    boot_a_little(&client);
-    assert_eq!(
-        memory_store::obstacles(&client).unwrap(),
-        Vec::<String>::new()
-    );
-    let folder = bench.folder.path().join("memory");
-    let ram = guard.0.memory().unwrap();
-    let started = Instant::now();
-    let size = bench.machine.memory;
-    let saved = memory_store::save(&client, ram.as_ref(), size, &folder, &mut go_on).unwrap();
-    println!("saved {:?} in {:?}", saved.pages, started.elapsed());
-    let pages = saved.pages.clone().unwrap();
-    assert!(pages.bytes > 0 && pages.bytes < size.0 && saved.state.bytes < 4 << 20);
-    let before = digest(&guard.0);
-    drop((client, guard));
-
-    let started = Instant::now();
-    let saved = memory_store::read(&folder).unwrap();
-    let mut guard = Guard(bench.start(true).unwrap());
-    let (client, _events) = guard.0.connect(START).unwrap();
-    let ram = guard.0.memory().unwrap().unwrap();
-    memory_store::fill(&folder, &saved, &ram, &mut go_on).unwrap();
-    assert!(digest(&guard.0) == before);
-    memory_store::load(&client, &folder, &saved, &mut go_on).unwrap();
-    println!("restored in {:?}", started.elapsed());
-    assert_eq!(status(&client), "paused");
-    client.call(&qapi::qmp::cont {}, SOON).unwrap();
-    assert_eq!(status(&client), "running");
-}
-
-#[test]
-fn private_memory_is_saved_within_the_stream() {
-    let mut bench = Bench::new();
-    bench.machine.memory_backing = MemoryBacking::Private;
-    let (guard, client, _events) = bench.run();
-    boot_a_little(&client);
-    let folder = bench.folder.path().join("memory");
-    let size = bench.machine.memory;
-    let saved = memory_store::save(&client, None, size, &folder, &mut go_on).unwrap();
-    assert_eq!(saved.pages, None);
-    drop((client, guard));
-    let mut guard = Guard(bench.start(true).unwrap());
-    let (client, _events) = guard.0.connect(START).unwrap();
-    memory_store::load(&client, &folder, &saved, &mut go_on).unwrap();
-    client.call(&qapi::qmp::cont {}, SOON).unwrap();
-    assert_eq!(status(&client), "running");
-}
-
-#[test]
-fn a_cancelled_save_leaves_nothing_and_the_machine_goes_on() {
-    let mut bench = Bench::new();
-    let (guard, client, _events) = bench.run();
-    boot_a_little(&client);
-    let folder = bench.folder.path().join("memory");
-    let ram = guard.0.memory().unwrap();
-    for stop_after in [0, 1, 3] {
-        let mut told = 0;
-        let mut cancel = |_, _| {
-            told += 1;
-            if told > stop_after {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        };
-        let size = bench.machine.memory;
-        let ended = memory_store::save(&client, ram.as_ref(), size, &folder, &mut cancel);
-        assert!(matches!(ended, Err(MemoryError::Cancelled)), "{ended:?}");
-        let left = std::fs::read_dir(bench.folder.path()).unwrap();
-        let names: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
-        assert!(
-            !names
-                .iter()
-                .any(|name| name.to_string_lossy().starts_with("memory"))
-        );
-        client.call(&qapi::qmp::cont {}, SOON).unwrap();
-        assert_eq!(status(&client), "running");
-        client.call(&qapi::qmp::stop {}, SOON).unwrap();
-    }
-}
-
 #[test]
 fn an_empty_disk_falls_through_to_the_installer() {
-    let mut bench = bench_with_cd();
+    let mut bench = bench_with_cd(SAY_C);
     let (guard, client, _events) = bench.run();
     let mut serial = serial(&guard);
     client.call(&qapi::qmp::cont {}, SOON).unwrap();
@@ -422,7 +324,7 @@ fn kvm_is_judged_by_a_guest_and_within_five_seconds() {
         return;
     }
     // Then a real QEMU must get a guest to the serial port too.
-    let mut bench = bench_with_cd();
+    let mut bench = bench_with_cd(SAY_C);
     bench.accelerator = Accelerator::Kvm;
     let (guard, client, _events) = bench.run();
     let mut serial = serial(&guard);
@@ -454,4 +356,36 @@ fn the_doctor_gives_a_fix_with_every_complaint() {
             .unwrap()
             .starts_with("pc-q35-")
     );
+}
+
+#[test]
+fn an_old_or_false_qemu_is_refused() {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    confine::set_own_program(env!("CARGO_BIN_EXE_orangery"));
+    let folder = tempfile::tempdir().unwrap();
+    let script = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        let mut options = std::fs::OpenOptions::new();
+        let mut file = options
+            .write(true)
+            .create_new(true)
+            .mode(0o755)
+            .open(&path)
+            .unwrap();
+        write!(file, "#!/bin/sh\n{text}\n").unwrap();
+        path
+    };
+    let old = script("old", "echo QEMU emulator version 7.2.9");
+    let error = binary::examine(&old).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "QEMU 7.2.9 is too old; Orangery needs 8.2.0 or newer"
+    );
+    let other = script("other", "echo hello; exit 0");
+    let error = binary::examine(&other).unwrap_err();
+    assert!(matches!(error, BinaryError::NotQemu { .. }), "{error}");
+    let broken = script("broken", "echo no library >&2; exit 127");
+    let error = binary::examine(&broken).unwrap_err();
+    assert!(error.to_string().contains("no library"), "{error}");
 }

@@ -173,6 +173,43 @@ fn an_idle_window_asks_for_no_frame() {
     assert_eq!(root.repaint_delay, std::time::Duration::MAX);
 }
 
+/// Whether the last frame closed the window or kept it open.
+fn closes(harness: &Harness<'_, Option<App>>) -> bool {
+    let commands = &harness.output().viewport_output[&egui::ViewportId::ROOT].commands;
+    assert!(
+        !(commands.contains(&egui::ViewportCommand::Close)
+            && commands.contains(&egui::ViewportCommand::CancelClose))
+    );
+    commands.contains(&egui::ViewportCommand::Close)
+}
+
+/// Presses the window's close button.
+fn press_close(harness: &mut Harness<'_, Option<App>>) {
+    let viewport = harness.input_mut().viewports.entry(egui::ViewportId::ROOT);
+    let events = &mut viewport.or_default().events;
+    events.push(egui::ViewportEvent::Close);
+    harness.step();
+    let viewport = harness.input_mut().viewports.entry(egui::ViewportId::ROOT);
+    viewport.or_default().events.clear();
+}
+
+#[test]
+fn closing_with_machines_running_asks_and_keeping_them_closes_at_once() {
+    let (mut harness, fake) = open(&[report(1, "Debian", State::Running)]);
+    press_close(&mut harness);
+    let commands = &harness.output().viewport_output[&egui::ViewportId::ROOT].commands;
+    assert!(commands.contains(&egui::ViewportCommand::CancelClose));
+    harness.run_ok();
+    harness.get_by_label("Debian is running");
+    harness.get_by_label("Keep running").click();
+    let closed = (0..5).any(|_| {
+        harness.step();
+        closes(&harness)
+    });
+    assert!(closed);
+    assert_eq!(fake.sent(|command| is_act(command, Action::PowerOff)), 0);
+}
+
 #[test]
 fn saving_all_waits_until_all_are_saved_before_it_closes() {
     let (mut harness, fake) = open(&[report(1, "Debian", State::Running)]);

@@ -1,7 +1,9 @@
 //! Brings the guest's picture and the bar onto the window.
 
 mod compose;
+mod shm;
 mod soft;
+mod x11;
 
 use crate::display::frame::{BadPicture, Damage, Rect, Size};
 
@@ -9,6 +11,7 @@ use super::guest_picture::GuestPicture;
 use super::raster::Canvas;
 use super::view::Placement;
 
+pub use self::shm::ShmPresenter;
 pub use self::soft::SoftPresenter;
 
 /// Everything that is seen in the window.

@@ -10,6 +10,7 @@ use winit::window::Window;
 use crate::display::frame::{Damage, Rect, Size};
 
 use super::super::guest_picture::{GuestPicture, Target};
+use super::super::view::subtract;
 use super::compose::Composer;
 use super::{PresentError, Presenter, Repaint, Scene, Shown, Way};
 
@@ -20,7 +21,7 @@ pub struct SoftPresenter {
     surface: Surface<Rc<Window>, Rc<Window>>,
     composer: Composer,
     /// What the last pictures changed, the newest first.
-    history: VecDeque<Damage>,
+    history: VecDeque<Vec<Rect>>,
     size: Size,
 }
 
@@ -35,19 +36,27 @@ impl SoftPresenter {
         })
     }
 
-    /// Paints `damage` in window pixels; without `guest` the picture's place is left alone.
+    /// Paints `damage` in window pixels, but nothing within `kept`, which others paint.
     pub fn paint(
         &mut self,
         scene: &Scene<'_>,
         mut guest: Option<&mut GuestPicture>,
-        damage: Damage,
+        damage: &[Rect],
+        kept: &[Rect],
     ) -> Result<(), PresentError> {
         let size = scene.size;
         let sides = (NonZeroU32::new(size.width), NonZeroU32::new(size.height));
         let (Some(width), Some(height)) = sides else {
             return Ok(()); // A window without pixels.
         };
-        if damage.is_empty() {
+        let apart = |rects: &[Rect]| -> Vec<Rect> {
+            rects
+                .iter()
+                .flat_map(|rect| subtract(*rect, kept))
+                .collect()
+        };
+        let new = apart(damage);
+        if new.is_empty() {
             return Ok(());
         }
         if self.size != size {
@@ -56,16 +65,19 @@ impl SoftPresenter {
             self.size = size;
         }
         let mut buffer = self.surface.buffer_mut()?;
-        let (new, missing) = catch_up(&self.history, buffer.age().into(), damage, size);
+        let (new, missing) = match missed(&self.history, buffer.age().into()) {
+            Some(missed) => (new.clone(), [new, apart(&missed)].concat()),
+            None => (apart(&[size.rect()]), apart(&[size.rect()])),
+        };
         let mut target = Target {
             pixels: &mut buffer,
             stride: size.width as usize,
         };
-        for &rect in missing.rects() {
+        for &rect in &missing {
             let guest = guest.as_deref_mut();
             self.composer.paint(&mut target, scene, guest, rect)?;
         }
-        let rects: Vec<softbuffer::Rect> = new.rects().iter().filter_map(to_softbuffer).collect();
+        let rects: Vec<softbuffer::Rect> = new.iter().filter_map(to_softbuffer).collect();
         buffer.present_with_damage(&rects)?;
         self.history.push_front(new);
         self.history.truncate(MAX_AGE);
@@ -82,11 +94,11 @@ impl Presenter for SoftPresenter {
     ) -> Result<Shown, PresentError> {
         let mut damage = window_damage(scene, repaint);
         for &rect in repaint.guest.rects().iter().filter(|_| !repaint.whole) {
-            if let Some(rect) = scene.placement.to_window(rect) {
+            if let Some(rect) = scene.placement.window_rect(rect) {
                 damage.add(rect);
             }
         }
-        self.paint(scene, guest, damage)?;
+        self.paint(scene, guest, damage.rects(), &[])?;
         Ok(Shown::Now)
     }
 
@@ -105,23 +117,12 @@ pub fn window_damage(scene: &Scene<'_>, repaint: &Repaint) -> Damage {
     all
 }
 
-/// What is new for the person, and what the buffer lacks. `age` counts pictures since the buffer was last shown; 0 is
-/// an empty buffer.
-fn catch_up(history: &VecDeque<Damage>, age: usize, new: Damage, size: Size) -> (Damage, Damage) {
-    if age == 0 || age > history.len() + 1 {
-        let mut all = Damage::default();
-        all.add(size.rect());
-        return (all.clone(), all);
-    }
-    let mut missing = new.clone();
-    for rect in history
-        .iter()
-        .take(age - 1)
-        .flat_map(|damage| damage.rects())
-    {
-        missing.add(*rect);
-    }
-    (new, missing)
+/// What was painted since a buffer of this age was shown; `None` if that is not known, or it never was (age 0).
+fn missed(history: &VecDeque<Vec<Rect>>, age: usize) -> Option<Vec<Rect>> {
+    let pictures = age
+        .checked_sub(1)
+        .filter(|missed| *missed <= history.len())?;
+    Some(history.iter().take(pictures).flatten().copied().collect())
 }
 
 fn to_softbuffer(rect: &Rect) -> Option<softbuffer::Rect> {
@@ -137,28 +138,14 @@ fn to_softbuffer(rect: &Rect) -> Option<softbuffer::Rect> {
 mod tests {
     use super::*;
 
-    fn damage(rect: Rect) -> Damage {
-        let mut damage = Damage::default();
-        damage.add(rect);
-        damage
-    }
-
     #[test]
     fn an_older_buffer_is_given_what_it_missed() {
-        let size = Size::new(100, 100);
-        let (a, b, c) = (
-            Rect::new(0, 0, 5, 5),
-            Rect::new(50, 0, 5, 5),
-            Rect::new(0, 50, 5, 5),
-        );
-        let history = VecDeque::from([damage(b), damage(c)]);
-        let (new, missing) = catch_up(&history, 1, damage(a), size);
-        assert_eq!((new.rects(), missing.rects()), (&[a][..], &[a][..]));
-        let (new, missing) = catch_up(&history, 2, damage(a), size);
-        assert_eq!((new.rects(), missing.rects()), (&[a][..], &[a, b][..]));
-        let (new, missing) = catch_up(&history, 9, damage(a), size);
-        assert_eq!((new, missing), (damage(size.rect()), damage(size.rect())));
-        let (_, missing) = catch_up(&history, 0, damage(a), size);
-        assert_eq!(missing, damage(size.rect()));
+        let (a, b) = (Rect::new(50, 0, 5, 5), Rect::new(0, 50, 5, 5));
+        let history = VecDeque::from([vec![a], vec![b]]);
+        assert_eq!(missed(&history, 0), None);
+        assert_eq!(missed(&history, 1), Some(vec![]));
+        assert_eq!(missed(&history, 2), Some(vec![a]));
+        assert_eq!(missed(&history, 3), Some(vec![a, b]));
+        assert_eq!(missed(&history, 4), None);
     }
 }

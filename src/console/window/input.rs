@@ -23,7 +23,7 @@ impl Console {
             self.pointer.forget();
             self.release_pointer();
         }
-        self.to_overlay(event);
+        self.feed_overlay(event);
     }
 
     /// Keys that come the ordinary way, without a grab. Synthetic ones only tell what was held before; the guest has
@@ -35,7 +35,7 @@ impl Console {
             ..
         } = event
         else {
-            return self.to_overlay(event);
+            return self.feed_overlay(event);
         };
         if *is_synthetic {
             return;
@@ -50,7 +50,7 @@ impl Console {
             .and_then(|code| u16::try_from(code).ok());
         let down = *state == ElementState::Pressed;
         if self.bar_has_keys() {
-            self.to_overlay(event);
+            self.feed_overlay(event);
         }
         if let Some(code) = code {
             self.key(KeyCode(code), down);
@@ -121,7 +121,7 @@ impl Console {
                     self.guest_pointer(event);
                 }
             }
-            _ if for_bar => self.to_overlay(event),
+            _ if for_bar => self.feed_overlay(event),
             _ => self.guest_pointer(event),
         }
         self.update_pointer_look(event_loop);
@@ -132,13 +132,13 @@ impl Console {
         let left = matches!(event, WindowEvent::CursorLeft { .. });
         if for_bar || left {
             self.over_bar = for_bar && !left;
-            return self.to_overlay(event);
+            return self.feed_overlay(event);
         }
         if let WindowEvent::CursorMoved { device_id, .. } = event
             && std::mem::take(&mut self.over_bar)
         {
             let device_id = *device_id;
-            self.to_overlay(&WindowEvent::CursorLeft { device_id });
+            self.feed_overlay(&WindowEvent::CursorLeft { device_id });
         }
     }
 

@@ -1,10 +1,10 @@
 //! Requests: checks them against the rules and passes them to whoever carries them out.
 
 use super::{Next, Supervisor};
-use crate::engine::edit;
 use crate::engine::hub::{Asker, WINDOW};
 use crate::engine::message::{Command, Event};
 use crate::engine::worker::Order;
+use crate::engine::{agent, edit};
 use crate::library;
 use crate::model::{
     Action, Answer, Change, Failure, MachineId, Settings, State, check_name, permit,
@@ -158,12 +158,33 @@ impl Supervisor {
                     self.empty_trash(asker, Some(machine));
                 }
             }
-            Action::OpenConsole | Action::Screenshot | Action::SendKeys | Action::Edit => {
+            Action::OpenConsole => self.open_console(asker, machine),
+            Action::Screenshot | Action::SendKeys | Action::Edit => {
                 if self.permitted(asker, machine, action) {
                     self.hub.answer(asker, Ok(Answer::Done), None);
                 }
             }
         }
+    }
+
+    /// Opens a console window as a process of its own.
+    fn open_console(&mut self, asker: Asker, machine: MachineId) {
+        if !self.permitted(asker, machine, Action::OpenConsole) {
+            return;
+        }
+        let open = self
+            .slots
+            .get(&machine)
+            .is_some_and(|slot| slot.console.is_some());
+        let result = if open {
+            Err(Failure::new(
+                "No second window",
+                "The machine's screen is already shown in a window of its own",
+            ))
+        } else {
+            agent::start_console(&self.places, machine)
+        };
+        self.hub.answer(asker, result.map(|()| Answer::Done), None);
     }
 
     fn type_text(&mut self, asker: Asker, machine: MachineId, text: String) {

@@ -64,7 +64,7 @@ struct Remembered {
 }
 
 /// Tries KVM, or gives what was found since the last boot with this kernel and user, kept in the
-/// file `cache`. Blocks for up to [`BACKSTOP`] and a little; run it in the background.
+/// file `cache`. Blocks for 3 s at most, and a little; run it in the background.
 pub fn verdict(cache: Option<&Path>) -> KvmVerdict {
     // Missing and forbidden are cheap to see and may change any moment: never remembered.
     if let Some(verdict) = look_at_device() {

@@ -189,8 +189,19 @@ pub fn status(client: &Client) -> String {
     reply["status"].as_str().unwrap().to_owned()
 }
 
-/// An ISO whose boot code writes one letter to the serial port and halts.
-pub fn tiny_iso(path: &Path) {
+/// mov dx,0x3f8; mov al,'C'; out dx,al; hlt; jmp back
+pub const SAY_C: &[u8] = &[0xba, 0xf8, 3, 0xb0, b'C', 0xee, 0xf4, 0xeb, 0xfd];
+
+/// Counts in al and writes each number to the serial port:
+/// mov dx,0x3f8; mov al,0; again: out dx,al; mov ecx,0x100000; wait: dec ecx; jnz wait; inc al;
+/// jmp again
+pub const COUNT: &[u8] = &[
+    0xba, 0xf8, 3, 0xb0, 0, 0xee, 0x66, 0xb9, 0, 0, 0x10, 0, 0x66, 0x49, 0x75, 0xfc, 0xfe, 0xc0,
+    0xeb, 0xf1,
+];
+
+/// An ISO that boots `code`, in real mode.
+fn tiny_iso(path: &Path, code: &[u8]) {
     const SECTOR: usize = 2048;
     let mut image = vec![0; 21 * SECTOR];
     let mut put = |sector: usize, offset: usize, bytes: &[u8]| {
@@ -205,8 +216,7 @@ pub fn tiny_iso(path: &Path) {
     put(19, 0, &[1]);
     put(19, 0x1c, &[0xaa, 0x55, 0x55, 0xaa]);
     put(19, 0x20, &[0x88, 0, 0, 0, 0, 0, 4, 0, 20]);
-    // mov dx,0x3f8; mov al,'C'; out dx,al; hlt; jmp back
-    put(20, 0, &[0xba, 0xf8, 3, 0xb0, b'C', 0xee, 0xf4, 0xeb, 0xfd]);
+    put(20, 0, code);
     use std::io::Write;
     std::fs::File::create(path)
         .unwrap()
@@ -234,10 +244,10 @@ pub fn serial(guard: &Guard) -> std::os::unix::net::UnixStream {
 }
 
 /// A machine with an empty disk and the tiny ISO in its drive.
-pub fn bench_with_cd() -> Bench {
+pub fn bench_with_cd(code: &[u8]) -> Bench {
     let mut bench = Bench::new();
     let iso = bench.folder.path().join("a, b.iso");
-    tiny_iso(&iso);
+    tiny_iso(&iso, code);
     bench.reads.push(iso.clone());
     for device in &mut bench.machine.devices {
         if let DeviceKind::Cdrom(cdrom) = &mut device.kind {
