@@ -1,19 +1,12 @@
 """Processes: processor time to the nanosecond, memory, starting and ending."""
 
-import ctypes
 import os
 import signal
 import subprocess
 import time
 
 MIB = 1 << 20
-PR_SET_CHILD_SUBREAPER = 36
 TICK = os.sysconf("SC_CLK_TCK")
-
-
-def adopt_orphans():
-    """Makes daemons that our programs start our children, so that none is left behind."""
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def start(command, log, env=None, files=()):
@@ -48,17 +41,11 @@ def stop(process, patience=5.0):
 
 
 def alive(pid):
-    """Whether it runs; one of ours that has ended is laid to rest."""
+    """Whether it runs. One that has ended and was not waited for does not."""
     try:
-        if os.waitpid(pid, os.WNOHANG)[0] == pid:
-            return False
-    except ChildProcessError:
-        pass
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return fields_of(pid)[0] not in "ZX"
+    except OSError:
         return False
-    return True
 
 
 def end_pid(pid, patience=5.0):
@@ -75,10 +62,15 @@ def end_pid(pid, patience=5.0):
             time.sleep(0.01)
 
 
-def stat(pid):
-    """Parent, and seconds that the children it waited for have used; proc(5)."""
+def fields_of(pid):
+    """State, parent and what follows them in /proc/PID/stat; proc(5)."""
     with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-        fields = file.read().rpartition(") ")[2].split()
+        return file.read().rpartition(") ")[2].split()
+
+
+def stat(pid):
+    """Parent, and seconds that the children it waited for have used."""
+    fields = fields_of(pid)
     return int(fields[1]), (int(fields[13]) + int(fields[14])) / TICK
 
 
