@@ -286,6 +286,8 @@ struct Worker {
     next_beat: Instant,
     missed_beats: u32,
     meter: stats::Meter,
+    /// The picture that was published last, and when.
+    last_thumbnail: Option<(Instant, Arc<Vec<u8>>)>,
     /// Set when the machine is to be powered off.
     abort: Arc<AtomicBool>,
 }
@@ -297,6 +299,7 @@ impl Worker {
             abort,
             orders,
             meter: stats::Meter::default(),
+            last_thumbnail: None,
             process: begun.process,
             qmp: begun.qmp,
             events: begun.events,
