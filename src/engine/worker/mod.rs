@@ -347,6 +347,8 @@ struct Worker {
     missed_beats: u32,
     meter: stats::Meter,
     switches: Arc<Switches>,
+    /// The picture that was published last, and when.
+    last_thumbnail: Option<(Instant, Arc<Vec<u8>>)>,
 }
 
 impl Worker {
@@ -361,6 +363,7 @@ impl Worker {
             switches,
             orders,
             meter: stats::Meter::default(),
+            last_thumbnail: None,
             process: begun.process,
             qmp: begun.qmp,
             events: begun.events,
