@@ -28,7 +28,7 @@ use crate::ui::view::View;
 use crate::ui::{Ask, theme};
 use answers::Purpose;
 use feed::{Feed, Next};
-use files::{Chooser, Picked};
+use files::{Chooser, Keeper, Picked};
 use keyboard::Keyboard;
 
 /// Answers that are still due. A person asks for a few; an engine that never answers must not
@@ -43,6 +43,7 @@ pub struct App {
     keyboard: Keyboard,
     feed: Feed,
     chooser: Chooser,
+    keeper: Keeper,
     pending: BTreeMap<RequestId, Purpose>,
     in_sight: Vec<MachineId>,
     theme: Option<ThemeChoice>,
@@ -64,6 +65,7 @@ impl App {
             keyboard: Keyboard::default(),
             feed: Feed::default(),
             chooser: Chooser::new(waker.clone()),
+            keeper: Keeper::new(waker.clone()),
             pending: BTreeMap::new(),
             in_sight: Vec::new(),
             theme: None,
@@ -85,15 +87,16 @@ impl App {
         self.view.toasts.tick(self.view.now);
         self.follow_settings(ctx);
         self.take_files(ctx);
+        self.take_kept();
         self.follow_leaving();
         self.follow_closing(ctx);
+        self.follow_screen(ctx);
         self.plan_repaint(ctx);
     }
 
     /// Draws the window and does what was asked for.
     pub fn draw(&mut self, ui: &mut egui::Ui) {
         let ctx = ui.ctx().clone();
-        self.follow_screen(&ctx);
         let asks = self.shell.ui(ui, &self.view);
         let asked = !asks.is_empty();
         for ask in asks {
@@ -151,8 +154,10 @@ impl App {
         ctx.request_repaint_after_for(pause, ViewportId::ROOT);
     }
 
+    /// Watches the screen that is shown. A hidden window shows none: that costs the guest nothing.
     fn follow_screen(&mut self, ctx: &egui::Context) {
-        let wanted = self.shell.wants_screen(&self.view);
+        let hidden = ctx.input(|input| input.viewport().visible() == Some(false));
+        let wanted = self.shell.wants_screen(&self.view).filter(|_| !hidden);
         let backend = self.backend.as_ref();
         if let Next::Open(machine) = self.feed.follow(wanted, backend, self.view.now) {
             self.send(Command::OpenDisplay { machine });

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! This room never writes the library and never talks to QEMU. `args`, `pick`, `show` and
-//! `doctor` are pure; `tasks` knows the rest of the program only as a [`tasks::Backend`].
+//! `doctor` are pure; `tasks` knows the rest of the program only as a `tasks::Backend`.
 
 mod args;
 mod doctor;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::engine::client::Client;
-use crate::engine::{Command, Event, RequestId};
+use crate::engine::message::{Command, Event, RequestId};
 use crate::model::{Answer, DisplayPath, Failure, MachineId, MachineReport};
 
 /// Between two attempts to find an owner again.

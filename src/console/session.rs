@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::display::frame::{ScreenInfo, ScreenStatus, Wake, Want};
 use crate::display::{Input, Screen};
-use crate::engine::Command;
+use crate::engine::message::Command;
 use crate::model::{
     Action, DisplayPath, Failure, MachineId, MachineReport, Standing, State, permit,
 };

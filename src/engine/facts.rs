@@ -86,12 +86,13 @@ impl Facts {
     pub fn firmware(&self, kind: FirmwareKind) -> Result<Option<FirmwareCode>, Failure> {
         match kind {
             FirmwareKind::Bios => Ok(None),
-            FirmwareKind::Uefi | FirmwareKind::Secure => Ok(Some(files(kind)?.code)),
+            FirmwareKind::Uefi | FirmwareKind::Secure => Ok(Some(firmware_files(kind)?.code)),
         }
     }
 }
 
-fn files(kind: FirmwareKind) -> Result<FirmwareFiles, Failure> {
+/// Where code and template of a UEFI firmware lie.
+pub fn firmware_files(kind: FirmwareKind) -> Result<FirmwareFiles, Failure> {
     firmware::find(kind).ok_or_else(|| {
         Failure::new(
             "The machine did not start",
@@ -102,17 +103,7 @@ fn files(kind: FirmwareKind) -> Result<FirmwareFiles, Failure> {
 }
 
 /// The content of a fresh variable store.
-pub fn variables_template(kind: FirmwareKind) -> Result<Vec<u8>, Failure> {
-    let template = files(kind)?.variables;
-    read_template(&template).map_err(|error| {
-        Failure::new(
-            "The machine did not start",
-            format!("{}: {error}", template.display()),
-        )
-    })
-}
-
-fn read_template(path: &Path) -> std::io::Result<Vec<u8>> {
+pub fn read_template(path: &Path) -> std::io::Result<Vec<u8>> {
     use std::io::Read as _;
     let mut bytes = Vec::new();
     std::fs::File::open(path)?

@@ -1,5 +1,6 @@
 //! Makes new machines: the disk first, in a folder under a temporary name, then the record.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use uuid::Uuid;
@@ -8,10 +9,11 @@ use super::clock;
 use super::edit;
 use super::facts::{self, Facts};
 use super::jobs::Job;
+use crate::confine::{self, Jail, Outcome, Program};
 use crate::library::{Library, Newcomer};
 use crate::model::{
-    ByteSize, DiskSource, Failure, FirmwareKind, InPlaceImage, LayerId, LayerRef, Machine,
-    MachineId, NewMachine, Source,
+    ByteSize, DiskSource, Failure, FirmwareKind, ImageFormat, InPlaceImage, LayerId, LayerRef,
+    Machine, MachineId, NewMachine, Source,
 };
 use crate::qemu::defaults::{self, Parts};
 use crate::storage::{NewLayer, read_header, write_layer};
@@ -153,18 +155,42 @@ pub fn firmware_variables(
     machine: MachineId,
     kind: FirmwareKind,
 ) -> Result<LayerRef, Failure> {
-    let what = "The firmware's variables were not made";
-    let template = facts::variables_template(kind)?;
+    let refuse = |why: String| Failure::new("The firmware's variables were not made", why);
+    let files = facts::firmware_files(kind)?;
     let reference = LayerRef {
         machine,
         layer: LayerId(Uuid::new_v4()),
     };
-    let new = NewLayer {
-        size: ByteSize(template.len() as u64),
-        backing: None,
-        content: &template,
-    };
-    write_layer(&library.layer_file(reference), &new)
-        .map_err(|error| Failure::new(what, error.to_string()))?;
+    let layer = library.layer_file(reference);
+    match files.variables_format {
+        ImageFormat::Raw => {
+            let template = facts::read_template(&files.variables)
+                .map_err(|error| refuse(format!("{}: {error}", files.variables.display())))?;
+            let new = NewLayer {
+                size: ByteSize(template.len() as u64),
+                backing: None,
+                content: &template,
+            };
+            write_layer(&layer, &new).map_err(|error| refuse(error.to_string()))?;
+        }
+        ImageFormat::Qcow2 => copy_template(&files.variables, &layer).map_err(refuse)?,
+    }
     Ok(reference)
+}
+
+/// Some distributions keep the template as qcow2: `qemu-img` copies it into a layer of its own.
+fn copy_template(template: &Path, layer: &Path) -> Result<(), String> {
+    let tool = confine::find_program("qemu-img").ok_or("qemu-img is not installed")?;
+    let mut program = Program::new(tool).args(["convert", "-f", "qcow2", "-O", "qcow2"]);
+    program = program.args([template, layer]);
+    program.reads.push(template.to_owned());
+    program.writes.extend(layer.parent().map(Path::to_owned));
+    let finished = confine::run_jailed(Jail::new(program), &mut |_| ControlFlow::Continue(()))
+        .map_err(|error| error.to_string())?;
+    match finished.outcome {
+        Outcome::Success => Ok(()),
+        Outcome::Failed(_) | Outcome::Killed(_) => {
+            Err(String::from_utf8_lossy(&finished.stderr).into_owned())
+        }
+    }
 }

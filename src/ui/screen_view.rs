@@ -37,9 +37,15 @@ pub enum Scaling {
 
 /// Where a guest of `guest` pixels is painted inside `room`.
 ///
-/// At 1:1 the corner is snapped to whole pixels so that nothing is blurred; a picture larger than
-/// the room is cut at the right and below.
-pub fn place(room: Rect, guest: (u32, u32), scaling: Scaling, pixels_per_point: f32) -> Rect {
+/// At 1:1 the corner is snapped to whole pixels so that nothing is blurred. Of a picture larger
+/// than the room, `pan` says which part is seen: 0 is the left or upper end, 1 the other.
+pub fn place(
+    room: Rect,
+    guest: (u32, u32),
+    scaling: Scaling,
+    pixels_per_point: f32,
+    pan: Vec2,
+) -> Rect {
     let size = vec2(guest.0.max(1) as f32, guest.1.max(1) as f32);
     match scaling {
         Scaling::Fit => {
@@ -48,12 +54,25 @@ pub fn place(room: Rect, guest: (u32, u32), scaling: Scaling, pixels_per_point: 
         }
         Scaling::Sharp => {
             let size = size / pixels_per_point;
-            let free = (room.size() - size).max(Vec2::ZERO) / 2.0;
+            let free = room.size() - size;
+            let start = |free: f32, pan: f32| free * if free < 0.0 { pan } else { 0.5 };
             let snap = |at: f32| (at * pixels_per_point).round() / pixels_per_point;
-            let corner = pos2(snap(room.left() + free.x), snap(room.top() + free.y));
+            let corner = pos2(
+                snap(room.left() + start(free.x, pan.x)),
+                snap(room.top() + start(free.y, pan.y)),
+            );
             Rect::from_min_size(corner, size)
         }
     }
+}
+
+/// Where a large picture is panned to while the pointer is at `at`: its ends come into sight a
+/// little before the pointer reaches the edge.
+fn pan_towards(room: Rect, at: Pos2) -> Vec2 {
+    const MARGIN: f32 = 0.1;
+    let share = (at - room.min) / room.size().max(Vec2::splat(1.0));
+    let inner = (share - Vec2::splat(MARGIN)) / (1.0 - 2.0 * MARGIN);
+    inner.clamp(Vec2::ZERO, Vec2::splat(1.0))
 }
 
 /// The guest pixel under `at`; points outside the picture count as its edge.
@@ -83,7 +102,8 @@ pub fn screen_ui(
     response
         .widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, "The guest's screen"));
     let guest = (screen.width, screen.height);
-    let picture = place(room, guest, scaling, ui.ctx().pixels_per_point());
+    let pan = pan(ui, room, screen.machine, &response);
+    let picture = place(room, guest, scaling, ui.ctx().pixels_per_point(), pan);
     letterbox(ui, room, picture);
     let whole = Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0));
     let painter = ui.painter_at(room);
@@ -96,6 +116,19 @@ pub fn screen_ui(
         asks.push(Ask::Capture(None));
     }
     pointer(ui, screen.machine, guest, picture, &response, asks);
+}
+
+/// The pan by the pointer, or where it was when the pointer left.
+fn pan(ui: &Ui, room: Rect, machine: MachineId, response: &egui::Response) -> Vec2 {
+    let key = response.id.with(machine);
+    let pointer = response.hover_pos(); // Asked first: inside `data_mut` it would wait for itself.
+    ui.data_mut(|data| {
+        let pan: &mut Vec2 = data.get_temp_mut_or_default(key);
+        if let Some(at) = pointer {
+            *pan = pan_towards(room, at);
+        }
+        *pan
+    })
 }
 
 /// Four bars around the picture; nothing is painted under it.
@@ -204,7 +237,13 @@ mod tests {
 
     #[test]
     fn fitting_keeps_the_shape_and_fills_one_side() {
-        let picture = place(room(800.0, 400.0), (1280, 800), Scaling::Fit, 1.0);
+        let picture = place(
+            room(800.0, 400.0),
+            (1280, 800),
+            Scaling::Fit,
+            1.0,
+            Vec2::ZERO,
+        );
         assert_eq!(picture.size(), vec2(640.0, 400.0));
         assert_eq!(picture.center(), room(800.0, 400.0).center());
     }
@@ -212,7 +251,13 @@ mod tests {
     #[test]
     fn one_to_one_lies_on_whole_pixels_at_any_scale() {
         for scale in [1.0, 1.25, 1.5, 2.0] {
-            let picture = place(room(901.0, 603.0), (640, 480), Scaling::Sharp, scale);
+            let picture = place(
+                room(901.0, 603.0),
+                (640, 480),
+                Scaling::Sharp,
+                scale,
+                Vec2::ZERO,
+            );
             let left = picture.left() * scale;
             assert!((left - left.round()).abs() < 0.001, "at scale {scale}");
             assert!((picture.width() * scale - 640.0).abs() < 0.01);
@@ -220,8 +265,29 @@ mod tests {
     }
 
     #[test]
+    fn every_part_of_a_large_picture_can_be_reached() {
+        let room = room(800.0, 400.0);
+        for (at, corner) in [(room.min, room.min), (room.max, room.max)] {
+            let pan = pan_towards(room, at);
+            let picture = place(room, (1280, 800), Scaling::Sharp, 1.0, pan);
+            let seen = if corner == room.min {
+                picture.min
+            } else {
+                picture.max
+            };
+            assert!((seen - corner).abs().max_elem() <= 1.0, "{at:?}");
+        }
+    }
+
+    #[test]
     fn every_point_is_a_pixel_of_the_guest() {
-        let picture = place(room(800.0, 400.0), (1280, 800), Scaling::Fit, 1.0);
+        let picture = place(
+            room(800.0, 400.0),
+            (1280, 800),
+            Scaling::Fit,
+            1.0,
+            Vec2::ZERO,
+        );
         assert_eq!(to_guest(picture, (1280, 800), picture.min), (0, 0));
         assert_eq!(to_guest(picture, (1280, 800), picture.max), (1279, 799));
         assert_eq!(to_guest(picture, (1280, 800), picture.center()), (640, 400));

@@ -14,7 +14,7 @@ use super::theme::{self, palette};
 use super::trash_page::TrashPage;
 use super::view::View;
 use super::{Ask, FilePick, computer_page, empty_page, footer, settings_page, toasts};
-use crate::model::{MachineId, MachineReport};
+use crate::model::{MachineId, MachineReport, NewMachine};
 
 /// What the right side shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,6 +81,13 @@ impl Shell {
     fn open_new_machine(&mut self, view: &View, file: Option<&Path>) {
         if !view.handed_over {
             self.new_machine = Some(NewMachineDialog::new(view, file));
+        }
+    }
+
+    /// Shows the dialog again after what it asked for failed.
+    pub fn retry_new_machine(&mut self, view: &View, spec: &NewMachine) {
+        if self.new_machine.is_none() {
+            self.new_machine = Some(NewMachineDialog::again(view, spec));
         }
     }
 

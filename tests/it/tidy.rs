@@ -17,7 +17,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("app", &["ui", "engine", "model"]),
     (
         "console",
-        &["display", "desktop", "engine::message", "model"],
+        &[
+            "display",
+            "desktop",
+            "engine::client",
+            "engine::message",
+            "model",
+        ],
     ),
     ("ui", &["display::frame", "engine::message", "model"]),
     // The engine starts the program itself again: as an agent.

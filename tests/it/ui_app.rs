@@ -158,6 +158,28 @@ fn a_created_machine_is_shown_at_once() {
 }
 
 #[test]
+fn what_could_not_be_made_can_be_corrected_without_typing_it_again() {
+    let (mut harness, fake) = open(&[]);
+    let app = harness.state_mut().as_mut().unwrap();
+    let file = std::path::Path::new("/tmp/gone.iso");
+    app.shell.dropped(&app.view, file);
+    harness.run_ok();
+    harness.get_by_label("Create & start").click();
+    harness.run_ok();
+    assert!(harness.query_by_label("Create & start").is_none());
+    fake.answer(
+        |command| matches!(command, Command::Create { .. }),
+        Err(Failure::new("The machine was not made", "the file is gone")),
+    );
+    harness.run_ok();
+    harness.get_by_label("The machine was not made");
+    assert_eq!(
+        harness.get_by_label("Name").value().as_deref(),
+        Some("gone")
+    );
+}
+
+#[test]
 fn a_busy_engine_is_a_message_and_nothing_waits() {
     let (mut harness, fake) = open(&[report(1, "Debian", State::Off)]);
     fake.0.borrow_mut().busy = true;
@@ -171,6 +193,43 @@ fn an_idle_window_asks_for_no_frame() {
     let (harness, _fake) = open(&[report(1, "Debian", State::Off)]);
     let root = &harness.output().viewport_output[&egui::ViewportId::ROOT];
     assert_eq!(root.repaint_delay, std::time::Duration::MAX);
+}
+
+/// Whether the last frame closed the window or kept it open.
+fn closes(harness: &Harness<'_, Option<App>>) -> bool {
+    let commands = &harness.output().viewport_output[&egui::ViewportId::ROOT].commands;
+    assert!(
+        !(commands.contains(&egui::ViewportCommand::Close)
+            && commands.contains(&egui::ViewportCommand::CancelClose))
+    );
+    commands.contains(&egui::ViewportCommand::Close)
+}
+
+/// Presses the window's close button.
+fn press_close(harness: &mut Harness<'_, Option<App>>) {
+    let viewport = harness.input_mut().viewports.entry(egui::ViewportId::ROOT);
+    let events = &mut viewport.or_default().events;
+    events.push(egui::ViewportEvent::Close);
+    harness.step();
+    let viewport = harness.input_mut().viewports.entry(egui::ViewportId::ROOT);
+    viewport.or_default().events.clear();
+}
+
+#[test]
+fn closing_with_machines_running_asks_and_keeping_them_closes_at_once() {
+    let (mut harness, fake) = open(&[report(1, "Debian", State::Running)]);
+    press_close(&mut harness);
+    let commands = &harness.output().viewport_output[&egui::ViewportId::ROOT].commands;
+    assert!(commands.contains(&egui::ViewportCommand::CancelClose));
+    harness.run_ok();
+    harness.get_by_label("Debian is running");
+    harness.get_by_label("Keep running").click();
+    let closed = (0..5).any(|_| {
+        harness.step();
+        closes(&harness)
+    });
+    assert!(closed);
+    assert_eq!(fake.sent(|command| is_act(command, Action::PowerOff)), 0);
 }
 
 #[test]

@@ -11,11 +11,11 @@
 
 mod commands;
 mod making;
+mod message;
 mod records;
 mod slot;
 
 use std::collections::BTreeMap;
-use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,13 +27,13 @@ use super::control::Control;
 use super::facts::Facts;
 use super::hub::{Asker, Hub, Listener, ListenerId, WINDOW};
 use super::load::LoadMeter;
-use super::message::{Command, Event, RequestId};
+use super::message::{Command, Event};
 use super::worker::{Live, Order};
 use crate::library::{Library, Places};
 use crate::model::{
-    Answer, ComputerReport, Failure, JobId, JobReport, JobState, Machine, MachineId, Settings,
-    State,
+    ComputerReport, Failure, JobId, JobReport, JobState, MachineId, Settings, State,
 };
+pub use message::{Message, RecordChange};
 pub use records::read_slots;
 pub use slot::Slot;
 
@@ -49,70 +49,17 @@ const LOAD_EVERY: Duration = Duration::from_secs(15);
 /// An agent with nothing to do ends after this long.
 const AGENT_IDLE: Duration = Duration::from_secs(30);
 
+/// How long a new owner looks at what runs before it serves anyone.
+const SETTLE: Duration = Duration::from_secs(3);
+
+/// Messages that wait for that; more than clients can send in the time.
+const MAX_LATER: usize = 4096;
+
+/// How long saves and other jobs may take when the library changes hands.
+const LET_GO: Duration = Duration::from_secs(150);
+
 /// Finished jobs that are still shown.
 const KEPT_JOBS: usize = 20;
-
-/// A change to a machine's record, made by the supervisor on a worker's behalf.
-pub type RecordChange = Box<dyn FnOnce(&mut Machine) + Send>;
-
-/// Everything that reaches the supervisor.
-pub enum Message {
-    Joined(ListenerId, Listener),
-    Left(ListenerId),
-    Request {
-        listener: ListenerId,
-        id: RequestId,
-        command: Box<Command>,
-    },
-    /// A client of another version wants the library.
-    Yield,
-    /// A machine's worker tells how it stands.
-    Live(MachineId, Box<Live>),
-    /// The worker of this number has ended; its thread can be joined.
-    WorkerEnded(MachineId, u64),
-    /// A worker wants a record changed and waits until it is on disk.
-    Record {
-        machine: MachineId,
-        change: RecordChange,
-        reply: Sender<Result<(), Failure>>,
-    },
-    /// Something to pass on to everyone.
-    Publish(Event),
-    Answer(Asker, Result<Answer, Failure>, Option<OwnedFd>),
-    Job(JobReport),
-    /// A new machine's folder is complete.
-    Made {
-        machine: Box<Machine>,
-        start: bool,
-        asker: Asker,
-    },
-    /// A machine's folder is gone.
-    Removed(MachineId),
-    Examined(Box<ComputerReport>, Arc<Facts>),
-    /// The owner's process ends: let the library go, machines run on.
-    Stop,
-}
-
-impl std::fmt::Debug for Message {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Joined(..) => "Joined",
-            Self::Left(..) => "Left",
-            Self::Request { .. } => "Request",
-            Self::Yield => "Yield",
-            Self::Live(..) => "Live",
-            Self::WorkerEnded(..) => "WorkerEnded",
-            Self::Record { .. } => "Record",
-            Self::Publish(..) => "Publish",
-            Self::Answer(..) => "Answer",
-            Self::Job(..) => "Job",
-            Self::Made { .. } => "Made",
-            Self::Removed(..) => "Removed",
-            Self::Examined(..) => "Examined",
-            Self::Stop => "Stop",
-        })
-    }
-}
 
 /// Whether to go on.
 enum Next {
@@ -147,6 +94,8 @@ pub struct Supervisor {
     places: Places,
     /// What went wrong before anyone listened.
     notices: Vec<Failure>,
+    /// Nothing new begins any more.
+    leaving: bool,
 }
 
 /// What a supervisor is given.
@@ -196,7 +145,14 @@ impl Supervisor {
             runtime,
             places,
             notices: Vec::new(),
+            leaving: false,
         };
+        if let Err(error) = supervisor.library.sweep_saves() {
+            eprintln!("orangery: {error}"); // Space, not safety.
+        }
+        if let Err(error) = supervisor.library.sweep_memory() {
+            eprintln!("orangery: {error}"); // Space, not safety.
+        }
         match read_slots(&supervisor.library) {
             Ok(slots) => supervisor.slots = slots,
             Err(failure) => supervisor.notices.push(failure),
@@ -215,6 +171,11 @@ impl Supervisor {
     /// Runs until told to stop, until another process takes the library, or, without a window,
     /// until there is nothing left to do.
     pub fn run(mut self, inbox: &Receiver<Message>) {
+        for message in self.settle(inbox) {
+            if matches!(self.handle(message), Next::End) {
+                return self.let_go(inbox);
+            }
+        }
         loop {
             let next = match inbox.recv_timeout(self.patience()) {
                 Ok(message) => self.handle(message),
@@ -249,7 +210,10 @@ impl Supervisor {
 
     fn handle(&mut self, message: Message) -> Next {
         match message {
-            Message::Joined(id, listener) => self.join(id, listener),
+            Message::Joined(id, listener) => {
+                self.look_at_disks(); // Drives come and go without a word.
+                self.join(id, listener);
+            }
             Message::Left(id) => self.left(id),
             Message::Request {
                 listener,
@@ -263,7 +227,7 @@ impl Supervisor {
                 return self.command(asker, *command);
             }
             Message::Yield | Message::Stop => return Next::End,
-            Message::Live(machine, live) => self.live(machine, *live),
+            Message::Live(machine, number, live) => self.live(machine, number, *live),
             Message::WorkerEnded(machine, number) => self.worker_ended(machine, number),
             Message::Record {
                 machine,
@@ -391,8 +355,10 @@ impl Supervisor {
         }
     }
 
-    fn live(&mut self, machine: MachineId, live: Live) {
-        if let Some(slot) = self.slots.get_mut(&machine) {
+    fn live(&mut self, machine: MachineId, number: u64, live: Live) {
+        if let Some(slot) = self.slots.get_mut(&machine)
+            && slot.worker_number() == Some(number)
+        {
             let begins = live.state == State::Running && slot.live.state != State::Running;
             slot.live = live;
             slot.adopting = false;
@@ -421,7 +387,6 @@ impl Supervisor {
                 .is_some_and(|worker| worker.number == number)
         {
             slot.join_worker();
-            slot.pending = false;
             slot.adopting = false;
             self.publish(machine);
         }
@@ -473,19 +438,49 @@ impl Supervisor {
         }
     }
 
-    /// Lets the library go: workers end, machines run on.
+    /// Waits until adopted machines were looked at, so that nobody is told guesses. What clients ask meanwhile is
+    /// given back.
+    fn settle(&mut self, inbox: &Receiver<Message>) -> Vec<Message> {
+        let deadline = Instant::now() + SETTLE;
+        let mut later = Vec::new(); // As long as the inbox at most.
+        while self.slots.values().any(|slot| slot.adopting) && later.len() < MAX_LATER {
+            match inbox.recv_deadline(deadline) {
+                Ok(
+                    message @ (Message::Joined(..) | Message::Left(_) | Message::Request { .. }),
+                ) => {
+                    later.push(message);
+                }
+                Ok(message) => {
+                    self.handle(message);
+                }
+                Err(_) => break, // One does not answer; the others need not wait for it.
+            }
+        }
+        later
+    }
+
+    /// Lets the library go: workers end, machines run on. Saves and other jobs come to their end first.
     fn let_go(mut self, inbox: &Receiver<Message>) {
         self.control = None; // No new clients.
-        for (_, switch) in self.jobs.values() {
-            switch.store(true, Ordering::Relaxed);
+        self.leaving = true;
+        self.waiting.clear();
+        for slot in self.slots.values_mut() {
+            slot.release_worker();
         }
-        for slot in self.slots.values() {
-            slot.order(Order::Release);
-        }
+        let deadline = Instant::now() + LET_GO;
         // Workers may still wait for a record to be written; they get it until all have ended.
         while self.slots.values().any(Slot::has_worker) || self.jobs_running() {
-            match inbox.recv_timeout(Duration::from_secs(60)) {
-                Ok(Message::Joined(..) | Message::Request { .. }) => {}
+            match inbox.recv_deadline(deadline) {
+                Ok(Message::Joined(..)) => {}
+                Ok(Message::Request { listener, id, .. }) => {
+                    let asker = Asker {
+                        listener,
+                        request: id,
+                    };
+                    let failure = Failure::new("That was not done", "The library changes hands")
+                        .fix("Try again in a moment");
+                    self.hub.answer(asker, Err(failure), None);
+                }
                 Ok(message) => {
                     self.handle(message);
                 }

@@ -83,7 +83,7 @@ fn picture(view: &View, report: &MachineReport) -> Option<(egui::TextureId, (u32
 
 fn picture_ui(ui: &Ui, rect: Rect, texture: egui::TextureId, guest: (u32, u32)) {
     let radius = CornerRadius::same(8);
-    let picture = screen_view::place(rect, guest, Scaling::Fit, 1.0);
+    let picture = screen_view::place(rect, guest, Scaling::Fit, 1.0, egui::Vec2::ZERO);
     if picture.width() + 1.0 < rect.width() || picture.height() + 1.0 < rect.height() {
         let ground = palette(ui).letterbox;
         ui.painter().rect_filled(rect, radius, ground);

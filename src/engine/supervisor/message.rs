@@ -1,0 +1,74 @@
+//! Everything that reaches the supervisor.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use crossbeam_channel::Sender;
+
+use crate::engine::facts::Facts;
+use crate::engine::hub::{Asker, Listener, ListenerId};
+use crate::engine::message::{Command, Event, RequestId};
+use crate::engine::worker::Live;
+use crate::model::{Answer, ComputerReport, Failure, JobReport, Machine, MachineId};
+
+/// A change to a machine's record, made by the supervisor on a worker's behalf.
+pub type RecordChange = Box<dyn FnOnce(&mut Machine) + Send>;
+
+/// Everything that reaches the supervisor.
+pub enum Message {
+    Joined(ListenerId, Listener),
+    Left(ListenerId),
+    Request {
+        listener: ListenerId,
+        id: RequestId,
+        command: Box<Command>,
+    },
+    /// A client of another version wants the library.
+    Yield,
+    /// A machine's worker of this number tells how it stands.
+    Live(MachineId, u64, Box<Live>),
+    /// The worker of this number has ended; its thread can be joined.
+    WorkerEnded(MachineId, u64),
+    /// A worker wants a record changed and waits until it is on disk.
+    Record {
+        machine: MachineId,
+        change: RecordChange,
+        reply: Sender<Result<(), Failure>>,
+    },
+    /// Something to pass on to everyone.
+    Publish(Event),
+    Answer(Asker, Result<Answer, Failure>, Option<OwnedFd>),
+    Job(JobReport),
+    /// A new machine's folder is complete.
+    Made {
+        machine: Box<Machine>,
+        start: bool,
+        asker: Asker,
+    },
+    /// A machine's folder is gone.
+    Removed(MachineId),
+    Examined(Box<ComputerReport>, Arc<Facts>),
+    /// The owner's process ends: let the library go, machines run on.
+    Stop,
+}
+
+impl std::fmt::Debug for Message {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Joined(..) => "Joined",
+            Self::Left(..) => "Left",
+            Self::Request { .. } => "Request",
+            Self::Yield => "Yield",
+            Self::Live(..) => "Live",
+            Self::WorkerEnded(..) => "WorkerEnded",
+            Self::Record { .. } => "Record",
+            Self::Publish(..) => "Publish",
+            Self::Answer(..) => "Answer",
+            Self::Job(..) => "Job",
+            Self::Made { .. } => "Made",
+            Self::Removed(..) => "Removed",
+            Self::Examined(..) => "Examined",
+            Self::Stop => "Stop",
+        })
+    }
+}
