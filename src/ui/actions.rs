@@ -57,10 +57,12 @@ pub enum Errand {
     ShowSettings,
     ShowHelp,
     FullScreen,
+    /// From a page of the window to the machines.
+    Back,
 }
 
 impl Errand {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::NewMachine,
         Self::Search,
         Self::ShowTrash,
@@ -68,6 +70,7 @@ impl Errand {
         Self::ShowSettings,
         Self::ShowHelp,
         Self::FullScreen,
+        Self::Back,
     ];
 
     /// Word, icon and shortcut.
@@ -87,6 +90,11 @@ impl Errand {
                 "Full screen",
                 Icon::Maximize,
                 Some(KeyboardShortcut::new(Modifiers::NONE, Key::F11)),
+            ),
+            Self::Back => (
+                "Back to the machines",
+                Icon::ArrowLeft,
+                Some(KeyboardShortcut::new(Modifiers::NONE, Key::Escape)),
             ),
         };
         (word, Look { icon, shortcut })
