@@ -17,8 +17,8 @@ use crate::model::{
 /// How long short requests may take; each has a shorter deadline of its own in the engine.
 const SHORT: Duration = Duration::from_secs(60);
 
-/// How long typing may take: the longest text at some 20 characters a second.
-const TYPING: Duration = Duration::from_secs(900);
+/// How long typing may take: the longest text at some 8 characters a second.
+const TYPING: Duration = Duration::from_secs(2400);
 
 /// What came of a request.
 #[derive(Debug)]
@@ -152,10 +152,16 @@ impl Session<'_> {
         let start = create.start;
         let spec = self.new_machine(create)?;
         let name = spec.name.clone();
-        let answer = self.finish(Command::Create { spec, start }, None, &name)?;
-        let Answer::Created(id) = answer else {
+        // Started by a request of its own, whose answer comes when it runs.
+        let create = Command::Create { spec, start: false };
+        let Answer::Created(id) = self.finish(create, None, &name)? else {
             return Err(unexpected());
         };
+        if start {
+            let action = Action::Start;
+            let machine = id;
+            self.finish(Command::Act { machine, action }, None, &name)?;
+        }
         let what = if start {
             "is created and running"
         } else {

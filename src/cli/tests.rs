@@ -301,8 +301,13 @@ fn created(words: &[&str]) -> (NewMachine, bool) {
         None,
     )));
     text(&mut fake, words);
+    let start = Command::Act {
+        machine: WEB.parse().unwrap(),
+        action: Action::Start,
+    };
+    let started = fake.asked.get(1) == Some(&(start, None));
     match fake.asked.remove(0) {
-        (Command::Create { spec, start }, None) => (spec, start),
+        (Command::Create { spec, start: false }, None) => (spec, started),
         other => panic!("{other:?}"),
     }
 }

@@ -91,7 +91,7 @@ impl House {
         reason = "the stories run the real program"
     )]
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new("timeout");
+        let mut command = Command::new(orangery::confine::find_program("timeout").unwrap());
         command
             .args(["--kill-after=5", DEADLINE])
             .arg(env!("CARGO_BIN_EXE_orangery"))
@@ -105,12 +105,17 @@ impl House {
             .env_remove("DISPLAY")
             .env_remove("WAYLAND_DISPLAY")
             .envs(self.vars.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null());
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
         command
     }
 
     pub fn orangery(&self, args: &[&str]) -> Output {
-        self.command(args).output().unwrap()
+        self.command(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .output()
+            .unwrap()
     }
 
     /// Runs what must succeed; gives what it printed.
@@ -189,10 +194,13 @@ impl House {
         u32::try_from(pid.unwrap_or_else(|| panic!("no pid: {row}"))).unwrap()
     }
 
-    /// The socket of the machine's first serial port.
-    pub fn serial(&self, name: &str) -> PathBuf {
+    /// The folder with the sockets of the machine's QEMU.
+    pub fn launch(&self, name: &str) -> PathBuf {
         let id = self.row(name)["id"].as_str().unwrap()[..8].to_owned();
-        self.runtime().join("m").join(id).join("1/serial")
+        let launches = fs::read_dir(self.runtime().join("m").join(id)).unwrap();
+        let mut launches: Vec<PathBuf> = launches.flatten().map(|entry| entry.path()).collect();
+        launches.sort();
+        launches.pop().unwrap()
     }
 
     /// The guest's screen: RGBA, width, height.
@@ -296,11 +304,19 @@ fn parent(pid: u32) -> Option<u32> {
     stat.rsplit(") ").next()?.split(' ').nth(1)?.parse().ok()
 }
 
-/// Whether the process is there and no zombie.
+/// Whether the process is there and no zombie. One whose first thread has ended is still there.
 pub fn is_alive(pid: u32) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
-        let after_name = stat.rsplit(") ").next().unwrap_or_default();
-        !after_name.starts_with(['Z', 'X'])
+    let state = |stat: String| {
+        stat.rsplit(") ")
+            .next()
+            .and_then(|rest| rest.chars().next())
+    };
+    let tasks = fs::read_dir(format!("/proc/{pid}/task"));
+    tasks.is_ok_and(|tasks| {
+        tasks.flatten().any(|task| {
+            let stat = fs::read_to_string(task.path().join("stat"));
+            stat.is_ok_and(|stat| !matches!(state(stat), None | Some('Z' | 'X')))
+        })
     })
 }
 

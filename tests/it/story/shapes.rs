@@ -58,7 +58,11 @@ fn a_running_machine_is_printed_with_all_that_scripts_need() {
             "saved",
         ],
     );
+}
 
+#[test]
+fn measurements_and_the_command_line_are_printed_for_scripts() {
+    let house = House::with_card();
     let stats = house.json(&["stats", "CARD"]);
     check_keys(
         &stats,
