@@ -39,11 +39,11 @@ fn findings_ui(ui: &mut Ui, computer: &ComputerReport) {
         (Tone::Info, "Everything works")
     };
     kit::callout(ui, tone, title, |ui| {
-        let worst = computer
-            .checks
-            .iter()
-            .find(|check| check.level == CheckLevel::Bad);
-        let text = worst.map_or(&computer.accelerator.reason, |check| &check.finding);
+        let text = if computer.can_run() {
+            &computer.accelerator.reason
+        } else {
+            "Follow what stands below each problem, then check again"
+        };
         let text = RichText::new(text).color(palette(ui).text);
         ui.add(egui::Label::new(text).wrap());
     });
