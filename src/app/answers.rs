@@ -17,7 +17,10 @@ pub(super) enum Purpose {
     /// Moved to the trash, from where it can be taken back.
     Delete(MachineId),
     /// What was to be made, to be asked for again if it fails.
-    Create(Box<NewMachine>),
+    Create {
+        spec: Box<NewMachine>,
+        start: bool,
+    },
     /// Changed what lies in the trash.
     Trash,
 }
@@ -37,7 +40,10 @@ impl Purpose {
             | Command::ConsoleShown { .. }
             | Command::Stats { .. }
             | Command::ShowTrash => Self::Quiet,
-            Command::Create { spec, .. } => Self::Create(Box::new(spec.clone())),
+            Command::Create { spec, start } => Self::Create {
+                spec: Box::new(spec.clone()),
+                start: *start,
+            },
             Command::Change { .. }
             | Command::PressKeys { .. }
             | Command::TypeText { .. }
@@ -89,7 +95,7 @@ impl App {
             Ok(answer) => self.succeed(purpose, answer),
             Err(failure) if purpose == Purpose::Quiet => drop(failure),
             Err(failure) => {
-                if let Purpose::Create(spec) = purpose {
+                if let Purpose::Create { spec, .. } = purpose {
                     self.shell.retry_new_machine(&self.view, &spec);
                 }
                 self.view.fail(failure);
@@ -99,6 +105,10 @@ impl App {
 
     fn succeed(&mut self, purpose: Purpose, answer: Answer) {
         match (purpose, answer) {
+            // Its screen is what the user wants to see.
+            (Purpose::Create { start: true, .. }, Answer::Created(machine)) => {
+                self.shell.show_screen(machine);
+            }
             (_, Answer::Created(machine)) => self.shell.select(machine),
             (Purpose::CommandLine(machine), Answer::CommandLine(arguments)) => {
                 self.view.command_lines.insert(machine, arguments);

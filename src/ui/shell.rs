@@ -62,6 +62,12 @@ impl Shell {
         self.page = Page::Machine;
     }
 
+    /// Shows a machine's page with its screen.
+    pub fn show_screen(&mut self, machine: MachineId) {
+        self.select(machine);
+        self.machine_page.show_screen(machine);
+    }
+
     /// A file chosen by the file chooser.
     pub fn picked(&mut self, view: &View, pick: FilePick, path: &Path) {
         match pick {

@@ -1,8 +1,4 @@
 //! A console's own window on a desktop of its own, over a real guest: the test card.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "a test that cannot go on should stop there, and runs programs itself"
-)]
 
 use std::io::{BufRead, BufReader, IoSlice};
 use std::mem::MaybeUninit;

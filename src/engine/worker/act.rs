@@ -79,7 +79,8 @@ impl Worker {
             | Action::Edit
             | Action::Delete
             | Action::Restore
-            | Action::DeleteForever => Err(Failure::new(
+            | Action::DeleteForever
+            | Action::Repair => Err(Failure::new(
                 format!("“{}” is not possible now", action.name()),
                 "The machine is running",
             )),

@@ -57,6 +57,12 @@ impl Worker {
     /// Everything up to the point where the machine is saved.
     fn write_all(&mut self, id: SnapshotId, job: &mut Job) -> Result<(), Failure> {
         let what = format!("{} was not saved", self.post.name);
+        let obstacles = memory_store::obstacles(&self.qmp)
+            .map_err(|error| self.failure("it was not saved", &error))?;
+        if !obstacles.is_empty() {
+            return Err(Failure::new(&what, obstacles.join("; "))
+                .fix("Take that part out of the machine, or shut it down instead"));
+        }
         job.progress("Stopping the guest", 0, 0)?;
         self.qmp
             .call_raw("stop", json!({}), PATIENCE)

@@ -115,7 +115,8 @@ fn a_machine_file_that_is_no_file_is_not_followed_or_waited_for() {
     let keep = house.path().join("keep.ron");
     fs::rename(&file, &keep).unwrap();
     house.kill_agent();
-    let plants: [(&str, &dyn Fn(&Path)); 4] = [
+    type Plant<'a> = (&'a str, &'a dyn Fn(&Path));
+    let plants: [Plant<'_>; 4] = [
         ("a pipe", &|path| {
             mknodat(CWD, path, FileType::Fifo, Mode::RUSR, 0).unwrap()
         }),
