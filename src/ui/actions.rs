@@ -58,10 +58,12 @@ pub enum Errand {
     ShowSettings,
     ShowHelp,
     FullScreen,
+    /// From a page of the window to the machines.
+    Back,
 }
 
 impl Errand {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::NewMachine,
         Self::Search,
         Self::ShowTrash,
@@ -69,6 +71,7 @@ impl Errand {
         Self::ShowSettings,
         Self::ShowHelp,
         Self::FullScreen,
+        Self::Back,
     ];
 
     /// Word, icon and shortcut.
@@ -88,6 +91,11 @@ impl Errand {
                 "Full screen",
                 Icon::Maximize,
                 Some(KeyboardShortcut::new(Modifiers::NONE, Key::F11)),
+            ),
+            Self::Back => (
+                "Back to the machines",
+                Icon::ArrowLeft,
+                Some(KeyboardShortcut::new(Modifiers::NONE, Key::Escape)),
             ),
         };
         (word, Look { icon, shortcut })

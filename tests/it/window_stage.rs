@@ -1,8 +1,7 @@
 //! A home, a desktop and Orangery's own window on it, for tests that use it as a person does.
 #![expect(
     clippy::unwrap_used,
-    clippy::disallowed_methods,
-    reason = "a test that cannot go on should stop there, and runs programs itself"
+    reason = "a test that cannot go on should stop there"
 )]
 
 use std::fs::{self, File};
@@ -214,10 +213,6 @@ impl Window<'_> {
         self.stage
             .desktop
             .xdotool(&format!("mousemove {x} {y} click 1"));
-    }
-
-    pub fn point_at(&self, (x, y): (i32, i32)) {
-        self.stage.desktop.xdotool(&format!("mousemove {x} {y}"));
     }
 
     /// Presses keys by xdotool's names.

@@ -35,9 +35,6 @@ pub struct Node {
     pub name: String,
     /// X, y, width and height on the screen.
     pub place: [i32; 4],
-    pub enabled: bool,
-    /// What stands in a text field.
-    pub text: String,
 }
 
 impl Node {
@@ -111,26 +108,12 @@ impl SessionBus {
             .body()
             .deserialize::<OwnedValue>()
             .ok()?;
-        let state = self.call(owner, path, ACCESSIBLE, "GetState", &())?;
-        let state: Vec<u32> = state.body().deserialize().ok()?;
         let component = "org.a11y.atspi.Component";
         let place = self.call(owner, path, component, "GetExtents", &(0_u32,))?;
         let (place,): ((i32, i32, i32, i32),) = place.body().deserialize().unwrap();
-        let text = self
-            .call(
-                owner,
-                path,
-                "org.a11y.atspi.Text",
-                "GetText",
-                &(0_i32, -1_i32),
-            )
-            .and_then(|text| text.body().deserialize::<String>().ok());
         Some(Node {
             name: String::try_from(name).ok()?,
             place: [place.0, place.1, place.2, place.3],
-            // ATSPI_STATE_ENABLED is the ninth state.
-            enabled: state.first().is_some_and(|bits| bits & 1 << 8 != 0),
-            text: text.unwrap_or_default(),
         })
     }
 
