@@ -150,9 +150,8 @@ impl House {
     #[track_caller]
     pub fn row(&self, name: &str) -> Value {
         let list = self.json(&["list", "--all"]);
-        let rows = list.as_array().unwrap().iter();
-        rows.filter(|row| row["name"] == name)
-            .next()
+        let mut rows = list.as_array().unwrap().iter();
+        rows.find(|row| row["name"] == name)
             .unwrap_or_else(|| panic!("{name} is not in {list}"))
             .clone()
     }
