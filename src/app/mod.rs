@@ -28,7 +28,7 @@ use crate::ui::view::View;
 use crate::ui::{Ask, theme};
 use answers::Purpose;
 use feed::{Feed, Next};
-use files::{Chooser, Picked};
+use files::{Chooser, Keeper, Picked};
 use keyboard::Keyboard;
 
 /// Answers that are still due. A person asks for a few; an engine that never answers must not
@@ -43,6 +43,7 @@ pub struct App {
     keyboard: Keyboard,
     feed: Feed,
     chooser: Chooser,
+    keeper: Keeper,
     pending: BTreeMap<RequestId, Purpose>,
     in_sight: Vec<MachineId>,
     theme: Option<ThemeChoice>,
@@ -64,6 +65,7 @@ impl App {
             keyboard: Keyboard::default(),
             feed: Feed::default(),
             chooser: Chooser::new(waker.clone()),
+            keeper: Keeper::new(waker.clone()),
             pending: BTreeMap::new(),
             in_sight: Vec::new(),
             theme: None,
@@ -85,6 +87,7 @@ impl App {
         self.view.toasts.tick(self.view.now);
         self.follow_settings(ctx);
         self.take_files(ctx);
+        self.take_kept();
         self.follow_leaving();
         self.follow_closing(ctx);
         self.follow_screen(ctx);

@@ -103,6 +103,7 @@ pub fn perform(session: &mut Session<'_>, args: Args) -> Result<Done, Failure> {
         Task::PowerOff(target) => session.act(&target, Action::PowerOff, Some(SHORT)),
         Task::Reset(target) => session.act(&target, Action::Reset, Some(SHORT)),
         Task::Save(target) => session.act(&target, Action::Save, None),
+        Task::Repair(target) => session.act(&target, Action::Repair, Some(SHORT)),
         Task::Discard(target) => session.act(&target, Action::DiscardSaved, Some(SHORT)),
         Task::Screenshot { target, file } => session.screenshot(&target, &file),
         Task::Type { target, text } => session.type_text(&target, text),
@@ -454,6 +455,7 @@ fn outcome(action: Action) -> (&'static str, &'static str) {
         Action::Delete => ("is in the trash", "delete"),
         Action::Restore => ("is out of the trash", "restore"),
         Action::DeleteForever => ("is gone", "trash"),
+        Action::Repair => ("is as its last good copy says", "repair"),
     }
 }
 

@@ -296,15 +296,11 @@ fn shutdown_waits_as_long_as_told_then_offers_force() {
 #[track_caller]
 fn created(words: &[&str]) -> (NewMachine, bool) {
     let mut fake = Fake::default();
-    fake.replies.push_back(Ok(Reply::Answer(
-        Answer::Created(WEB.parse().unwrap()),
-        None,
-    )));
+    let machine = WEB.parse().unwrap();
+    fake.replies.push_back(Ok(Reply::Answer(Answer::Created(machine), None)));
     text(&mut fake, words);
-    let start = Command::Act {
-        machine: WEB.parse().unwrap(),
-        action: Action::Start,
-    };
+    let action = Action::Start;
+    let start = Command::Act { machine, action };
     let started = fake.asked.get(1) == Some(&(start, None));
     match fake.asked.remove(0) {
         (Command::Create { spec, start: false }, None) => (spec, started),

@@ -1,6 +1,5 @@
 //! Runs egui by hand for the bar, its menus and the card, and paints them in software.
 
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use egui::Ui;
@@ -78,10 +77,14 @@ impl Overlay {
         }
     }
 
-    /// Draws what `ui` makes. `bar` is what the bar covers, painted whole. Returns what changed in the window.
-    pub fn draw(&mut self, window: &Rc<Window>, bar: Rect, ui: impl FnMut(&mut Ui)) -> Damage {
-        let size = window.inner_size();
-        let size = Size::new(size.width, size.height);
+    /// Draws what `ui` makes for a window of `size` pixels. `bar` is what the bar covers, painted whole. Returns what changed in the window.
+    pub fn draw(
+        &mut self,
+        window: &Window,
+        size: Size,
+        bar: Rect,
+        ui: impl FnMut(&mut Ui),
+    ) -> Damage {
         let input = self.state.take_egui_input(window);
         let output = self.ctx.run_ui(input, ui);
         let delays = output.viewport_output.values();

@@ -179,12 +179,14 @@ impl ApplicationHandler<Event> for Console {
         match &event {
             WindowEvent::CloseRequested => event_loop.exit(),
             WindowEvent::RedrawRequested => self.on_stage(Stage::repaint_all),
-            WindowEvent::Resized(_) | WindowEvent::ScaleFactorChanged { .. } => {
+            WindowEvent::Resized(size) => {
                 self.feed_overlay(&event);
-                self.on_stage(|stage| {
-                    stage.repaint_all();
-                    stage.overlay.ask();
-                });
+                self.on_stage(|stage| stage.resized(*size));
+                self.lay_out();
+            }
+            WindowEvent::ScaleFactorChanged { .. } => {
+                self.feed_overlay(&event);
+                self.on_stage(|stage| stage.resized(stage.window.inner_size()));
                 self.lay_out();
             }
             WindowEvent::Occluded(hidden) => self.session.set_visible(!hidden),

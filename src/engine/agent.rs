@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::client::{Client, ClientError};
-use super::{Engine, Event, OpenError};
+use super::{Engine, OpenError};
 use crate::confine;
 use crate::library::{Library, Places};
 use crate::model::{Failure, MachineId};

@@ -43,6 +43,7 @@ pub fn look(action: Action) -> Look {
         Action::Delete => (Icon::Trash2, ctrl(Key::Delete)),
         Action::Restore => (Icon::ArchiveRestore, None),
         Action::DeleteForever => (Icon::Trash2, None),
+        Action::Repair => (Icon::ArchiveRestore, None),
     };
     Look { icon, shortcut }
 }
@@ -140,7 +141,8 @@ pub fn ask(report: &MachineReport, action: Action) -> Ask {
         | Action::DiscardSaved
         | Action::OpenConsole
         | Action::Delete
-        | Action::Restore => Ask::Engine(Command::Act { machine, action }),
+        | Action::Restore
+        | Action::Repair => Ask::Engine(Command::Act { machine, action }),
     }
 }
 

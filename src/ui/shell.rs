@@ -14,7 +14,7 @@ use super::theme::{self, palette};
 use super::trash_page::TrashPage;
 use super::view::View;
 use super::{Ask, FilePick, computer_page, empty_page, footer, settings_page, toasts};
-use crate::model::{MachineId, MachineReport};
+use crate::model::{MachineId, MachineReport, NewMachine};
 
 /// What the right side shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,6 +62,12 @@ impl Shell {
         self.page = Page::Machine;
     }
 
+    /// Shows a machine's page with its screen.
+    pub fn show_screen(&mut self, machine: MachineId) {
+        self.select(machine);
+        self.machine_page.show_screen(machine);
+    }
+
     /// A file chosen by the file chooser.
     pub fn picked(&mut self, view: &View, pick: FilePick, path: &Path) {
         match pick {
@@ -81,6 +87,13 @@ impl Shell {
     fn open_new_machine(&mut self, view: &View, file: Option<&Path>) {
         if !view.handed_over {
             self.new_machine = Some(NewMachineDialog::new(view, file));
+        }
+    }
+
+    /// Shows the dialog again after what it asked for failed.
+    pub fn retry_new_machine(&mut self, view: &View, spec: &NewMachine) {
+        if self.new_machine.is_none() {
+            self.new_machine = Some(NewMachineDialog::again(view, spec));
         }
     }
 

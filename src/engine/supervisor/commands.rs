@@ -158,6 +158,7 @@ impl Supervisor {
                     self.empty_trash(asker, Some(machine));
                 }
             }
+            Action::Repair => self.repair(asker, machine),
             Action::OpenConsole => self.open_console(asker, machine),
             Action::Screenshot | Action::SendKeys | Action::Edit => {
                 if self.permitted(asker, machine, action) {

@@ -33,6 +33,9 @@ impl Supervisor {
     }
 
     pub(super) fn start(&mut self, asker: Asker, machine: MachineId) {
+        if self.leaving {
+            return; // Nobody is told: the next owner's first report shows it.
+        }
         self.look_at_disks();
         if !self.permitted(asker, machine, Action::Start) {
             return;
@@ -45,7 +48,12 @@ impl Supervisor {
         let Some(slot) = self.slots.get_mut(&machine) else {
             return;
         };
-        slot.join_worker(); // The last one may still be ending.
+        if slot.has_worker() {
+            // The last one is still ending; it may even wait for us.
+            let action = Action::Start;
+            self.waiting.push((asker, Command::Act { machine, action }));
+            return;
+        }
         let Some(record) = slot.machine.clone() else {
             return;
         };
@@ -93,6 +101,7 @@ impl Supervisor {
         Post {
             id: machine,
             name: slot.map_or_else(String::new, |slot| slot.name.clone()),
+            number: 0, // Given with the thread.
             library: Arc::clone(&self.library),
             supervisor: self.sender.clone(),
         }
@@ -108,6 +117,9 @@ impl Supervisor {
                 continue;
             };
             let saved = record.saved.is_some();
+            if launches::clear_unstarted(&folder) {
+                continue;
+            }
             match Process::adopt(&folder) {
                 Ok(process) => {
                     slot.live = Live::of_process(State::Running, &process);
@@ -122,8 +134,18 @@ impl Supervisor {
                     let post = self.post(machine);
                     let handle = worker::adopt(post, adoption).ok(); // Else the next owner tries.
                     if let Some(slot) = self.slots.get_mut(&machine) {
+                        slot.adopting = handle.is_some();
                         slot.worker = handle;
                     }
+                }
+                Err(error) if !launches::is_dead(&error, &folder) => {
+                    let trouble = Failure::new(
+                        format!("{} can't be taken over", record.name),
+                        error.to_string(),
+                    )
+                    .fix("Start Orangery again; if it stays so, end the process of QEMU");
+                    let state = State::NotResponding;
+                    slot.live = Live::resting(state, clock::now(), Some(trouble));
                 }
                 Err(error) => {
                     let resting = resting(&self.library, &record);

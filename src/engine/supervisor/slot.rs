@@ -69,6 +69,17 @@ impl Slot {
         self.worker.is_some()
     }
 
+    pub fn worker_number(&self) -> Option<u64> {
+        self.worker.as_ref().map(|worker| worker.number)
+    }
+
+    /// Has the worker leave QEMU to the next owner and end.
+    pub fn release_worker(&mut self) {
+        if let Some(worker) = &mut self.worker {
+            worker.release();
+        }
+    }
+
     /// Passes an order to the worker. Returns whether there is one that takes it.
     pub fn order(&self, order: Order) -> bool {
         self.worker

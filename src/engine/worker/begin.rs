@@ -28,7 +28,7 @@ use crate::qemu::explain;
 use crate::qemu::memory::{self, MemoryFile};
 use crate::qemu::memory_store;
 use crate::qemu::process::{Manifest, Process, ProcessError, Sockets};
-use crate::qemu::qmp::{Client, QmpEvent};
+use crate::qemu::qmp::{Client, QmpError, QmpEvent};
 
 /// From the start of QEMU to its greeting, on a computer that is busy.
 const GREETING_PATIENCE: Duration = Duration::from_secs(30);
@@ -71,11 +71,9 @@ pub fn launch(post: &Post, launching: Launching, abort: &AtomicBool) -> Option<B
             Some(begun)
         }
         Err(failure) => {
-            let state = if saved.is_some() {
-                State::Saved
-            } else {
-                State::Off
-            };
+            let named = post.library.machine(post.id);
+            let still = named.map_or(saved.is_some(), |machine| machine.saved.is_some());
+            let state = if still { State::Saved } else { State::Off };
             post.publish(&Live::resting(state, clock::now(), Some(failure.clone())));
             post.answer(asker, Err(failure));
             None
@@ -129,7 +127,7 @@ pub fn adopt(post: &Post, adoption: Adoption, orders: &Receiver<Order>) -> Optio
         patience = LOOK_AGAIN;
         match orders.recv_timeout(LOOK_AGAIN) {
             Err(RecvTimeoutError::Timeout) => {}
-            Ok(Order::Release) | Err(RecvTimeoutError::Disconnected) => return None,
+            Err(RecvTimeoutError::Disconnected) => return None,
             Ok(Order::Act {
                 action: Action::PowerOff,
                 asker,
@@ -218,15 +216,20 @@ impl<'a> Start<'a> {
     }
 
     fn run(mut self) -> Result<Begun, Failure> {
-        self.make_variables()?;
-        let memory = self.make_memory()?;
-        let mut process = self.spawn(memory)?;
+        let spawned = self
+            .make_variables()
+            .and_then(|()| self.make_memory())
+            .and_then(|memory| self.spawn(memory));
+        let mut process = spawned.inspect_err(|_| launches::forget(&self.folder))?;
         let mut live = Live::resting(State::Starting, clock::now(), None);
         live.pid = Some(process.pid());
         live.accelerator = Some(self.facts.accelerator());
         live.hardware = Some(Box::new(self.machine.clone()));
         self.post.publish(&live);
-        match self.bring_up(&mut process) {
+        match self.bring_up(&mut process).and_then(|(qmp, events)| {
+            self.let_run(&process, &qmp)?;
+            Ok((qmp, events))
+        }) {
             Ok((qmp, events)) => {
                 live.state = State::Running;
                 live.since = clock::now();
@@ -374,8 +377,6 @@ impl<'a> Start<'a> {
                     self.not_restored(&error.to_string())
                         .details(process.log_tail())
                 })?;
-            // From here on the disks move away from what was saved: forget it first.
-            self.post.record(Box::new(|record| record.saved = None))?;
         }
         if self.go_on().is_break() {
             return Err(Failure::new(
@@ -383,8 +384,29 @@ impl<'a> Start<'a> {
                 "It was still starting",
             ));
         }
-        qmp.call_raw("cont", serde_json::json!({}), PATIENCE)
-            .map_err(|error| self.explain(&error.into(), Some(process)))?;
+        Ok((qmp, events))
+    }
+
+    /// Lets the guest go. The disks move away from what was saved: that is forgotten first, and named again if the
+    /// guest did not go after all.
+    fn let_run(&self, process: &Process, qmp: &Client) -> Result<(), Failure> {
+        if let Some((saved, _)) = &self.saved {
+            let saved = *saved;
+            self.post
+                .record(Box::new(|record| record.saved = None))
+                .inspect_err(|_| self.name_again(process, saved))?;
+        }
+        match qmp.call_raw("cont", serde_json::json!({}), PATIENCE) {
+            // It took the command and is busy with it; the heartbeat tells what becomes of it.
+            Ok(_) | Err(QmpError::Timeout { .. }) => {}
+            Err(error) => {
+                let failure = self.explain(&error.into(), Some(process));
+                if let Some((saved, _)) = &self.saved {
+                    self.name_again(process, *saved);
+                }
+                return Err(failure);
+            }
+        }
         if let Some((saved, _)) = &self.saved
             && let Err(error) = self
                 .post
@@ -393,7 +415,16 @@ impl<'a> Start<'a> {
         {
             eprintln!("orangery: {}: {error}", self.post.id); // Space, not safety.
         }
-        Ok((qmp, events))
+        Ok(())
+    }
+
+    /// The guest never ran: once QEMU is gone, what was saved is as good as before.
+    fn name_again(&self, process: &Process, saved: SavedState) {
+        process.kill().ok(); // Fails only when it is gone.
+        if process.wait(PATIENCE).unwrap_or(false) {
+            let again = Box::new(move |record: &mut Machine| record.saved = Some(saved));
+            self.post.record(again).ok(); // The failure that led here is told.
+        }
     }
 
     /// UEFI keeps its variables in a layer of the machine's own, made before the first start.
@@ -438,9 +469,12 @@ fn check_disks(name: &str, record: &SnapshotRecord, library: &Library) -> Result
         let point = record.disks.iter().find(|point| point.id == device.id);
         let then = point.and_then(|point| point.sighting.as_ref());
         let now = written_file(&disk.source, library).and_then(|path| Sighting::take(&path).ok());
-        if let (Some(then), Some(now)) = (then, now)
-            && let Some(difference) = then.difference(&now)
-        {
+        let difference = match (then, now) {
+            (Some(then), Some(now)) => then.difference(&now),
+            (None, _) => Some("how it looked is not known".to_owned()),
+            (_, None) => Some("it is not there".to_owned()),
+        };
+        if let Some(difference) = difference {
             return Err(Failure::new(
                 format!("{name} can't go on from its saved state"),
                 format!("The disk {} changed since: {difference}", device.id),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{PATIENCE, Worker};
+use super::{PATIENCE, Switches, Worker};
 use crate::display::keys::{self, KeyCode};
 use crate::model::Failure;
 
@@ -30,8 +30,12 @@ impl Worker {
             .map_err(|error| Failure::new("The text was not typed", error.to_string()))?;
         let pace = self.pace();
         for chord in chords {
-            if self.abort.load(Ordering::Relaxed) {
-                break; // The machine is being powered off.
+            let Switches { power_off, release } = &*self.switches;
+            if power_off.load(Ordering::Relaxed) || release.load(Ordering::Relaxed) {
+                return Err(Failure::new(
+                    "The text was not typed to its end",
+                    "The machine is being powered off or handed over",
+                ));
             }
             self.strike(&chord, pace)?;
             std::thread::sleep(pace);

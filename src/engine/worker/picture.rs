@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::MemfdFlags;
 use serde_json::{Value, json};
@@ -15,13 +15,16 @@ use crate::engine::message::Event;
 use crate::engine::picture::read_ppm;
 use crate::engine::supervisor::Message;
 use crate::model::{Answer, DisplayPath, Failure, MachineId};
-use crate::qemu::qmp::QmpError;
+use crate::qemu::qmp::{self, QmpError};
 
 /// A screendump of a large screen on a busy computer.
 const DUMP_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Thumbnails are twice the size of the list's 67x42, for high resolutions.
 const THUMBNAIL: (u32, u32) = (134, 84);
+
+/// A picture that stands still is published again after this time, for who missed it.
+const THUMBNAIL_AGAIN: Duration = Duration::from_secs(60);
 
 impl Worker {
     /// Connects a new display client to QEMU and sends its socket to `asker`.
@@ -61,7 +64,7 @@ impl Worker {
     }
 
     fn connect_rfb(&self) -> Result<OwnedFd, Failure> {
-        UnixStream::connect(&self.process.manifest().sockets.rfb)
+        qmp::connect_socket(&self.process.manifest().sockets.rfb, PATIENCE)
             .map(OwnedFd::from)
             .map_err(|error| {
                 Failure::new(
@@ -95,8 +98,10 @@ impl Worker {
         }
     }
 
-    /// A missing thumbnail is no failure: the list shows the last one.
-    pub(super) fn thumbnail(&self) {
+    /// A missing thumbnail is no failure: the list shows the last one. A picture that stands still
+    /// is not news: each makes the window draw, which costs more than all else that an idle
+    /// machine does.
+    pub(super) fn thumbnail(&mut self) {
         let Ok(picture) = self.dump_screen().and_then(read_ppm) else {
             return;
         };
@@ -104,11 +109,19 @@ impl Worker {
         let Ok(small) = picture.scale_to(width, height) else {
             return;
         };
+        let rgba = Arc::new(small.rgba);
+        if let Some((when, last)) = &self.last_thumbnail
+            && *last == rgba
+            && when.elapsed() < THUMBNAIL_AGAIN
+        {
+            return;
+        }
+        self.last_thumbnail = Some((Instant::now(), Arc::clone(&rgba)));
         self.post.tell(Message::Publish(Event::Thumbnail {
             machine: self.post.id,
             width: small.width,
             height: small.height,
-            rgba: Arc::new(small.rgba),
+            rgba,
         }));
     }
 

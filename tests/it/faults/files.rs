@@ -105,9 +105,6 @@ fn broken_machine_files_are_shown_kept_and_hide_no_other() {
     assert_eq!(house.state("Bad"), "off");
 }
 
-/// Puts something at a path.
-type Plant<'a> = &'a dyn Fn(&Path);
-
 #[test]
 fn a_machine_file_that_is_no_file_is_not_followed_or_waited_for() {
     let house = House::new();
@@ -118,7 +115,8 @@ fn a_machine_file_that_is_no_file_is_not_followed_or_waited_for() {
     let keep = house.path().join("keep.ron");
     fs::rename(&file, &keep).unwrap();
     house.kill_agent();
-    let plants: [(&str, Plant<'_>); 4] = [
+    type Plant<'a> = (&'a str, &'a dyn Fn(&Path));
+    let plants: [Plant<'_>; 4] = [
         ("a pipe", &|path| {
             mknodat(CWD, path, FileType::Fifo, Mode::RUSR, 0).unwrap()
         }),
