@@ -297,7 +297,8 @@ fn shutdown_waits_as_long_as_told_then_offers_force() {
 fn created(words: &[&str]) -> (NewMachine, bool) {
     let mut fake = Fake::default();
     let machine = WEB.parse().unwrap();
-    fake.replies.push_back(Ok(Reply::Answer(Answer::Created(machine), None)));
+    fake.replies
+        .push_back(Ok(Reply::Answer(Answer::Created(machine), None)));
     text(&mut fake, words);
     let action = Action::Start;
     let start = Command::Act { machine, action };
@@ -328,16 +329,8 @@ fn create_fills_in_what_is_not_given() {
     let ballast = ByteSize::mib(256);
     assert_eq!(spec.source, Source::TestCard { ballast });
     assert_eq!(spec.memory, ByteSize::mib(384));
-    let words = [
-        "create",
-        "E",
-        "--memory",
-        "1G",
-        "--disk-size",
-        "8G",
-        "--firmware",
-        "secure",
-    ];
+    let words = "create E --memory 1G --disk-size 8G --firmware secure";
+    let words: Vec<&str> = words.split(' ').collect();
     let (spec, _) = created(&words);
     assert_eq!(spec.source, Source::Empty);
     assert_eq!(spec.memory, ByteSize::gib(1));
