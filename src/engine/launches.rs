@@ -11,7 +11,7 @@ use super::clock;
 use super::worker::Live;
 use crate::model::{Failure, Machine, MachineId, State};
 use crate::qemu::explain;
-use crate::qemu::process::{Manifest, Process, ProcessError, Sockets, log_tail};
+use crate::qemu::process::{self, Manifest, Process, ProcessError, Sockets, log_tail};
 
 /// The newest launch of every machine that has one.
 pub fn all(runtime: &Path) -> Vec<(MachineId, PathBuf)> {
@@ -31,6 +31,9 @@ pub fn begin(runtime: &Path, machine: MachineId) -> io::Result<PathBuf> {
     let old = numbered(&parent);
     let last = old.last().and_then(|folder| number(folder)).unwrap_or(0);
     for folder in old {
+        if clear_unstarted(&folder) {
+            continue;
+        }
         match Process::adopt(&folder) {
             Ok(process) => {
                 return Err(io::Error::other(format!(
@@ -48,6 +51,16 @@ pub fn begin(runtime: &Path, machine: MachineId) -> io::Result<PathBuf> {
     builder.recursive(true).create(&parent)?;
     builder.recursive(false).create(&folder)?;
     Ok(folder)
+}
+
+/// Ends and removes a launch that was cut off before its guest ran. Says whether it was one.
+pub fn clear_unstarted(folder: &Path) -> bool {
+    if process::was_recorded(folder) {
+        return false;
+    }
+    process::end_unrecorded(folder);
+    forget(folder);
+    true
 }
 
 /// Removes a launch's folder: its QEMU is gone.
@@ -75,8 +88,8 @@ pub fn is_dead(error: &ProcessError, folder: &Path) -> bool {
 
 /// How a machine stands whose QEMU died while nobody looked.
 pub fn found_dead(machine: &Machine, folder: &Path, error: &ProcessError, resting: Live) -> Live {
-    if matches!(resting.state, State::Saved) {
-        return resting; // It was saved just before.
+    if matches!(resting.state, State::Saved) || !process::was_recorded(folder) {
+        return resting; // It was saved just before, or its guest never ran.
     }
     let log = log_tail(folder);
     let log = if log.is_empty() {

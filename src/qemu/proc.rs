@@ -38,6 +38,14 @@ pub(in crate::qemu) fn arguments(pid: u32) -> io::Result<Vec<String>> {
     Ok(text.split('\0').map(str::to_owned).collect())
 }
 
+/// All processes there are.
+pub(in crate::qemu) fn all() -> io::Result<Vec<u32>> {
+    let entries = std::fs::read_dir("/proc")?.flatten();
+    Ok(entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect())
+}
+
 /// Differs after each boot.
 pub(in crate::qemu) fn boot_id() -> io::Result<String> {
     Ok(small_file("/proc/sys/kernel/random/boot_id")?

@@ -117,6 +117,9 @@ impl Supervisor {
                 continue;
             };
             let saved = record.saved.is_some();
+            if launches::clear_unstarted(&folder) {
+                continue;
+            }
             match Process::adopt(&folder) {
                 Ok(process) => {
                     slot.live = Live::of_process(State::Running, &process);

@@ -260,6 +260,37 @@ impl Process {
     }
 }
 
+/// Whether the launch in `folder` got as far as to record its process. Before that its guest never ran.
+pub fn was_recorded(folder: &Path) -> bool {
+    !matches!(PidRecord::read(folder), Err(error) if error.kind() == io::ErrorKind::NotFound)
+}
+
+/// Ends the QEMU of a launch whose owner died before it recorded the process: it holds the disks, and its guest
+/// never ran. Fine if there is none.
+pub fn end_unrecorded(folder: &Path) {
+    let Ok(manifest) = Manifest::read(folder) else {
+        return; // Not even that was written, so nothing was started.
+    };
+    let monitor = manifest.sockets.monitor.to_string_lossy();
+    for pid in proc::all().unwrap_or_default() {
+        let Ok(pidfd) = open_pidfd(pid) else {
+            continue;
+        };
+        let uuid = manifest.uuid.to_string();
+        let is_it = proc::arguments(pid).is_ok_and(|arguments| {
+            arguments.contains(&uuid) && arguments.iter().any(|one| one.contains(&*monitor))
+        });
+        if is_it && rustix::process::pidfd_send_signal(&pidfd, Signal::KILL).is_ok() {
+            let second = Timespec {
+                tv_sec: 1,
+                tv_nsec: 0,
+            };
+            let mut fds = [PollFd::new(&pidfd, PollFlags::IN)];
+            rustix::event::poll(&mut fds, Some(&second)).ok(); // The next start finds out.
+        }
+    }
+}
+
 /// The end of what the QEMU of this launch folder wrote, at most 16 KiB; empty if nothing.
 pub fn log_tail(folder: &Path) -> String {
     read_tail(&folder.join(LOG)).unwrap_or_default()

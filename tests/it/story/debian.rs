@@ -15,7 +15,9 @@ struct Shell {
 
 impl Shell {
     fn of(house: &House, name: &str) -> Self {
-        let socket = UnixStream::connect(house.launch(name).join("serial")).unwrap();
+        let manifest = std::fs::read(house.launch(name).join("launch.json")).unwrap();
+        let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+        let socket = UnixStream::connect(manifest["sockets"]["serial"].as_str().unwrap()).unwrap();
         socket
             .set_read_timeout(Some(Duration::from_millis(200)))
             .unwrap();
