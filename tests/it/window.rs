@@ -141,10 +141,11 @@ fn without_qemu_the_window_says_how_to_get_it() {
     };
     stage.path = Some("/nowhere".to_owned());
     let window = stage.open();
+    window.find_part("QEMU is not installed");
     window.keep("no-qemu-first");
-    window.find_part("This computer").center();
-    window.keys("ctrl+i");
-    window.find_part("qemu-system-x86");
+    window.click("What to do");
+    window.find("This computer");
+    window.find_part("install qemu-system-x86");
     window.keep("no-qemu");
 }
 

@@ -68,12 +68,21 @@ fn pages_of_a_machine(window: &Window<'_>, theme: &str) {
     window.wait_gone("Web server is running");
 }
 
-/// Three machines: one runs, one is off, one is in the trash.
+/// One machine runs, one is saved, two are off, one is in the trash.
 fn machines(stage: &Stage) {
-    for name in ["Web server", "Build box", "Old desktop"] {
+    let names = [
+        "Web server",
+        "Build box",
+        "Mail archive",
+        "Router",
+        "Old desktop",
+    ];
+    for name in names {
         stage.ok(&["create", name, "--test-card"]);
     }
     stage.ok(&["start", "Web server"]);
+    stage.ok(&["start", "Mail archive"]);
+    stage.ok(&["save", "Mail archive"]);
     stage.ok(&["delete", "Old desktop"]);
 }
 
