@@ -267,7 +267,11 @@ fn right_ctrl_and_the_bar_work_and_full_screen_fills_the_screen() {
     stage.desktop.xdotool(RIGHT_CTRL);
     stage.desktop.xdotool("key b");
     std::thread::sleep(Duration::from_millis(300));
-    assert_eq!(stage.card().unwrap().keys, before, "keys go to the bar");
+    assert_eq!(
+        stage.wait_card("the card", |_| true).keys,
+        before,
+        "keys go to the bar"
+    );
     stage.desktop.xdotool("key F11");
     wait("full screen", || {
         stage.desktop.place(&stage.window) == [0, 0, 1440, 1000]
@@ -362,5 +366,8 @@ fn a_relative_pointer_is_taken_by_a_click_and_let_go_by_right_ctrl() {
     std::thread::sleep(Duration::from_millis(300));
     stage.desktop.xdotool("mousemove_relative 30 0");
     std::thread::sleep(Duration::from_millis(300));
-    assert_eq!(stage.card().unwrap().pointer_x, moved.pointer_x);
+    assert_eq!(
+        stage.wait_card("the card", |_| true).pointer_x,
+        moved.pointer_x
+    );
 }
