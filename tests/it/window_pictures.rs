@@ -33,6 +33,8 @@ fn pages_without_machine(window: &Window<'_>, theme: &str) {
     window.keys("ctrl+i");
     window.find("Check again");
     look(window, &format!("computer-{theme}"));
+    window.click("Back to the machines");
+    window.find("Nothing grows here yet");
     window.keys("ctrl+n");
     window.find("ISO file");
     window.type_text("/home/ada/Downloads/debian-12.7.0-amd64-netinst.iso");
