@@ -7,6 +7,8 @@ use crate::card;
 use crate::window_stage::{SOON, Stage, Window, wait};
 
 const TEXT: &str = "Orange 42, Lemon-7!";
+/// In guest pixels.
+const CLICK: (i32, i32) = (700, 500);
 
 /// From the empty library to a card at 1:1.
 fn start_card(window: &Window<'_>) {
@@ -18,6 +20,15 @@ fn start_card(window: &Window<'_>) {
     });
 }
 
+/// Gives the keyboard to the card. In full screen all of it has room, so that nothing is panned.
+fn click_card(window: &Window<'_>) {
+    window.keys("F11");
+    window.wait_gone("Overview");
+    let [left, top, ..] = window.card_place().place;
+    window.click_at((left + CLICK.0, top + CLICK.1));
+    window.find_part("Keyboard goes to the guest");
+}
+
 #[test]
 fn one_click_in_an_empty_home_leads_to_a_guest_that_takes_text_and_pointer() {
     let Some(stage) = Stage::new() else { return };
@@ -26,19 +37,15 @@ fn one_click_in_an_empty_home_leads_to_a_guest_that_takes_text_and_pointer() {
     window.keep("empty-dark");
     start_card(&window);
 
-    // In full screen all of the card has room, so that nothing is panned.
-    window.keys("F11");
-    window.wait_gone("Overview");
-    let [left, top, ..] = window.card_place().place;
-    let (x, y) = (left + 700, top + 500);
-    window.click_at((x, y));
-    window.find_part("Keyboard goes to the guest");
+    click_card(&window);
     window.card("a click", |card| card.clicks == 1);
     window.type_text(TEXT);
-    let card = window.card("the text", |card| card.text_hash == card::text_hash(TEXT));
+    window.keys("Return");
+    let typed = card::text_hash(&format!("{TEXT}\n"));
+    let card = window.card("the text", |card| card.text_hash == typed);
     let pointed = (i32::from(card.pointer_x), i32::from(card.pointer_y));
-    assert!((pointed.0 - (x - left)).abs() <= 1, "{pointed:?}");
-    assert!((pointed.1 - (y - top)).abs() <= 1, "{pointed:?}");
+    assert!((pointed.0 - CLICK.0).abs() <= 1, "{pointed:?}");
+    assert!((pointed.1 - CLICK.1).abs() <= 1, "{pointed:?}");
 
     // The release key is not the guest's, and after it nothing is.
     window.keys("105");
@@ -141,10 +148,11 @@ fn without_qemu_the_window_says_how_to_get_it() {
     };
     stage.path = Some("/nowhere".to_owned());
     let window = stage.open();
+    window.find_part("QEMU is not installed");
     window.keep("no-qemu-first");
-    window.find_part("This computer").center();
-    window.keys("ctrl+i");
-    window.find_part("qemu-system-x86");
+    window.click("What to do");
+    window.find("This computer");
+    window.find_part("install qemu-system-x86");
     window.keep("no-qemu");
 }
 
@@ -156,4 +164,38 @@ fn states(stage: &Stage) -> BTreeMap<String, String> {
         (name, format!("{} {}", machine["state"], machine["pid"]))
     };
     machines.iter().map(line).collect()
+}
+
+#[test]
+fn a_guest_is_also_seen_and_typed_into_by_rfb() {
+    let Some(stage) = Stage::new() else { return };
+    let window = stage.open();
+    window.click("Settings");
+    window.click("RFB");
+    window.click("Back to the machines");
+    start_card(&window);
+    assert!(stage.ok(&["command-line", "Test card"]).contains("-vnc"));
+    click_card(&window);
+    window.type_text("By RFB");
+    let typed = card::text_hash("By RFB");
+    window.card("the text", |card| card.text_hash == typed);
+}
+
+#[test]
+fn a_console_of_its_own_outlives_the_window() {
+    let Some(stage) = Stage::new() else { return };
+    let mut window = stage.open();
+    window.click("Start the test card");
+    window.find("Show the screen");
+    window.click("Open in a window");
+    let console = stage.desktop.window("^Test card");
+    let moves = || {
+        let before = stage.desktop.shot(&console);
+        wait(SOON, "the guest's picture to move", || {
+            stage.desktop.shot(&console) != before
+        });
+    };
+    moves();
+    window.kill();
+    moves();
 }

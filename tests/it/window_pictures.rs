@@ -33,6 +33,8 @@ fn pages_without_machine(window: &Window<'_>, theme: &str) {
     window.keys("ctrl+i");
     window.find("Check again");
     look(window, &format!("computer-{theme}"));
+    window.click("Back to the machines");
+    window.find("Nothing grows here yet");
     window.keys("ctrl+n");
     window.find("ISO file");
     window.type_text("/home/ada/Downloads/debian-12.7.0-amd64-netinst.iso");
@@ -68,12 +70,21 @@ fn pages_of_a_machine(window: &Window<'_>, theme: &str) {
     window.wait_gone("Web server is running");
 }
 
-/// Three machines: one runs, one is off, one is in the trash.
+/// One machine runs, one is saved, two are off, one is in the trash.
 fn machines(stage: &Stage) {
-    for name in ["Web server", "Build box", "Old desktop"] {
+    let names = [
+        "Web server",
+        "Build box",
+        "Mail archive",
+        "Router",
+        "Old desktop",
+    ];
+    for name in names {
         stage.ok(&["create", name, "--test-card"]);
     }
     stage.ok(&["start", "Web server"]);
+    stage.ok(&["start", "Mail archive"]);
+    stage.ok(&["save", "Mail archive"]);
     stage.ok(&["delete", "Old desktop"]);
 }
 

@@ -16,7 +16,7 @@ use crate::console_desktop::{Desktop, Shot};
 use crate::window_tree::{Node, SessionBus};
 
 /// For what a click brings about; the computer may be busy with other tests.
-pub const SOON: Duration = Duration::from_secs(15);
+pub const SOON: Duration = Duration::from_secs(40);
 
 /// An ordinary user's computer: nothing in the home folder yet.
 pub struct Stage {
@@ -109,6 +109,12 @@ impl Stage {
             process,
         };
         window.find("New machine");
+        // A window manager that started late does not give the focus by itself.
+        wait(SOON, "the focus", || {
+            self.desktop
+                .xdotool(&format!("windowactivate {}", window.id));
+            self.desktop.xdotool("getwindowfocus").trim() == window.id
+        });
         window
     }
 
