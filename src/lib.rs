@@ -7,7 +7,7 @@
 //! ```text
 //! main     → cli, app
 //! cli      → app, console, engine, model
-//! app      → ui, engine, model
+//! app      → ui, desktop, engine, model
 //! console  → display, desktop, engine::{client, message}, model
 //! ui       → display::frame, engine::message, model
 //! engine   → confine, library, qemu, display, storage, model
@@ -28,7 +28,7 @@
 //! | [`ui`] | draws data, pushes commands | threads, files, processes |
 //! | [`app`] | ties the engine to the screens | QEMU |
 //! | [`console`] | a machine's own window, a process of its own | egui's windows, the library |
-//! | [`desktop`] | the host desktop: taking the keyboard | machines |
+//! | [`desktop`] | the host desktop: taking the keyboard, dark or light | machines |
 //! | [`cli`] | subcommands over the same engine | QEMU |
 //!
 //! # One click, from finger to pixel

@@ -1,9 +1,9 @@
 //! What becomes of the engine's answers: a page to show, a toast, an undo.
 
 use super::App;
-use super::files::{self, Shot};
+use super::files::Shot;
 use crate::engine::message::{Command, Event, RequestId};
-use crate::model::{Action, Answer, Failure, MachineId};
+use crate::model::{Action, Answer, Failure, MachineId, NewMachine};
 use crate::ui::toasts::Toast;
 
 /// What a request was for, to make sense of its answer.
@@ -16,6 +16,11 @@ pub(super) enum Purpose {
     CommandLine(MachineId),
     /// Moved to the trash, from where it can be taken back.
     Delete(MachineId),
+    /// What was to be made, to be asked for again if it fails.
+    Create {
+        spec: Box<NewMachine>,
+        start: bool,
+    },
     /// Changed what lies in the trash.
     Trash,
 }
@@ -35,8 +40,11 @@ impl Purpose {
             | Command::ConsoleShown { .. }
             | Command::Stats { .. }
             | Command::ShowTrash => Self::Quiet,
-            Command::Create { .. }
-            | Command::Change { .. }
+            Command::Create { spec, start } => Self::Create {
+                spec: Box::new(spec.clone()),
+                start: *start,
+            },
+            Command::Change { .. }
             | Command::PressKeys { .. }
             | Command::TypeText { .. }
             | Command::Screenshot { .. }
@@ -63,7 +71,16 @@ impl App {
                 width,
                 height,
                 rgba,
-            } => self.keep_picture(machine, (width, height), &rgba, ctx),
+            } => {
+                let name = self.view.name(machine);
+                let shot = Shot {
+                    name,
+                    width,
+                    height,
+                    rgba,
+                };
+                self.keep_picture(shot, ctx);
+            }
             Event::HandedOver => {
                 self.keyboard.release();
                 self.view.apply(Event::HandedOver, ctx);
@@ -77,12 +94,21 @@ impl App {
         match result {
             Ok(answer) => self.succeed(purpose, answer),
             Err(failure) if purpose == Purpose::Quiet => drop(failure),
-            Err(failure) => self.view.fail(failure),
+            Err(failure) => {
+                if let Purpose::Create { spec, .. } = purpose {
+                    self.shell.retry_new_machine(&self.view, &spec);
+                }
+                self.view.fail(failure);
+            }
         }
     }
 
     fn succeed(&mut self, purpose: Purpose, answer: Answer) {
         match (purpose, answer) {
+            // Its screen is what the user wants to see.
+            (Purpose::Create { start: true, .. }, Answer::Created(machine)) => {
+                self.shell.show_screen(machine);
+            }
             (_, Answer::Created(machine)) => self.shell.select(machine),
             (Purpose::CommandLine(machine), Answer::CommandLine(arguments)) => {
                 self.view.command_lines.insert(machine, arguments);
@@ -100,34 +126,30 @@ impl App {
         }
     }
 
-    fn keep_picture(
-        &mut self,
-        machine: MachineId,
-        (width, height): (u32, u32),
-        rgba: &[u8],
-        ctx: &egui::Context,
-    ) {
-        if rgba.len() as u64 != u64::from(width) * u64::from(height) * 4 || rgba.is_empty() {
+    fn keep_picture(&mut self, shot: Shot, ctx: &egui::Context) {
+        let bytes = u64::from(shot.width) * u64::from(shot.height) * 4;
+        if bytes == 0 || shot.rgba.len() as u64 != bytes {
             return;
         }
-        let name = self.view.name(machine);
-        let shot = Shot {
-            name: &name,
-            width,
-            height,
-            rgba,
-        };
-        match files::save_screenshot(&shot) {
-            Ok(path) => {
-                let size = [width as usize, height as usize];
-                ctx.copy_image(egui::ColorImage::from_rgba_unmultiplied(size, rgba));
-                let title = "The screenshot is kept and copied".to_owned();
-                let text = path.display().to_string();
-                self.view
-                    .toasts
-                    .push(Toast::done(title, text, self.view.now));
+        let size = [shot.width as usize, shot.height as usize];
+        ctx.copy_image(egui::ColorImage::from_rgba_unmultiplied(size, &shot.rgba));
+        if let Err(failure) = self.keeper.keep(shot) {
+            self.view.fail(failure);
+        }
+    }
+
+    /// Says where screenshots went.
+    pub(super) fn take_kept(&mut self) {
+        while let Some(kept) = self.keeper.take() {
+            match kept {
+                Ok(path) => {
+                    let title = "The screenshot is kept and copied".to_owned();
+                    let text = path.display().to_string();
+                    let toast = Toast::done(title, text, self.view.now);
+                    self.view.toasts.push(toast);
+                }
+                Err(failure) => self.view.fail(failure),
             }
-            Err(failure) => self.view.fail(failure),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -95,21 +96,58 @@ pub fn no_chooser() -> Failure {
 }
 
 /// A guest's picture, RGBA.
-pub struct Shot<'a> {
-    pub name: &'a str,
+pub struct Shot {
+    pub name: String,
     pub width: u32,
     pub height: u32,
-    pub rgba: &'a [u8],
+    pub rgba: Arc<Vec<u8>>,
+}
+
+/// Keeps screenshots beside the window: making a PNG of a large screen takes a while.
+pub struct Keeper {
+    waker: Waker,
+    sender: Sender<Kept>,
+    results: Receiver<Kept>,
+}
+
+/// Where a screenshot lies now, or why nowhere.
+pub type Kept = Result<PathBuf, Failure>;
+
+impl Keeper {
+    pub fn new(waker: Waker) -> Self {
+        let (sender, results) = bounded(8); // More than a person takes between two frames.
+        Self {
+            waker,
+            sender,
+            results,
+        }
+    }
+
+    pub fn keep(&self, shot: Shot) -> Result<(), Failure> {
+        let (sender, waker) = (self.sender.clone(), self.waker.clone());
+        std::thread::Builder::new()
+            .name("screenshot".to_owned())
+            .spawn(move || {
+                sender.send(save_screenshot(&shot)).ok(); // The window has gone.
+                waker.wake();
+            })
+            .map(drop)
+            .map_err(|error| Failure::new("The screenshot was not kept", error.to_string()))
+    }
+
+    pub fn take(&self) -> Option<Kept> {
+        self.results.try_recv().ok()
+    }
 }
 
 /// Writes a picture into the pictures folder under a name that is free; returns where.
-pub fn save_screenshot(shot: &Shot<'_>) -> Result<PathBuf, Failure> {
+fn save_screenshot(shot: &Shot) -> Result<PathBuf, Failure> {
     let what = "The screenshot was not kept";
     let folder = pictures_folder()
         .ok_or_else(|| Failure::new(what, "there is no home folder"))?
         .join("Orangery");
     let written = std::fs::create_dir_all(&folder)
-        .and_then(|()| free_file(&folder, shot.name))
+        .and_then(|()| free_file(&folder, &shot.name))
         .and_then(|(path, file)| {
             write_png(file, shot)?;
             Ok(path)
@@ -120,11 +158,11 @@ pub fn save_screenshot(shot: &Shot<'_>) -> Result<PathBuf, Failure> {
     })
 }
 
-fn write_png(file: std::fs::File, shot: &Shot<'_>) -> io::Result<()> {
+fn write_png(file: std::fs::File, shot: &Shot) -> io::Result<()> {
     use image::ImageEncoder as _;
     image::codecs::png::PngEncoder::new(io::BufWriter::new(file))
         .write_image(
-            shot.rgba,
+            &shot.rgba,
             shot.width,
             shot.height,
             image::ExtendedColorType::Rgba8,

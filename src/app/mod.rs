@@ -11,13 +11,15 @@ mod window;
 mod winit_bridge;
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use egui::{PointerButton, ViewportCommand, ViewportId};
+use egui::{PointerButton, Theme, ViewportCommand, ViewportId};
 
 pub use backend::{Backend, Waker, wake};
 pub use window::{RunError, run};
 
+use crate::desktop::Appearance;
 use crate::engine::message::{Command, RequestId};
 use crate::engine::screen::{Button, Input};
 use crate::model::{MachineId, Settings, ThemeChoice, Timestamp};
@@ -28,7 +30,7 @@ use crate::ui::view::View;
 use crate::ui::{Ask, theme};
 use answers::Purpose;
 use feed::{Feed, Next};
-use files::{Chooser, Picked};
+use files::{Chooser, Keeper, Picked};
 use keyboard::Keyboard;
 
 /// Answers that are still due. A person asks for a few; an engine that never answers must not
@@ -43,9 +45,13 @@ pub struct App {
     keyboard: Keyboard,
     feed: Feed,
     chooser: Chooser,
+    keeper: Keeper,
     pending: BTreeMap<RequestId, Purpose>,
     in_sight: Vec<MachineId>,
-    theme: Option<ThemeChoice>,
+    /// What was last chosen, and what the desktop then preferred.
+    theme: Option<(ThemeChoice, Option<Theme>)>,
+    /// What the desktop prefers.
+    desktop: Arc<Mutex<Option<Theme>>>,
     page: Page,
     /// All is settled: the window closes with the next frame.
     leave_now: bool,
@@ -64,9 +70,11 @@ impl App {
             keyboard: Keyboard::default(),
             feed: Feed::default(),
             chooser: Chooser::new(waker.clone()),
+            keeper: Keeper::new(waker.clone()),
             pending: BTreeMap::new(),
             in_sight: Vec::new(),
             theme: None,
+            desktop: Arc::default(),
             page: Page::default(),
             leave_now: false,
             closing: false,
@@ -74,6 +82,20 @@ impl App {
         app.view.now = now();
         app.send(Command::ShowTrash);
         app
+    }
+
+    /// Follows the desktop's preference for dark or light windows.
+    pub fn follow_desktop(&self, waker: &Waker) {
+        let (desktop, waker) = (Arc::clone(&self.desktop), waker.clone());
+        let told = crate::desktop::follow(move |appearance| {
+            let theme = appearance.map(|appearance| match appearance {
+                Appearance::Dark => Theme::Dark,
+                Appearance::Light => Theme::Light,
+            });
+            *desktop.lock().unwrap_or_else(PoisonError::into_inner) = theme;
+            waker.wake();
+        });
+        told.ok(); // Without a thread the window keeps its own look.
     }
 
     /// Takes the news. Also runs while the window is hidden, so nothing piles up.
@@ -85,6 +107,7 @@ impl App {
         self.view.toasts.tick(self.view.now);
         self.follow_settings(ctx);
         self.take_files(ctx);
+        self.take_kept();
         self.follow_leaving();
         self.follow_closing(ctx);
         self.follow_screen(ctx);
@@ -108,9 +131,10 @@ impl App {
 
     fn follow_settings(&mut self, ctx: &egui::Context) {
         let Settings { theme, .. } = self.view.settings;
-        if self.theme != Some(theme) {
-            self.theme = Some(theme);
-            theme::choose(ctx, theme);
+        let desktop = *self.desktop.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.theme != Some((theme, desktop)) {
+            self.theme = Some((theme, desktop));
+            theme::choose(ctx, theme, desktop);
         }
     }
 

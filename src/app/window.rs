@@ -65,6 +65,7 @@ pub fn run_on(
             let (keyboard, waker) = for_app;
             let mut app = App::new(&creation.egui_ctx, backend, &waker);
             app.keyboard = keyboard;
+            app.follow_desktop(&waker);
             if let Some(file) = file {
                 app.shell.dropped(&app.view, &file);
             }

@@ -110,6 +110,8 @@ pub enum Task {
     Save(Target),
     #[command(about = Action::DiscardSaved.explain())]
     Discard(Target),
+    #[command(about = Action::Repair.explain())]
+    Repair(Target),
     /// Keep the guest's screen as a PNG picture.
     ///
     /// A file that is there already is replaced, in one step.

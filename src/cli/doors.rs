@@ -12,7 +12,7 @@ use crate::model::{ComputerReport, Failure, MachineId, MachineReport};
 
 /// The owner, if there is one. It sends events, so that machines and jobs are told.
 ///
-/// An owner of another version is asked to let the library go, and counts as none.
+/// An owner of another version counts as none: files are read without it.
 pub fn connect(library: Option<&Path>) -> Result<Option<Client>, Failure> {
     match agent::connect(&engine::places(library)?, true) {
         Ok(client) => Ok(Some(client)),
@@ -68,12 +68,12 @@ pub fn window(library: Option<&Path>, file: Option<PathBuf>) -> Result<(), Failu
         }
         Err(OpenError::Failed(failure)) => return Err(failure),
     };
-    app::run(Box::new(engine), &waker, file)?;
+    let shown = app::run(Box::new(engine), &waker, file);
     let reports = offline::reports(&places)?;
     if reports.iter().any(|report| report.state.has_process()) {
         agent::start(&places)?;
     }
-    Ok(())
+    Ok(shown?)
 }
 
 /// Owns the library without a window.

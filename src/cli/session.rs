@@ -194,7 +194,8 @@ fn progress_of(action: Action, state: State) -> Way {
         | Action::Edit
         | Action::Delete
         | Action::Restore
-        | Action::DeleteForever => return Way::Still, // Its state does not tell.
+        | Action::DeleteForever
+        | Action::Repair => return Way::Still, // Its state does not tell.
     };
     match state {
         _ if state == goal => Way::Arrived,

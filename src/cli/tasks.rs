@@ -17,8 +17,8 @@ use crate::model::{
 /// How long short requests may take; each has a shorter deadline of its own in the engine.
 const SHORT: Duration = Duration::from_secs(60);
 
-/// How long typing may take: the longest text at some 20 characters a second.
-const TYPING: Duration = Duration::from_secs(900);
+/// How long typing may take: the longest text at some 8 characters a second.
+const TYPING: Duration = Duration::from_secs(2400);
 
 /// What came of a request.
 #[derive(Debug)]
@@ -103,6 +103,7 @@ pub fn perform(session: &mut Session<'_>, args: Args) -> Result<Done, Failure> {
         Task::PowerOff(target) => session.act(&target, Action::PowerOff, Some(SHORT)),
         Task::Reset(target) => session.act(&target, Action::Reset, Some(SHORT)),
         Task::Save(target) => session.act(&target, Action::Save, None),
+        Task::Repair(target) => session.act(&target, Action::Repair, Some(SHORT)),
         Task::Discard(target) => session.act(&target, Action::DiscardSaved, Some(SHORT)),
         Task::Screenshot { target, file } => session.screenshot(&target, &file),
         Task::Type { target, text } => session.type_text(&target, text),
@@ -152,10 +153,16 @@ impl Session<'_> {
         let start = create.start;
         let spec = self.new_machine(create)?;
         let name = spec.name.clone();
-        let answer = self.finish(Command::Create { spec, start }, None, &name)?;
-        let Answer::Created(id) = answer else {
+        // Started by a request of its own, whose answer comes when it runs.
+        let create = Command::Create { spec, start: false };
+        let Answer::Created(id) = self.finish(create, None, &name)? else {
             return Err(unexpected());
         };
+        if start {
+            let action = Action::Start;
+            let machine = id;
+            self.finish(Command::Act { machine, action }, None, &name)?;
+        }
         let what = if start {
             "is created and running"
         } else {
@@ -448,6 +455,7 @@ fn outcome(action: Action) -> (&'static str, &'static str) {
         Action::Delete => ("is in the trash", "delete"),
         Action::Restore => ("is out of the trash", "restore"),
         Action::DeleteForever => ("is gone", "trash"),
+        Action::Repair => ("is as its last good copy says", "repair"),
     }
 }
 

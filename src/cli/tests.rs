@@ -301,8 +301,13 @@ fn created(words: &[&str]) -> (NewMachine, bool) {
         None,
     )));
     text(&mut fake, words);
+    let start = Command::Act {
+        machine: WEB.parse().unwrap(),
+        action: Action::Start,
+    };
+    let started = fake.asked.get(1) == Some(&(start, None));
     match fake.asked.remove(0) {
-        (Command::Create { spec, start }, None) => (spec, start),
+        (Command::Create { spec, start: false }, None) => (spec, started),
         other => panic!("{other:?}"),
     }
 }
@@ -327,17 +332,8 @@ fn create_fills_in_what_is_not_given() {
     let ballast = ByteSize::mib(256);
     assert_eq!(spec.source, Source::TestCard { ballast });
     assert_eq!(spec.memory, ByteSize::mib(384));
-    let words = [
-        "create",
-        "E",
-        "--memory",
-        "1G",
-        "--disk-size",
-        "8G",
-        "--firmware",
-        "secure",
-    ];
-    let (spec, _) = created(&words);
+    let words = "create E --memory 1G --disk-size 8G --firmware secure";
+    let (spec, _) = created(&words.split(' ').collect::<Vec<_>>());
     assert_eq!(spec.source, Source::Empty);
     assert_eq!(spec.memory, ByteSize::gib(1));
     assert_eq!(spec.disk_size, ByteSize::gib(8));

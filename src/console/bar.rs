@@ -69,8 +69,14 @@ pub fn bar_ui(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
     let frame = egui::Frame::NONE
         .fill(palette(ui).side)
         .inner_margin(egui::Margin::symmetric(10, 0));
-    let panel = egui::Panel::top("bar").exact_size(theme::BAR).frame(frame);
+    let panel = egui::Panel::top("bar")
+        .exact_size(theme::BAR)
+        .show_separator_line(false)
+        .frame(frame);
     panel.show(ui, |ui| {
+        let line = egui::Stroke::new(1.0, palette(ui).line);
+        let width = ui.ctx().content_rect().x_range();
+        ui.painter().hline(width, theme::BAR - 0.5, line);
         ui.horizontal_centered(|ui| {
             machine_ui(ui, view);
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
@@ -133,7 +139,9 @@ fn allowed(view: &BarView, action: Action) -> Result<(), String> {
 }
 
 fn picture_ui(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
-    ui.menu_button("Send keys", |ui| keys_menu(ui, requests));
+    ui.add_enabled_ui(view.live, |ui| {
+        ui.menu_button("Send keys", |ui| keys_menu(ui, requests));
+    });
     let (icon, text) = if view.full_screen {
         (Icon::Minimize, "Leave full screen")
     } else {

@@ -60,6 +60,15 @@ pub enum PresenterChoice {
 }
 
 impl PresenterChoice {
+    /// This choice, or the one of the environment variable `ORANGERY_PRESENTER` in place of [`Self::Auto`].
+    fn or_environment(self) -> Self {
+        let name = std::env::var("ORANGERY_PRESENTER").unwrap_or_default();
+        match self {
+            Self::Auto => Self::from_name(&name).unwrap_or_default(),
+            Self::Softbuffer | Self::Shm => self,
+        }
+    }
+
     /// `auto`, `softbuffer` or `shm`.
     pub fn from_name(name: &str) -> Option<Self> {
         match name {

@@ -1,9 +1,9 @@
 //! Runs egui by hand for the bar, its menus and the card, and paints them in software.
 
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use egui::{ClippedPrimitive, Ui};
+use egui::Ui;
+use egui::epaint::ClippedShape;
 use winit::event::WindowEvent;
 use winit::event_loop::ActiveEventLoop;
 use winit::window::Window;
@@ -77,10 +77,14 @@ impl Overlay {
         }
     }
 
-    /// Draws what `ui` makes. `bar` is what the bar covers, painted whole. Returns what changed in the window.
-    pub fn draw(&mut self, window: &Rc<Window>, bar: Rect, ui: impl FnMut(&mut Ui)) -> Damage {
-        let size = window.inner_size();
-        let size = Size::new(size.width, size.height);
+    /// Draws what `ui` makes for a window of `size` pixels. `bar` is what the bar covers, painted whole. Returns what changed in the window.
+    pub fn draw(
+        &mut self,
+        window: &Window,
+        size: Size,
+        bar: Rect,
+        ui: impl FnMut(&mut Ui),
+    ) -> Damage {
         let input = self.state.take_egui_input(window);
         let output = self.ctx.run_ui(input, ui);
         let delays = output.viewport_output.values();
@@ -89,8 +93,8 @@ impl Overlay {
         self.due = Instant::now().checked_add(delay);
         self.raster.update(output.textures_delta);
         let scale = output.pixels_per_point;
+        let rects = covered(&output.shapes, scale, size, bar);
         let primitives = self.ctx.tessellate(output.shapes, scale);
-        let rects = covered(&primitives, scale, size, bar);
         self.canvas.resize(size);
         for rect in &rects {
             self.canvas.fill(*rect, 0);
@@ -109,17 +113,13 @@ impl Overlay {
 }
 
 /// The bar, and rectangles around all that is painted outside it. They do not overlap, so nothing is painted twice.
-fn covered(primitives: &[ClippedPrimitive], scale: f32, size: Size, bar: Rect) -> Vec<Rect> {
+fn covered(shapes: &[ClippedShape], scale: f32, size: Size, bar: Rect) -> Vec<Rect> {
     let mut others: Vec<Rect> = Vec::new();
-    for primitive in primitives {
-        let egui::epaint::Primitive::Mesh(mesh) = &primitive.primitive else {
-            continue;
-        };
-        // The feathered edges of shapes are not worth a pixel more.
-        let bounds = mesh.calc_bounds().intersect(primitive.clip_rect);
-        let rect = pixel_rect(bounds.shrink(0.5 / scale), scale, size);
+    for shape in shapes {
+        let bounds = shape.shape.visual_bounding_rect();
+        let rect = pixel_rect(bounds.intersect(shape.clip_rect), scale, size);
         let inside = intersect(rect, bar) == Some(rect);
-        if !rect.is_empty() && !inside {
+        if bounds.is_finite() && !rect.is_empty() && !inside {
             join(&mut others, rect);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use winit::event::{DeviceId, MouseButton, MouseScrollDelta};
+use winit::event::{MouseButton, MouseScrollDelta};
 
 use crate::display::{Button, Input};
 
@@ -22,7 +22,9 @@ pub struct Pointer {
     /// Parts of steps that were not sent yet.
     wheel: (f64, f64),
     motion: (f64, f64),
-    last_raw: Option<(DeviceId, (f64, f64))>,
+    /// Where a captured pointer was, and whether it is being put back.
+    last_place: Option<(f64, f64)>,
+    going_home: bool,
     last_sent: Option<(u32, u32)>,
 }
 
@@ -39,20 +41,33 @@ impl Pointer {
         news.then_some(Input::PointerAbs { x, y })
     }
 
-    /// Raw motion, for a captured pointer. X11 delivers each motion twice, from the mouse and from the pointer it
-    /// moves; the second is dropped.
-    pub fn raw(&mut self, device: DeviceId, delta: (f64, f64)) -> Option<Input> {
-        if self
-            .last_raw
-            .is_some_and(|(last, same)| last != device && same == delta)
-        {
-            self.last_raw = None;
-            return None;
-        }
-        self.last_raw = Some((device, delta));
+    /// Raw motion, for a pointer that is locked in place (Wayland).
+    pub fn raw(&mut self, delta: (f64, f64)) -> Option<Input> {
         let dx = whole(&mut self.motion.0, delta.0);
         let dy = whole(&mut self.motion.1, delta.1);
         (dx != 0 || dy != 0).then_some(Input::PointerRel { dx, dy })
+    }
+
+    /// The pointer was captured here: the next motion counts from this place.
+    pub fn begin_roaming(&mut self) {
+        self.last_place = Some(self.at);
+        self.going_home = false;
+    }
+
+    /// Motion of a captured pointer that is only kept in the window (X11, whose raw motion comes twice): the way from
+    /// the last place, and whether to put the pointer back to `home` before it reaches an edge.
+    pub fn roam(&mut self, home: (f64, f64), reach: f64) -> (Option<Input>, bool) {
+        let far = |a: (f64, f64), b: (f64, f64)| (a.0 - b.0).hypot(a.1 - b.1);
+        let last = self.last_place.unwrap_or(self.at);
+        // The event that tells of our putting it back is no motion.
+        let came_home = self.going_home && far(self.at, home) < far(self.at, last);
+        let from = if came_home { home } else { last };
+        self.going_home &= !came_home;
+        self.last_place = Some(self.at);
+        let input = self.raw((self.at.0 - from.0, self.at.1 - from.1));
+        let back = !self.going_home && far(self.at, home) > reach;
+        self.going_home |= back;
+        (input, back)
     }
 
     /// A button over the picture. A release is only sent for a press that was.
@@ -78,7 +93,8 @@ impl Pointer {
     pub fn forget(&mut self) {
         self.held.clear();
         self.last_sent = None;
-        self.last_raw = None;
+        self.last_place = None;
+        self.going_home = false;
     }
 
     /// Whole steps of the wheel. winit's vertical value is positive away from the person, its horizontal one when the
@@ -161,11 +177,33 @@ mod tests {
         );
         pointer.at = (10.9, 10.9);
         assert_eq!(pointer.place(&placement), None);
-        let mouse = DeviceId::dummy();
-        assert_eq!(pointer.raw(mouse, (0.6, 0.0)), None);
-        assert_eq!(
-            pointer.raw(mouse, (0.6, -1.0)),
-            Some(Input::PointerRel { dx: 1, dy: -1 })
-        );
+        assert_eq!(pointer.raw((0.6, 0.0)), None);
+        let moved = Input::PointerRel { dx: 1, dy: -1 };
+        assert_eq!(pointer.raw((0.6, -1.0)), Some(moved));
+    }
+
+    #[test]
+    fn a_pointer_that_is_put_back_has_moved_only_as_the_hand_did() {
+        let home = (100.0, 100.0);
+        let mut pointer = Pointer {
+            at: home,
+            ..Pointer::default()
+        };
+        let mut sum = (0, 0);
+        let mut step = |pointer: &mut Pointer, x: f64, y: f64| {
+            pointer.at = (x, y);
+            let (input, back) = pointer.roam(home, 50.0);
+            if let Some(Input::PointerRel { dx, dy }) = input {
+                sum = (sum.0 + dx, sum.1 + dy);
+            }
+            (sum, back)
+        };
+        assert_eq!(step(&mut pointer, 100.0, 100.0), ((0, 0), false));
+        assert_eq!(step(&mut pointer, 140.0, 100.0), ((40, 0), false));
+        assert_eq!(step(&mut pointer, 160.0, 110.0), ((60, 10), true));
+        // Sent before the server put it back, then the way home, with a little motion of the hand.
+        assert_eq!(step(&mut pointer, 165.0, 110.0), ((65, 10), false));
+        assert_eq!(step(&mut pointer, 102.0, 100.0), ((67, 10), false));
+        assert_eq!(step(&mut pointer, 103.0, 100.0), ((68, 10), false));
     }
 }

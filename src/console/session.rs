@@ -104,6 +104,9 @@ impl Session {
                 let newer = |old: &MachineReport| old.generation <= report.generation;
                 if self.report.as_deref().is_none_or(newer) {
                     self.name.clone_from(&report.name);
+                    if report.state.has_screen() && !self.state().is_some_and(State::has_screen) {
+                        self.reopen = None; // It has just started: no need to wait.
+                    }
                     self.report = Some(report);
                 }
             }
@@ -111,7 +114,9 @@ impl Session {
             OwnerNews::Display(answer) => {
                 self.asked = false;
                 if let Err(failure) = answer.and_then(|(path, fd)| self.open(path, fd.into())) {
-                    self.say(Message::Trouble(failure.to_string()));
+                    if self.state().is_some_and(State::has_screen) {
+                        self.say(Message::Trouble(failure.to_string()));
+                    }
                     self.reopen = Some(Instant::now() + REOPEN);
                 }
             }

@@ -44,6 +44,8 @@ pub struct Stage {
     /// The size we gave the window; while it has it, it follows the guest's.
     own_size: Option<PhysicalSize<u32>>,
     fitted: Size,
+    /// Of the window, in physical pixels.
+    size: Size,
 }
 
 impl Stage {
@@ -64,6 +66,7 @@ impl Stage {
             .create_window(attributes)
             .map_err(|error| failed(error.to_string()))?;
         let window = Rc::new(window);
+        let inner = window.inner_size();
         let presenter = presenter(&window, options).map_err(|error| failed(error.to_string()))?;
         Ok(Self {
             overlay: Overlay::new(event_loop, &window),
@@ -76,15 +79,18 @@ impl Stage {
             reveal_until: None,
             repaint: Repaint::everything(),
             retry: None,
-            own_size: Some(window.inner_size()),
+            own_size: Some(inner),
             fitted: Size::default(),
+            size: Size::new(inner.width, inner.height),
             window,
         })
     }
 
-    pub fn size(&self) -> Size {
-        let size = self.window.inner_size();
-        Size::new(size.width, size.height)
+    /// The window's size; told by events, as asking the X server for it costs a round trip each time.
+    pub fn resized(&mut self, size: PhysicalSize<u32>) {
+        self.size = Size::new(size.width, size.height);
+        self.repaint_all();
+        self.overlay.ask();
     }
 
     pub fn way(&self) -> Way {
@@ -105,7 +111,7 @@ impl Stage {
 
     /// Where the bar is; empty while it is hidden.
     fn bar_rect(&self) -> Rect {
-        let size = self.size();
+        let size = self.size;
         let height = if self.bar_shown() {
             self.bar_height()
         } else {
@@ -116,7 +122,7 @@ impl Stage {
 
     /// Lays the picture out anew. `look` is the pointer's place.
     pub fn lay_out(&mut self, guest: Size, look: (f64, f64)) {
-        let size = self.size();
+        let size = self.size;
         let top = if self.full_screen {
             0
         } else {
@@ -156,15 +162,17 @@ impl Stage {
             return;
         }
         self.fitted = guest;
-        if self.own_size != Some(self.window.inner_size()) || self.window.is_maximized() {
+        if self.own_size != Some(PhysicalSize::new(self.size.width, self.size.height))
+            || self.window.is_maximized()
+        {
             return; // The person chose a size.
         }
         let room = self.window.current_monitor().map(|monitor| monitor.size());
         let size = window_size(guest, self.bar_height(), room);
         self.own_size = Some(size);
         // `Some` says that the size is set at once; otherwise an event follows.
-        if self.window.request_inner_size(size).is_some() {
-            self.repaint.whole = true;
+        if let Some(size) = self.window.request_inner_size(size) {
+            self.resized(size);
         }
     }
 
@@ -198,7 +206,7 @@ impl Stage {
         let mut requests = Vec::new();
         let (view, card) = view(self);
         let (bar, shown) = (self.bar_rect(), self.bar_shown());
-        let changed = self.overlay.draw(&self.window, bar, |ui| {
+        let changed = self.overlay.draw(&self.window, self.size, bar, |ui| {
             if shown {
                 bar_ui(ui, &view, &mut requests);
             }
@@ -224,7 +232,7 @@ impl Stage {
         }
         self.retry = None;
         let scene = Scene {
-            size: self.size(),
+            size: self.size,
             placement: self.placement,
             dim,
             overlays: &self.overlay.rects,
@@ -279,7 +287,7 @@ fn presenter(
     options: ConsoleOptions,
 ) -> Result<Box<dyn Presenter>, softbuffer::SoftBufferError> {
     let soft = SoftPresenter::new(Rc::clone(window))?;
-    match options.presenter {
+    match options.presenter.or_environment() {
         PresenterChoice::Softbuffer => Ok(Box::new(soft)),
         PresenterChoice::Auto | PresenterChoice::Shm => Ok(match ShmPresenter::new(window, soft) {
             Ok(direct) => Box::new(direct),

@@ -224,7 +224,10 @@ mod tests {
     fn window_positions_outside_the_picture_are_clamped_to_its_edge() {
         let place = place(100, 100, Zoom::Times(2));
         assert_eq!(place.guest_pixel(-50.0, 10_000.0), Some((0, 99)));
-        assert_eq!(place.guest_pixel(f64::from(place.x) + 3.0, 0.0), Some((1, 0)));
+        assert_eq!(
+            place.guest_pixel(f64::from(place.x) + 3.0, 0.0),
+            Some((1, 0))
+        );
         assert!(!place.contains(0.0, 0.0));
         assert!(place.contains(500.0, 334.0));
     }

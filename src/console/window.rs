@@ -89,7 +89,7 @@ pub fn run(source: Source, options: ConsoleOptions) -> Result<(), Failure> {
         stage: None,
         keyboard: Keyboard::default(),
         pointer: Pointer::default(),
-        pointer_captured: false,
+        hold: None,
         grab: None,
         focused: false,
         over_bar: false,
@@ -118,6 +118,15 @@ fn wake(proxy: &EventLoopProxy<Event>, pending: &Arc<AtomicBool>) -> Wake {
     })
 }
 
+/// How the pointer is kept from leaving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hold {
+    /// It stands still; raw motion tells what the hand does (Wayland).
+    Locked,
+    /// It stays within the window and is put back to the middle (X11).
+    Confined,
+}
+
 struct Console {
     options: ConsoleOptions,
     session: Session,
@@ -126,7 +135,7 @@ struct Console {
     keyboard: Keyboard,
     pointer: Pointer,
     /// The guest's pointer is relative, and has ours.
-    pointer_captured: bool,
+    hold: Option<Hold>,
     /// X11 only.
     grab: Option<KeyGrab>,
     focused: bool,
@@ -179,12 +188,14 @@ impl ApplicationHandler<Event> for Console {
         match &event {
             WindowEvent::CloseRequested => event_loop.exit(),
             WindowEvent::RedrawRequested => self.on_stage(Stage::repaint_all),
-            WindowEvent::Resized(_) | WindowEvent::ScaleFactorChanged { .. } => {
+            WindowEvent::Resized(size) => {
                 self.feed_overlay(&event);
-                self.on_stage(|stage| {
-                    stage.repaint_all();
-                    stage.overlay.ask();
-                });
+                self.on_stage(|stage| stage.resized(*size));
+                self.lay_out();
+            }
+            WindowEvent::ScaleFactorChanged { .. } => {
+                self.feed_overlay(&event);
+                self.on_stage(|stage| stage.resized(stage.window.inner_size()));
                 self.lay_out();
             }
             WindowEvent::Occluded(hidden) => self.session.set_visible(!hidden),
@@ -200,10 +211,10 @@ impl ApplicationHandler<Event> for Console {
         }
     }
 
-    fn device_event(&mut self, _: &ActiveEventLoop, device: DeviceId, event: DeviceEvent) {
+    fn device_event(&mut self, _: &ActiveEventLoop, _: DeviceId, event: DeviceEvent) {
         if let DeviceEvent::MouseMotion { delta } = event
-            && self.pointer_captured
-            && let Some(input) = self.pointer.raw(device, delta)
+            && self.hold == Some(Hold::Locked)
+            && let Some(input) = self.pointer.raw(delta)
         {
             self.session.send(input);
         }

@@ -1,5 +1,7 @@
 //! The host's desktop: what its window system keeps from a window unless asked.
 
+mod appearance;
 mod key_grab;
 
+pub use self::appearance::{Appearance, follow};
 pub use self::key_grab::{GrabError, KeyGrab};

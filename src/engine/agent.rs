@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::client::{Client, ClientError};
-use super::{Engine, Event, OpenError};
+use super::{Engine, OpenError};
 use crate::confine;
 use crate::library::{Library, Places};
 use crate::model::{Failure, MachineId};
@@ -22,9 +22,7 @@ pub fn run(places: &Places) -> Result<(), Failure> {
         Err(OpenError::Failed(failure)) => return Err(failure),
     };
     while engine.is_alive() {
-        if let Some(Event::HandedOver) = engine.wait(Duration::from_secs(3600)) {
-            break;
-        }
+        engine.wait(Duration::from_secs(3600));
     }
     Ok(())
 }
@@ -32,10 +30,14 @@ pub fn run(places: &Places) -> Result<(), Failure> {
 /// The way to the library's owner; an agent is started if there is none.
 pub fn ensure(places: &Places, events: bool) -> Result<Client, Failure> {
     let deadline = Instant::now() + START_PATIENCE;
-    let mut started = false;
+    let (mut started, mut yielded) = (false, false);
     loop {
         match connect(places, events) {
             Ok(client) => return Ok(client),
+            Err(ClientError::OtherVersion { window: false, .. }) if !yielded => {
+                Client::ask_to_yield(&control(places)?)?;
+                yielded = true;
+            }
             Err(ClientError::NoOwner) if !started => {
                 start(places)?;
                 started = true;

@@ -63,7 +63,11 @@ pub enum ClientError {
     #[error("no one owns the library")]
     NoOwner,
     #[error("the owner (process {pid}) speaks protocol {protocol}, this program {PROTOCOL}")]
-    OtherVersion { pid: u32, protocol: u32 },
+    OtherVersion {
+        pid: u32,
+        protocol: u32,
+        window: bool,
+    },
     #[error("the connection to the owner failed: {source}")]
     Io { source: io::Error },
     #[error("the owner went away")]
@@ -86,9 +90,34 @@ impl From<ClientError> for Failure {
 impl Client {
     /// Connects to the owner at the `control` socket and says hello.
     ///
-    /// An owner of another version is asked to let the library go; the caller then tries again
-    /// as if there were none.
+    /// An owner of another version is told apart; [`Self::ask_to_yield`] has it let the library go.
     pub fn connect(control: &Path, events: bool) -> Result<Self, ClientError> {
+        let (wire, pid, protocol, window) = Self::greet(control, events)?;
+        if protocol != PROTOCOL {
+            return Err(ClientError::OtherVersion {
+                pid,
+                protocol,
+                window,
+            });
+        }
+        wire.set_patience(None)?;
+        Ok(Self {
+            wire,
+            next: 1,
+            owner_is_window: window,
+            owner_pid: pid,
+        })
+    }
+
+    /// Has an agent of another version let the library go; machines run on.
+    pub fn ask_to_yield(control: &Path) -> Result<(), ClientError> {
+        let (wire, ..) = Self::greet(control, false)?;
+        wire.send(&Ask::Yield, None)?;
+        Ok(())
+    }
+
+    /// Who owns the library: the connection, its process, its protocol, and whether it is a window.
+    fn greet(control: &Path, events: bool) -> Result<(Wire, u32, u32, bool), ClientError> {
         let wire = match Wire::connect(control) {
             Ok(wire) => wire,
             Err(error) => {
@@ -106,9 +135,9 @@ impl Client {
             pid: std::process::id(),
             events,
         };
-        wire.send(&hello, None)?;
-        let Some((say, _)) = wire.receive::<Say>()? else {
-            return Err(ClientError::NoOwner); // It was closing.
+        let greeted = wire.send(&hello, None).and_then(|()| wire.receive::<Say>());
+        let Some((say, _)) = greeted.or_else(none_if_closing)? else {
+            return Err(ClientError::NoOwner);
         };
         let Say::Welcome {
             protocol,
@@ -118,17 +147,7 @@ impl Client {
         else {
             return Err(ClientError::Gone);
         };
-        if protocol != PROTOCOL {
-            wire.send(&Ask::Yield, None)?;
-            return Err(ClientError::OtherVersion { pid, protocol });
-        }
-        wire.set_patience(None)?;
-        Ok(Self {
-            wire,
-            next: 1,
-            owner_is_window: window,
-            owner_pid: pid,
-        })
+        Ok((wire, pid, protocol, window))
     }
 
     /// A second handle to the same connection, so that one thread sends while another waits in [`Self::receive`].
@@ -195,5 +214,34 @@ impl Client {
                 None => {}
             }
         }
+    }
+}
+
+/// An owner that ends just now closes connections that it has not taken yet.
+fn none_if_closing<T>(error: io::Error) -> io::Result<Option<T>> {
+    match error.kind() {
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Ok(None),
+        _ => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::wire::Listener;
+
+    #[test]
+    fn an_owner_that_ends_while_it_is_called_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("control");
+        let listener = Listener::bind(&path).unwrap();
+        let calling = path.clone();
+        let client = std::thread::Builder::new()
+            .spawn(move || Client::connect(&calling, false).err())
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(100));
+        drop(listener);
+        let error = client.join().unwrap();
+        assert!(matches!(error, Some(ClientError::NoOwner)), "{error:?}");
     }
 }

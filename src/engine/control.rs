@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Control {
     listener: Arc<wire::Listener>,
     path: PathBuf,
+    closed: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -35,11 +36,13 @@ impl Control {
     /// Listens at `path` and passes what clients ask to `inbox`.
     pub fn start(path: &Path, window: bool, inbox: Sender<Message>) -> io::Result<Self> {
         let listener = Arc::new(wire::Listener::bind(path)?);
+        let closed = Arc::new(AtomicBool::new(false));
         let server = Server {
             inbox,
             window,
             next: AtomicU64::new(1),
             clients: Arc::new(AtomicUsize::new(0)),
+            closed: Arc::clone(&closed),
         };
         let accepting = Arc::clone(&listener);
         let thread = std::thread::Builder::new()
@@ -48,6 +51,7 @@ impl Control {
         Ok(Self {
             listener,
             path: path.to_owned(),
+            closed,
             thread: Some(thread),
         })
     }
@@ -56,6 +60,7 @@ impl Control {
 impl Drop for Control {
     fn drop(&mut self) {
         rustix::fs::unlink(&self.path).ok(); // So that the next client sees no owner at once.
+        self.closed.store(true, Ordering::Relaxed);
         self.listener.shut_down();
         if let Some(thread) = self.thread.take() {
             thread.join().ok(); // A panic was already reported by the panic hook.
@@ -63,16 +68,24 @@ impl Drop for Control {
     }
 }
 
+/// After a failed accept: descriptors may be free again then.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
+
 struct Server {
     inbox: Sender<Message>,
     window: bool,
     next: AtomicU64,
     clients: Arc<AtomicUsize>,
+    closed: Arc<AtomicBool>,
 }
 
 impl Server {
     fn accept(&self, listener: &wire::Listener) {
-        while let Ok(wire) = listener.accept() {
+        while !self.closed.load(Ordering::Relaxed) {
+            let Ok(wire) = listener.accept() else {
+                std::thread::sleep(ACCEPT_AGAIN); // Out of descriptors, or closed.
+                continue;
+            };
             if self.clients.load(Ordering::Relaxed) >= MAX_CLIENTS || !wire.is_same_user() {
                 continue; // Dropping the connection is the answer.
             }

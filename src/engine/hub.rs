@@ -84,7 +84,7 @@ impl Hub {
 
     /// Answers a request. A listener that does not even take its answers is let go.
     pub fn answer(&mut self, asker: Asker, result: Result<Answer, Failure>, fd: Option<OwnedFd>) {
-        let Some((listener, _)) = self.listeners.get(&asker.listener) else {
+        let Some((listener, lag)) = self.listeners.get_mut(&asker.listener) else {
             return; // It left; nobody waits.
         };
         let event = Event::Answer {
@@ -93,6 +93,8 @@ impl Hub {
         };
         match listener.outbox.try_send(Delivery { event, fd }) {
             Ok(()) => (listener.wake)(),
+            // The window stays: it is told everything again once it has room.
+            Err(_) if asker.listener == WINDOW => *lag = Lag::Behind,
             Err(_) => self.leave(asker.listener),
         }
     }

@@ -31,6 +31,20 @@ pub struct Job {
     told: Option<Instant>,
 }
 
+/// A job whose work was never begun, or panicked, must not seem to run for ever.
+impl Drop for Job {
+    fn drop(&mut self) {
+        if self.report.state == JobState::Running {
+            self.report.can_cancel = false;
+            self.report.state = JobState::Failed(Failure::new(
+                format!("{} was cut off", self.report.title),
+                "Orangery could not carry it out",
+            ));
+            self.tell();
+        }
+    }
+}
+
 impl Job {
     pub fn new(
         id: JobId,

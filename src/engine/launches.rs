@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
@@ -10,7 +11,7 @@ use super::clock;
 use super::worker::Live;
 use crate::model::{Failure, Machine, MachineId, State};
 use crate::qemu::explain;
-use crate::qemu::process::{Manifest, Process, ProcessError, log_tail};
+use crate::qemu::process::{Manifest, Process, ProcessError, Sockets, log_tail};
 
 /// The newest launch of every machine that has one.
 pub fn all(runtime: &Path) -> Vec<(MachineId, PathBuf)> {
@@ -37,7 +38,8 @@ pub fn begin(runtime: &Path, machine: MachineId) -> io::Result<PathBuf> {
                     process.pid()
                 )));
             }
-            Err(_) => forget(&folder),
+            Err(error) if is_dead(&error, &folder) => forget(&folder),
+            Err(error) => return Err(io::Error::other(error.to_string())),
         }
     }
     let folder = parent.join((last + 1).to_string());
@@ -55,6 +57,19 @@ pub fn forget(folder: &Path) {
     fs::remove_dir_all(folder).ok();
     if let Some(parent) = folder.parent() {
         fs::remove_dir(parent).ok(); // Only if it was the last.
+    }
+}
+
+/// Whether an adoption failed because there is no such QEMU any more. A launch that was cut off before its process
+/// was recorded counts as dead once no process listens on its monitor.
+pub fn is_dead(error: &ProcessError, folder: &Path) -> bool {
+    match error {
+        ProcessError::Gone { .. } | ProcessError::Other { .. } => true,
+        ProcessError::Read { .. } => {
+            let monitor = Sockets::within(folder).monitor;
+            UnixStream::connect(monitor).is_err()
+        }
+        _ => false,
     }
 }
 

@@ -6,8 +6,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Action, Answer, ByteSize, Change, ComputerReport, Failure, HostLoad, JobId, JobReport,
-    MachineId, MachineReport, NewMachine, Settings, TrashReport,
+    Action, Answer, Change, ComputerReport, Failure, HostLoad, JobId, JobReport, MachineId,
+    MachineReport, NewMachine, Settings, TrashReport,
 };
 
 /// Numbers a request so that its answer can be told from others. Chosen by the asker.
@@ -146,9 +146,4 @@ pub enum Event {
     HandedOver,
     /// Something went wrong that no request asked for.
     Notice(Failure),
-    /// Free space of the library's file system ran low while a machine wrote.
-    DiskFull {
-        machine: MachineId,
-        free: ByteSize,
-    },
 }

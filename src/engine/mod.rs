@@ -243,7 +243,15 @@ fn take_library(places: &Places, window: bool) -> Result<Library, OpenError> {
                     client.send(Command::HandOver).map_err(Failure::from)?;
                     asked = true;
                 }
-                Err(ClientError::OtherVersion { .. }) => asked = true,
+                Err(ClientError::OtherVersion { window: false, .. }) if window => {
+                    Client::ask_to_yield(&agent::control(places)?).map_err(Failure::from)?;
+                    asked = true;
+                }
+                Err(error @ ClientError::OtherVersion { .. }) => {
+                    return Err(Failure::from(error)
+                        .fix("Close the Orangery of the other version, then try again")
+                        .into());
+                }
                 Err(_) => {} // Just starting or just ending: look again.
             }
         }

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::clock;
 use super::launches;
 use super::worker::Live;
 use crate::library::{Library, Places};
@@ -43,11 +42,7 @@ pub fn reports(places: &Places) -> Result<Vec<MachineReport>, Failure> {
 /// Asks a QEMU without an owner through its second monitor.
 fn running(process: &Process) -> Live {
     let state = run_state(&process.manifest().sockets.monitor2);
-    let mut live = Live::resting(state, clock::now(), None);
-    live.since = process.manifest().created;
-    live.pid = Some(process.pid());
-    live.accelerator = Some(process.manifest().accelerator);
-    live
+    Live::of_process(state, process)
 }
 
 fn run_state(monitor: &Path) -> State {

@@ -3,12 +3,15 @@
 //! The socket is `AF_UNIX`/`SOCK_SEQPACKET` (unix(7)): packets keep their borders and the kernel
 //! tells who is at the other end.
 
+use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::time::Duration;
 
+use rustix::fs::MemfdFlags;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags,
     SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType,
@@ -19,6 +22,12 @@ use serde::de::DeserializeOwned;
 
 /// The largest packet, in bytes: below the kernel's default socket buffer of 208 KiB.
 pub const MAX_PACKET: usize = 128 * 1024;
+
+/// The largest message. One that does not fit a packet comes as a file in memory beside it.
+const MAX_MESSAGE: u64 = 16 << 20;
+
+/// The packet that says so; no JSON begins like it.
+const SPILLED: &[u8] = b"+";
 
 /// Waiting connections; more than one person can cause.
 const BACKLOG: i32 = 16;
@@ -51,24 +60,34 @@ impl Wire {
 
     /// Sends `message`, with `fd` beside it.
     ///
-    /// Fails with `InvalidInput` when the message is larger than [`MAX_PACKET`].
+    /// Fails with `InvalidInput` when the message is larger than 16 MiB.
     pub fn send<T: Serialize>(&self, message: &T, fd: Option<BorrowedFd<'_>>) -> io::Result<()> {
         let bytes = serde_json::to_vec(message)?;
-        if bytes.len() > MAX_PACKET {
+        if bytes.len() <= MAX_PACKET {
+            return self.send_packet(&bytes, &Vec::from_iter(fd));
+        }
+        if bytes.len() as u64 > MAX_MESSAGE {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
                 format!("a message of {} bytes is too large to send", bytes.len()),
             ));
         }
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let spill = rustix::fs::memfd_create("orangery-message", MemfdFlags::CLOEXEC)?;
+        let spill = File::from(spill);
+        spill.write_all_at(&bytes, 0)?;
+        let fds: Vec<BorrowedFd<'_>> = std::iter::once(spill.as_fd()).chain(fd).collect();
+        self.send_packet(SPILLED, &fds)
+    }
+
+    fn send_packet(&self, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
-        let fds: Vec<BorrowedFd<'_>> = fd.into_iter().collect();
         if !fds.is_empty() {
-            ancillary.push(SendAncillaryMessage::ScmRights(&fds));
+            ancillary.push(SendAncillaryMessage::ScmRights(fds));
         }
         rustix::net::sendmsg(
             &self.socket,
-            &[IoSlice::new(&bytes)],
+            &[IoSlice::new(bytes)],
             &mut ancillary,
             SendFlags::NOSIGNAL,
         )?;
@@ -89,23 +108,27 @@ impl Wire {
             &mut ancillary,
             RecvFlags::CMSG_CLOEXEC,
         )?;
-        let mut fd = None;
+        let mut fds: Vec<OwnedFd> = Vec::new(); // At most 4; what is not wanted closes here.
         for message in ancillary.drain() {
-            if let RecvAncillaryMessage::ScmRights(fds) = message {
-                fd = fds.last(); // Others, if any, close here.
+            if let RecvAncillaryMessage::ScmRights(received) = message {
+                fds.extend(received);
             }
         }
         if received.bytes == 0 {
             return Ok(None);
         }
+        let nonsense = |what| io::Error::new(io::ErrorKind::InvalidData, what);
         if received.flags.contains(ReturnFlags::TRUNC) {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "a message is longer than allowed",
-            ));
+            return Err(nonsense("a message is longer than allowed"));
         }
-        let message = serde_json::from_slice(&bytes[..received.bytes])?;
-        Ok(Some((message, fd)))
+        bytes.truncate(received.bytes);
+        let mut fds = fds.into_iter();
+        if bytes == SPILLED {
+            let spill = fds.next().ok_or_else(|| nonsense("a message is missing"))?;
+            bytes = read_spill(&File::from(spill))?;
+        }
+        let message = serde_json::from_slice(&bytes)?;
+        Ok(Some((message, fds.next())))
     }
 
     /// How long [`Self::receive`] and [`Self::send`] wait; `None` is for ever.
@@ -172,6 +195,20 @@ impl Listener {
     }
 }
 
+/// The content of a message's file. Positioned reads: a pipe in its place fails instead of blocking.
+fn read_spill(spill: &File) -> io::Result<Vec<u8>> {
+    let length = spill.metadata()?.len();
+    if length > MAX_MESSAGE {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "a message is longer than allowed",
+        ));
+    }
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+    spill.read_exact_at(&mut bytes, 0)?;
+    Ok(bytes)
+}
+
 fn socket() -> rustix::io::Result<OwnedFd> {
     rustix::net::socket_with(
         AddressFamily::UNIX,
@@ -203,9 +240,19 @@ mod tests {
     }
 
     #[test]
+    fn a_message_larger_than_a_packet_arrives_all_the_same() {
+        let (left, right) = Wire::pair().unwrap();
+        let long = "x".repeat(MAX_PACKET * 3);
+        let file = tempfile::tempfile().unwrap();
+        left.send(&long, Some(file.as_fd())).unwrap();
+        let (text, fd): (String, _) = right.receive().unwrap().unwrap();
+        assert!(text == long && fd.is_some());
+    }
+
+    #[test]
     fn the_end_nonsense_and_too_much_are_told_apart() {
         let (left, right) = Wire::pair().unwrap();
-        let long = "x".repeat(MAX_PACKET);
+        let long = "x".repeat(17 << 20);
         assert_eq!(
             left.send(&long, None).unwrap_err().kind(),
             io::ErrorKind::InvalidInput

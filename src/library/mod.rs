@@ -16,6 +16,7 @@ pub mod save;
 mod scan;
 mod settings;
 mod snapshot;
+mod sweep;
 mod text;
 mod trash;
 

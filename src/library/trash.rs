@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
 
 use rustix::fs::{self, RenameFlags};
 use uuid::Uuid;
@@ -22,6 +23,8 @@ pub struct Emptied {
     pub kept: BTreeMap<MachineId, Vec<String>>,
     /// Files in removed machines' folders that Orangery did not make; they stay.
     pub strangers: Vec<PathBuf>,
+    /// Why machines that should be gone are still there.
+    pub failed: Vec<String>,
 }
 
 /// Who names which layers and snapshots.
@@ -132,12 +135,18 @@ impl Library {
             }
         }
         for id in going {
-            self.remove_machine(id, &mut emptied)?;
+            if let Err(error) = self.remove_machine(id, &mut emptied) {
+                emptied.failed.push(error.to_string());
+            }
         }
         Ok(emptied)
     }
 
     fn remove_machine(&self, id: MachineId, emptied: &mut Emptied) -> Result<(), LibraryError> {
+        let saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.machine(id)?.trashed.is_none() {
+            return Ok(()); // It was restored meanwhile.
+        }
         let size = self.size_of(id);
         let memories: Vec<PathBuf> = self
             .snapshot_ids(id)
@@ -154,6 +163,7 @@ impl Library {
                 source: error.into(),
             }
         })?;
+        drop(saving);
         files::sync_folder(&self.machines_dir())?;
         for memory in memories {
             emptied.strangers.extend(remove_tree(&memory));

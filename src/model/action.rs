@@ -21,10 +21,11 @@ pub enum Action {
     Delete,
     Restore,
     DeleteForever,
+    Repair,
 }
 
 impl Action {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Start,
         Self::Pause,
         Self::Resume,
@@ -40,6 +41,7 @@ impl Action {
         Self::Delete,
         Self::Restore,
         Self::DeleteForever,
+        Self::Repair,
     ];
 
     /// The word on the button, also used in messages about the action.
@@ -60,6 +62,7 @@ impl Action {
             Self::Delete => "Move to trash",
             Self::Restore => "Restore",
             Self::DeleteForever => "Delete for good…",
+            Self::Repair => "Use the last good copy",
         }
     }
 
@@ -81,6 +84,9 @@ impl Action {
             Self::Delete => "Move to the trash; nothing is lost until the trash is emptied",
             Self::Restore => "Take the machine out of the trash",
             Self::DeleteForever => "Remove the machine and its own disks from this computer",
+            Self::Repair => {
+                "Put the last good copy in place of the broken file, which is kept beside it"
+            }
         }
     }
 }

@@ -101,6 +101,18 @@ impl Machine {
         self.devices.iter().find(|device| device.id == id)
     }
 
+    /// Whether a guest started from either would find the same hardware and media. A firmware's variables are
+    /// made at the first start and don't count.
+    pub fn same_hardware(&self, other: &Self) -> bool {
+        self.machine_type == other.machine_type
+            && self.cpu == other.cpu
+            && self.memory == other.memory
+            && self.memory_backing == other.memory_backing
+            && self.firmware.kind == other.firmware.kind
+            && self.devices == other.devices
+            && self.boot == other.boot
+    }
+
     /// A device id that is not taken: `disk0`, `disk1`, …
     pub fn free_device_id(&self, stem: &str) -> String {
         (0..)

@@ -50,6 +50,8 @@ pub enum Denied {
     InTrash,
     #[error("The machine is not in the trash")]
     NotInTrash,
+    #[error("The machine's file is whole")]
+    NotBroken,
 }
 
 /// Checks whether `action` is allowed for a machine that stands so.
@@ -72,6 +74,10 @@ pub fn permit(standing: Standing, action: Action) -> Result<(), Denied> {
         Action::OpenConsole | Action::Screenshot | Action::SendKeys => screen(standing.state),
         Action::Edit => edit(standing.state),
         Action::Delete => delete(standing.state),
+        Action::Repair => match standing.state {
+            State::Broken => Ok(()),
+            _ => Err(Denied::NotBroken),
+        },
     }
 }
 
@@ -253,7 +259,7 @@ mod tests {
         );
         check(State::Crashed, false, &[A::Start, A::Edit, A::Delete]);
         check(State::NotResponding, false, &[A::PowerOff]);
-        check(State::Broken, false, &[]);
+        check(State::Broken, false, &[A::Repair]);
         check(State::Unavailable, false, &[A::Edit, A::Delete]);
     }
 

@@ -43,6 +43,7 @@ pub fn look(action: Action) -> Look {
         Action::Delete => (Icon::Trash2, ctrl(Key::Delete)),
         Action::Restore => (Icon::ArchiveRestore, None),
         Action::DeleteForever => (Icon::Trash2, None),
+        Action::Repair => (Icon::ArchiveRestore, None),
     };
     Look { icon, shortcut }
 }
@@ -57,10 +58,12 @@ pub enum Errand {
     ShowSettings,
     ShowHelp,
     FullScreen,
+    /// From a page of the window to the machines.
+    Back,
 }
 
 impl Errand {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::NewMachine,
         Self::Search,
         Self::ShowTrash,
@@ -68,6 +71,7 @@ impl Errand {
         Self::ShowSettings,
         Self::ShowHelp,
         Self::FullScreen,
+        Self::Back,
     ];
 
     /// Word, icon and shortcut.
@@ -87,6 +91,11 @@ impl Errand {
                 "Full screen",
                 Icon::Maximize,
                 Some(KeyboardShortcut::new(Modifiers::NONE, Key::F11)),
+            ),
+            Self::Back => (
+                "Back to the machines",
+                Icon::ArrowLeft,
+                Some(KeyboardShortcut::new(Modifiers::NONE, Key::Escape)),
             ),
         };
         (word, Look { icon, shortcut })
@@ -140,7 +149,8 @@ pub fn ask(report: &MachineReport, action: Action) -> Ask {
         | Action::DiscardSaved
         | Action::OpenConsole
         | Action::Delete
-        | Action::Restore => Ask::Engine(Command::Act { machine, action }),
+        | Action::Restore
+        | Action::Repair => Ask::Engine(Command::Act { machine, action }),
     }
 }
 

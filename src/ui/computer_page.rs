@@ -11,7 +11,7 @@ use crate::engine::message::Command;
 use crate::model::{Check, CheckLevel, ComputerReport};
 
 pub fn computer_ui(ui: &mut Ui, view: &View, asks: &mut Vec<Ask>) {
-    shell::page_head_ui(ui, "This computer", |ui| {
+    shell::page_head_ui(ui, "This computer", asks, |ui, asks| {
         if kit::secondary(ui, true, Some(Icon::RefreshCw), "Check again").clicked() {
             asks.push(Ask::Engine(Command::Examine));
         }
@@ -39,7 +39,12 @@ fn findings_ui(ui: &mut Ui, computer: &ComputerReport) {
         (Tone::Info, "Everything works")
     };
     kit::callout(ui, tone, title, |ui| {
-        let text = RichText::new(&computer.accelerator.reason).color(palette(ui).text);
+        let text = if computer.can_run() {
+            &computer.accelerator.reason
+        } else {
+            "Follow what stands below each problem, then check again"
+        };
+        let text = RichText::new(text).color(palette(ui).text);
         ui.add(egui::Label::new(text).wrap());
     });
     ui.add_space(6.0);
@@ -81,13 +86,16 @@ fn check_ui(ui: &mut Ui, check: &Check) {
     });
 }
 
-/// A step to take; what follows a colon is a command that can be copied.
+/// A step to take; what follows a colon, or is no sentence, is a command that can be copied.
 fn fix_ui(ui: &mut Ui, fix: &str, title: &str) {
     let p = palette(ui);
     match fix.split_once(": ") {
         Some((step, command)) => {
             ui.label(RichText::new(step).color(p.text));
             kit::copy_line(ui, command, &format!("the command for {title}"));
+        }
+        None if fix.ends_with('.') => {
+            ui.add(egui::Label::new(RichText::new(fix).color(p.text)).wrap());
         }
         None => kit::copy_line(ui, fix, &format!("the fix for {title}")),
     }

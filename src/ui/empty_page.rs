@@ -6,10 +6,11 @@ use super::Ask;
 use super::actions::Errand;
 use super::brand::Brand;
 use super::icon::{self, Icon};
+use super::kit;
 use super::theme::{self, palette};
 use super::view::View;
 use crate::engine::message::Command;
-use crate::model::{ByteSize, NewMachine, Source, free_name};
+use crate::model::{ByteSize, CheckLevel, NewMachine, Source, free_name};
 
 /// One way to a first machine.
 struct Way {
@@ -50,6 +51,24 @@ pub fn empty_ui(ui: &mut Ui, brand: &mut Brand, view: &View, asks: &mut Vec<Ask>
         });
         ui.add_space(18.0);
         ways_ui(ui, view, asks);
+        trouble_ui(ui, view, asks);
+    });
+}
+
+/// A first machine would fail: says so before it is made.
+fn trouble_ui(ui: &mut Ui, view: &View, asks: &mut Vec<Ask>) {
+    let checks = view.computer.iter().flat_map(|computer| &computer.checks);
+    let Some(worst) = checks
+        .into_iter()
+        .find(|check| check.level == CheckLevel::Bad)
+    else {
+        return;
+    };
+    ui.add_space(10.0);
+    kit::callout(ui, kit::Tone::Error, &worst.finding, |ui| {
+        if kit::secondary(ui, true, None, "What to do").clicked() {
+            asks.push(Ask::Errand(Errand::ShowComputer));
+        }
     });
 }
 

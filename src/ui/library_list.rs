@@ -140,7 +140,7 @@ fn trash_link_ui(ui: &mut Ui, view: &View, asks: &mut Vec<Ask>) {
         }
         let count = view.trash.machines.len();
         if count > 0 {
-            let text = format!("{count}, {}", view.trash.size());
+            let text = format!("{count} · {}", view.trash.size());
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 ui.label(RichText::new(text).size(13.0).color(palette(ui).dim));
             });

@@ -78,6 +78,28 @@ impl NewMachineDialog {
         dialog
     }
 
+    /// Opens again with what could not be made, so that nothing has to be typed twice.
+    pub fn again(view: &View, spec: &NewMachine) -> Self {
+        let (kind, path) = match &spec.source {
+            Source::Iso(path) => (Kind::Iso, Some(path)),
+            Source::Disk(path) => (Kind::Disk, Some(path)),
+            Source::Empty => (Kind::Empty, None),
+            Source::TestCard { .. } => (Kind::TestCard, None),
+        };
+        Self {
+            kind,
+            path: path.map_or_else(String::new, |path| path.display().to_string()),
+            name: spec.name.clone(),
+            named: true,
+            cpus: spec.cpus,
+            memory: spec.memory.to_string(),
+            disk: spec.disk_size.to_string(),
+            firmware: spec.firmware,
+            tried: true,
+            ..Self::new(view, None)
+        }
+    }
+
     /// A file that was dropped or chosen; its ending says what it is.
     pub fn take_file(&mut self, view: &View, file: &Path) {
         let iso = file

@@ -121,9 +121,10 @@ pub fn screen_ui(
 /// The pan by the pointer, or where it was when the pointer left.
 fn pan(ui: &Ui, room: Rect, machine: MachineId, response: &egui::Response) -> Vec2 {
     let key = response.id.with(machine);
+    let pointer = response.hover_pos(); // Asked first: inside `data_mut` it would wait for itself.
     ui.data_mut(|data| {
         let pan: &mut Vec2 = data.get_temp_mut_or_default(key);
-        if let Some(at) = response.hover_pos() {
+        if let Some(at) = pointer {
             *pan = pan_towards(room, at);
         }
         *pan

@@ -21,7 +21,7 @@ pub fn close_word(policy: ClosePolicy) -> &'static str {
 }
 
 pub fn settings_ui(ui: &mut Ui, view: &View, asks: &mut Vec<Ask>) {
-    shell::page_head_ui(ui, Errand::ShowSettings.word(), |_| {});
+    shell::page_head_ui(ui, Errand::ShowSettings.word(), asks, |_, _| {});
     let mut settings = view.settings.clone();
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         shell::page_body_ui(ui, |ui| {
@@ -64,8 +64,8 @@ fn choice_ui(ui: &mut Ui, title: &str, text: &str, content: impl FnOnce(&mut Ui)
     ui.add_space(6.0);
 }
 
-pub fn help_ui(ui: &mut Ui) {
-    shell::page_head_ui(ui, Errand::ShowHelp.word(), |_| {});
+pub fn help_ui(ui: &mut Ui, asks: &mut Vec<Ask>) {
+    shell::page_head_ui(ui, Errand::ShowHelp.word(), asks, |_, _| {});
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         shell::page_body_ui(ui, |ui| {
             kit::card(ui, "First steps", |ui| {

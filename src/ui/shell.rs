@@ -13,8 +13,8 @@ use super::new_machine::NewMachineDialog;
 use super::theme::{self, palette};
 use super::trash_page::TrashPage;
 use super::view::View;
-use super::{Ask, FilePick, computer_page, empty_page, footer, settings_page, toasts};
-use crate::model::{MachineId, MachineReport};
+use super::{Ask, FilePick, computer_page, empty_page, footer, kit, settings_page, toasts};
+use crate::model::{MachineId, MachineReport, NewMachine};
 
 /// What the right side shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,6 +62,12 @@ impl Shell {
         self.page = Page::Machine;
     }
 
+    /// Shows a machine's page with its screen.
+    pub fn show_screen(&mut self, machine: MachineId) {
+        self.select(machine);
+        self.machine_page.show_screen(machine);
+    }
+
     /// A file chosen by the file chooser.
     pub fn picked(&mut self, view: &View, pick: FilePick, path: &Path) {
         match pick {
@@ -84,6 +90,13 @@ impl Shell {
         }
     }
 
+    /// Shows the dialog again after what it asked for failed.
+    pub fn retry_new_machine(&mut self, view: &View, spec: &NewMachine) {
+        if self.new_machine.is_none() {
+            self.new_machine = Some(NewMachineDialog::again(view, spec));
+        }
+    }
+
     pub fn run_errand(&mut self, view: &View, errand: Errand) {
         match errand {
             Errand::NewMachine => self.open_new_machine(view, None),
@@ -92,6 +105,7 @@ impl Shell {
             Errand::ShowComputer => self.page = Page::Computer,
             Errand::ShowSettings => self.page = Page::Settings,
             Errand::ShowHelp => self.page = Page::Help,
+            Errand::Back => self.page = Page::Machine,
             Errand::FullScreen => {
                 if self.shown(view).is_some() {
                     self.machine_page.tab = Tab::Screen;
@@ -169,7 +183,11 @@ impl Shell {
         if self.new_machine.is_some() || view.leaving.is_some() || view.captured.is_some() {
             return;
         }
+        let on_machine = self.page == Page::Machine;
         for errand in Errand::ALL {
+            if errand == Errand::Back && on_machine {
+                continue; // Escape means other things there.
+            }
             if let Some(shortcut) = errand.look().1.shortcut
                 && ui.input_mut(|input| input.consume_shortcut(&shortcut))
             {
@@ -235,7 +253,7 @@ impl Shell {
             Page::Computer => computer_page::computer_ui(ui, view, asks),
             Page::Trash => self.trash.ui(ui, view, asks),
             Page::Settings => settings_page::settings_ui(ui, view, asks),
-            Page::Help => settings_page::help_ui(ui),
+            Page::Help => settings_page::help_ui(ui, asks),
         }
     }
 
@@ -265,8 +283,14 @@ fn handed_over_ui(ui: &mut Ui) {
         });
 }
 
-/// The title of a page that is not a machine's, with its buttons at the right.
-pub(super) fn page_head_ui(ui: &mut Ui, title: &str, buttons: impl FnOnce(&mut Ui)) {
+/// The title of a page that is not a machine's, with the way back before it and its buttons at the
+/// right.
+pub(super) fn page_head_ui(
+    ui: &mut Ui,
+    title: &str,
+    asks: &mut Vec<Ask>,
+    buttons: impl FnOnce(&mut Ui, &mut Vec<Ask>),
+) {
     let p = palette(ui);
     let margin = Margin {
         left: 22,
@@ -277,9 +301,17 @@ pub(super) fn page_head_ui(ui: &mut Ui, title: &str, buttons: impl FnOnce(&mut U
     Frame::NONE.inner_margin(margin).show(ui, |ui| {
         ui.horizontal(|ui| {
             ui.set_height(theme::CONTROL);
+            ui.spacing_mut().item_spacing.x = 12.0;
+            let (word, look) = Errand::Back.look();
+            let back = kit::icon_button(ui, true, look.icon, word);
+            if back.on_hover_text(format!("{word} (Esc)")).clicked() {
+                asks.push(Ask::Errand(Errand::Back));
+            }
             let text = RichText::new(title).font(theme::semibold(22.0));
             ui.label(text.color(p.text));
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), buttons);
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                buttons(ui, asks);
+            });
         });
     });
 }

@@ -180,9 +180,11 @@ pub fn install(ctx: &egui::Context) {
 }
 
 /// Follows the user's choice; `System` follows the desktop where it says what it wants.
-pub fn choose(ctx: &egui::Context, choice: ThemeChoice) {
+///
+/// `desktop` is what it says; `None` leaves it to the window system.
+pub fn choose(ctx: &egui::Context, choice: ThemeChoice, desktop: Option<Theme>) {
     ctx.set_theme(match choice {
-        ThemeChoice::System => egui::ThemePreference::System,
+        ThemeChoice::System => desktop.map_or(egui::ThemePreference::System, Into::into),
         ThemeChoice::Dark => egui::ThemePreference::Dark,
         ThemeChoice::Light => egui::ThemePreference::Light,
     });

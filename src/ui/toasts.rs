@@ -139,11 +139,8 @@ fn toast_ui(ui: &mut Ui, id: ToastId, toast: &Toast, asks: &mut Vec<Ask>) {
                 icon::show(ui, glyph, 18.0, color);
                 ui.vertical(|ui| {
                     ui.spacing_mut().item_spacing.y = 5.0;
-                    let width = ui.available_width();
-                    ui.horizontal_top(|ui| {
-                        ui.set_width(width);
-                        toast_title_ui(ui, id, toast, width, asks);
-                    });
+                    let row = vec2(ui.available_width(), 20.0);
+                    ui.allocate_ui(row, |ui| toast_title_ui(ui, id, toast, asks));
                     toast_text_ui(ui, toast);
                     undo_ui(ui, id, toast, asks);
                 });
@@ -151,19 +148,20 @@ fn toast_ui(ui: &mut Ui, id: ToastId, toast: &Toast, asks: &mut Vec<Ask>) {
         });
 }
 
-fn toast_title_ui(ui: &mut Ui, id: ToastId, toast: &Toast, width: f32, asks: &mut Vec<Ask>) {
+fn toast_title_ui(ui: &mut Ui, id: ToastId, toast: &Toast, asks: &mut Vec<Ask>) {
     let p = palette(ui);
-    ui.allocate_ui(vec2(width - 40.0, 20.0), |ui| {
-        ui.set_width(width - 40.0);
-        let title = RichText::new(&toast.title).font(theme::semibold(theme::BODY));
-        ui.add(egui::Label::new(title.color(p.text)).wrap());
+    ui.with_layout(egui::Layout::right_to_left(egui::Align::Min), |ui| {
+        let close = egui::Button::new(icon::text(Icon::X, 15.0).color(p.dim))
+            .frame_when_inactive(false)
+            .small();
+        if kit::name(ui.add(close), "Dismiss").clicked() {
+            asks.push(Ask::DismissToast(id));
+        }
+        ui.with_layout(egui::Layout::left_to_right(egui::Align::Min), |ui| {
+            let title = RichText::new(&toast.title).font(theme::semibold(theme::BODY));
+            ui.add(egui::Label::new(title.color(p.text)).wrap());
+        });
     });
-    let close = egui::Button::new(icon::text(Icon::X, 15.0).color(p.dim))
-        .frame_when_inactive(false)
-        .small();
-    if kit::name(ui.add(close), "Dismiss").clicked() {
-        asks.push(Ask::DismissToast(id));
-    }
 }
 
 fn toast_text_ui(ui: &mut Ui, toast: &Toast) {

@@ -26,7 +26,7 @@ impl TrashPage {
     pub fn ui(&mut self, ui: &mut Ui, view: &View, asks: &mut Vec<Ask>) {
         let free = !view.handed_over;
         let full = !view.trash.machines.is_empty();
-        shell::page_head_ui(ui, "Trash", |ui| {
+        shell::page_head_ui(ui, "Trash", asks, |ui, _| {
             if kit::danger(ui, full && free, Some(Icon::Trash2), "Empty the trash…").clicked() {
                 self.emptying = true;
             }

@@ -95,16 +95,6 @@ impl View {
             Event::Answer { .. } | Event::Raise | Event::Picture { .. } => {}
             Event::HandedOver => self.handed_over = true,
             Event::Notice(failure) => self.fail(failure),
-            Event::DiskFull { machine, free } => {
-                let name = self.name(machine);
-                self.fail(
-                    Failure::new(
-                        format!("{name} is paused"),
-                        format!("only {free} are free on the disk it writes to"),
-                    )
-                    .fix("Make room, for example by emptying the trash, then resume it"),
-                );
-            }
         }
     }
 

@@ -1,9 +1,4 @@
 //! A console's own window on a desktop of its own, over a real guest: the test card.
-#![expect(
-    clippy::unwrap_used,
-    clippy::disallowed_methods,
-    reason = "a test that cannot go on should stop there, and runs programs itself"
-)]
 
 use std::io::{BufRead, BufReader, IoSlice};
 use std::mem::MaybeUninit;
@@ -82,11 +77,15 @@ struct Stage {
     machine: Machine,
     window: String,
     child: Child,
-    home: tempfile::TempDir,
+    _home: tempfile::TempDir,
 }
 
 impl Stage {
     fn start(presenter: &str, size: (u32, u32)) -> Option<Self> {
+        Self::start_with(presenter, size, &["-device", "virtio-tablet-pci"])
+    }
+
+    fn start_with(presenter: &str, size: (u32, u32), devices: &[&str]) -> Option<Self> {
         let desktop = Desktop::start(size.0, size.1)?;
         let home = tempfile::tempdir().unwrap();
         let monitor = home.path().join("monitor");
@@ -96,22 +95,10 @@ impl Stage {
             env!("ORANGERY_TEST_CARD"),
             ",format=raw,if=virtio,snapshot=on"
         );
-        let machine = Machine::start_with(
-            "q35",
-            "a console window",
-            &[
-                "-device",
-                "virtio-vga",
-                "-device",
-                "virtio-tablet-pci",
-                "-device",
-                "virtio-keyboard-pci",
-                "-drive",
-                drive,
-                "-qmp",
-                &monitor_option,
-            ],
-        )?;
+        let screen = ["-device", "virtio-vga", "-device", "virtio-keyboard-pci"];
+        let rest = ["-drive", drive, "-qmp", &monitor_option];
+        let all = [&screen[..], devices, &rest[..]].concat();
+        let machine = Machine::start_with("q35", "a console window", &all)?;
         let child = desktop
             .command(std::env::current_exe().unwrap().to_str().unwrap())
             .args([
@@ -132,7 +119,7 @@ impl Stage {
             machine,
             window,
             child,
-            home,
+            _home: home,
         };
         Some(stage)
     }
@@ -280,7 +267,11 @@ fn right_ctrl_and_the_bar_work_and_full_screen_fills_the_screen() {
     stage.desktop.xdotool(RIGHT_CTRL);
     stage.desktop.xdotool("key b");
     std::thread::sleep(Duration::from_millis(300));
-    assert_eq!(stage.card().unwrap().keys, before, "keys go to the bar");
+    assert_eq!(
+        stage.wait_card("the card", |_| true).keys,
+        before,
+        "keys go to the bar"
+    );
     stage.desktop.xdotool("key F11");
     wait("full screen", || {
         stage.desktop.place(&stage.window) == [0, 0, 1440, 1000]
@@ -354,4 +345,29 @@ fn a_scaled_picture_is_whole_in_both_ways() {
                 && at(700, 40).iter().all(|part| *part < 0x60)
         });
     }
+}
+
+#[test]
+fn a_relative_pointer_is_taken_by_a_click_and_let_go_by_right_ctrl() {
+    let Some(stage) = Stage::start_with("shm", (1600, 1200), &[]) else {
+        return;
+    };
+    let before = stage.wait_card("the card", |card| card.virtio_screen && !card.tablet);
+    let focus = format!("windowfocus --sync {}", stage.window);
+    stage.desktop.xdotool(&focus);
+    stage.point(600, 400);
+    stage.desktop.xdotool("click 1");
+    std::thread::sleep(Duration::from_millis(300));
+    stage.desktop.xdotool("mousemove_relative 30 0");
+    let moved = stage.wait_card("the pointer", |card| card.pointer_x != before.pointer_x);
+    let way = i32::from(moved.pointer_x) - i32::from(before.pointer_x);
+    assert!((20..=45).contains(&way), "each motion counts once, {way}");
+    stage.desktop.xdotool(RIGHT_CTRL);
+    std::thread::sleep(Duration::from_millis(300));
+    stage.desktop.xdotool("mousemove_relative 30 0");
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(
+        stage.wait_card("the card", |_| true).pointer_x,
+        moved.pointer_x
+    );
 }

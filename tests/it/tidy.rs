@@ -14,7 +14,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // The program starts itself as a confined child and as the KVM probe; neither may load anything first.
     ("main", &["cli", "app", "confine", "qemu::kvm"]),
     ("cli", &["app", "console", "engine", "model"]),
-    ("app", &["ui", "engine", "model"]),
+    // The window follows the desktop's dark or light.
+    ("app", &["ui", "desktop", "engine", "model"]),
     (
         "console",
         &[

@@ -158,6 +158,28 @@ fn a_created_machine_is_shown_at_once() {
 }
 
 #[test]
+fn what_could_not_be_made_can_be_corrected_without_typing_it_again() {
+    let (mut harness, fake) = open(&[]);
+    let app = harness.state_mut().as_mut().unwrap();
+    let file = std::path::Path::new("/tmp/gone.iso");
+    app.shell.dropped(&app.view, file);
+    harness.run_ok();
+    harness.get_by_label("Create & start").click();
+    harness.run_ok();
+    assert!(harness.query_by_label("Create & start").is_none());
+    fake.answer(
+        |command| matches!(command, Command::Create { .. }),
+        Err(Failure::new("The machine was not made", "the file is gone")),
+    );
+    harness.run_ok();
+    harness.get_by_label("The machine was not made");
+    assert_eq!(
+        harness.get_by_label("Name").value().as_deref(),
+        Some("gone")
+    );
+}
+
+#[test]
 fn a_busy_engine_is_a_message_and_nothing_waits() {
     let (mut harness, fake) = open(&[report(1, "Debian", State::Off)]);
     fake.0.borrow_mut().busy = true;

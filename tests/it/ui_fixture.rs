@@ -226,7 +226,7 @@ impl Window {
     pub fn ui(&mut self, ui: &mut egui::Ui) {
         if !self.ready {
             self.ready = true;
-            theme::choose(ui.ctx(), self.view.settings.theme);
+            theme::choose(ui.ctx(), self.view.settings.theme, None);
         }
         for event in std::mem::take(&mut self.events) {
             self.view.apply(event, ui.ctx());

@@ -1,5 +1,6 @@
 //! Keys, pointer and focus of the window: to the guest or to the bar.
 
+use winit::dpi::PhysicalPosition;
 use winit::event::{ElementState, KeyEvent, WindowEvent};
 use winit::event_loop::ActiveEventLoop;
 use winit::platform::scancode::PhysicalKeyExtScancode;
@@ -9,7 +10,7 @@ use crate::display::Input;
 use crate::display::keys::KeyCode;
 
 use super::super::keyboard::Outcome;
-use super::Console;
+use super::{Console, Hold};
 
 /// Toggles full screen while the bar has the keys.
 const F11: KeyCode = KeyCode(87);
@@ -108,7 +109,7 @@ impl Console {
             self.on_stage(|stage| stage.reveal(position.y));
             self.lay_out(); // A large picture moves with the pointer.
         }
-        if self.pointer_captured {
+        if self.hold.is_some() {
             return self.guest_pointer(event);
         }
         let (at, dragging) = (self.pointer.at, self.pointer.is_dragging());
@@ -149,6 +150,7 @@ impl Console {
         let on_picture = placement.contains(self.pointer.at.0, self.pointer.at.1);
         let absolute = self.session.info.absolute_pointer;
         match event {
+            WindowEvent::CursorMoved { .. } if self.hold == Some(Hold::Confined) => self.roam(),
             WindowEvent::CursorMoved { .. } if absolute => {
                 if (on_picture || self.pointer.is_dragging())
                     && let Some(input) = self.pointer.place(&placement)
@@ -158,7 +160,7 @@ impl Console {
             }
             WindowEvent::MouseInput { state, button, .. } => {
                 let down = *state == ElementState::Pressed;
-                if down && !on_picture && !self.pointer_captured {
+                if down && !on_picture && self.hold.is_none() {
                     return;
                 }
                 if down && self.enter_guest(absolute) {
@@ -179,7 +181,7 @@ impl Console {
                     self.session.send(input);
                 }
             }
-            WindowEvent::MouseWheel { delta, .. } if on_picture || self.pointer_captured => {
+            WindowEvent::MouseWheel { delta, .. } if on_picture || self.hold.is_some() => {
                 if let Some(input) = self.pointer.wheel(*delta) {
                     self.session.send(input);
                 }
@@ -195,21 +197,46 @@ impl Console {
             self.keyboard.capture(true);
             self.on_stage(|stage| stage.overlay.ask());
         }
-        if absolute || self.pointer_captured || !self.takes_input() {
+        if absolute || self.hold.is_some() || !self.takes_input() {
             return false;
         }
         let Some(stage) = &self.stage else {
             return false;
         };
-        // Wayland locks, X11 confines; without either the pointer would run away at the window's edge.
-        let locked = stage.window.set_cursor_grab(CursorGrabMode::Locked);
-        let held = locked.or_else(|_| stage.window.set_cursor_grab(CursorGrabMode::Confined));
-        self.pointer_captured = held.is_ok();
-        self.pointer_captured
+        // Without either the pointer would run away at the window's edge.
+        let ways = [
+            (CursorGrabMode::Locked, Hold::Locked),
+            (CursorGrabMode::Confined, Hold::Confined),
+        ];
+        let held = ways
+            .into_iter()
+            .find(|(mode, _)| stage.window.set_cursor_grab(*mode).is_ok());
+        self.hold = held.map(|(_, hold)| hold);
+        self.pointer.begin_roaming();
+        self.hold.is_some()
+    }
+
+    /// Motion of a confined pointer, which is put back to the picture's middle before it meets an edge.
+    fn roam(&mut self) {
+        let Some(stage) = &self.stage else {
+            return;
+        };
+        let area = stage.placement.area;
+        let middle = |at: u32, length: u32| f64::from(at + length / 2);
+        let home = (middle(area.x, area.w), middle(area.y, area.h));
+        let reach = f64::from(area.w.min(area.h)) / 4.0;
+        let (input, back) = self.pointer.roam(home, reach);
+        if back {
+            let home = PhysicalPosition::new(home.0, home.1);
+            stage.window.set_cursor_position(home).ok(); // It then stops at an edge.
+        }
+        if let Some(input) = input {
+            self.session.send(input);
+        }
     }
 
     fn release_pointer(&mut self) {
-        if std::mem::take(&mut self.pointer_captured)
+        if self.hold.take().is_some()
             && let Some(stage) = &self.stage
         {
             stage.window.set_cursor_grab(CursorGrabMode::None).ok(); // Nothing is held then.
@@ -218,7 +245,7 @@ impl Console {
 
     /// One pointer at a time: the guest's over its picture, the desktop's elsewhere.
     pub(super) fn update_pointer_look(&mut self, event_loop: &ActiveEventLoop) {
-        let (at, captured) = (self.pointer.at, self.pointer_captured);
+        let (at, captured) = (self.pointer.at, self.hold.is_some());
         let (info, live) = (&self.session.info, self.takes_input());
         let absolute = info.absolute_pointer;
         let Some(stage) = &mut self.stage else {

@@ -158,6 +158,7 @@ impl Supervisor {
                     self.empty_trash(asker, Some(machine));
                 }
             }
+            Action::Repair => self.repair(asker, machine),
             Action::OpenConsole => self.open_console(asker, machine),
             Action::Screenshot | Action::SendKeys | Action::Edit => {
                 if self.permitted(asker, machine, action) {
@@ -224,8 +225,6 @@ impl Supervisor {
             self.hub.answer(asker, Err(failure), None);
             return;
         }
-        let running = self.state(machine).has_process();
-        let takes_effect_later = running && changes.iter().any(is_hardware);
         let result = self.change_record(
             machine,
             Box::new(move |record| {
@@ -234,11 +233,6 @@ impl Supervisor {
                 }
             }),
         );
-        if result.is_ok()
-            && let Some(slot) = self.slots.get_mut(&machine)
-        {
-            slot.pending |= takes_effect_later;
-        }
         self.look_at_disks();
         self.publish(machine);
         self.hub.answer(asker, result.map(|()| Answer::Done), None);
@@ -278,17 +272,5 @@ impl Supervisor {
         }
         self.publish(machine);
         self.hub.answer(asker, Ok(Answer::Done), None);
-    }
-}
-
-/// Whether a change is to what QEMU was started with.
-fn is_hardware(change: &Change) -> bool {
-    match change {
-        Change::Cpus(_)
-        | Change::Memory(_)
-        | Change::Firmware(_)
-        | Change::MemoryBacking(_)
-        | Change::Medium(_) => true,
-        Change::Name(_) | Change::Notes(_) | Change::Tags(_) => false,
     }
 }

@@ -33,6 +33,9 @@ impl Supervisor {
     }
 
     pub(super) fn start(&mut self, asker: Asker, machine: MachineId) {
+        if self.leaving {
+            return; // Nobody is told: the next owner's first report shows it.
+        }
         self.look_at_disks();
         if !self.permitted(asker, machine, Action::Start) {
             return;
@@ -45,11 +48,15 @@ impl Supervisor {
         let Some(slot) = self.slots.get_mut(&machine) else {
             return;
         };
-        slot.join_worker(); // The last one may still be ending.
+        if slot.has_worker() {
+            // The last one is still ending; it may even wait for us.
+            let action = Action::Start;
+            self.waiting.push((asker, Command::Act { machine, action }));
+            return;
+        }
         let Some(record) = slot.machine.clone() else {
             return;
         };
-        slot.pending = false;
         slot.live = Live::resting(State::Starting, clock::now(), None);
         let launching = Launching {
             machine: record,
@@ -94,6 +101,7 @@ impl Supervisor {
         Post {
             id: machine,
             name: slot.map_or_else(String::new, |slot| slot.name.clone()),
+            number: 0, // Given with the thread.
             library: Arc::clone(&self.library),
             supervisor: self.sender.clone(),
         }
@@ -108,21 +116,33 @@ impl Supervisor {
             let Some(record) = slot.machine.clone() else {
                 continue;
             };
+            let saved = record.saved.is_some();
             match Process::adopt(&folder) {
                 Ok(process) => {
-                    slot.live = Live::resting(State::Running, process.manifest().created, None);
-                    slot.live.pid = Some(process.pid());
-                    slot.live.accelerator = Some(process.manifest().accelerator);
+                    slot.live = Live::of_process(State::Running, &process);
                     slot.adopting = true;
+                    // What runs is what was launched, whatever was edited since.
+                    let hardware = process.manifest().hardware.clone();
                     let adoption = Adoption {
                         process,
-                        machine: record,
+                        machine: hardware.unwrap_or(record),
+                        saved,
                     };
                     let post = self.post(machine);
                     let handle = worker::adopt(post, adoption).ok(); // Else the next owner tries.
                     if let Some(slot) = self.slots.get_mut(&machine) {
+                        slot.adopting = handle.is_some();
                         slot.worker = handle;
                     }
+                }
+                Err(error) if !launches::is_dead(&error, &folder) => {
+                    let trouble = Failure::new(
+                        format!("{} can't be taken over", record.name),
+                        error.to_string(),
+                    )
+                    .fix("Start Orangery again; if it stays so, end the process of QEMU");
+                    let state = State::NotResponding;
+                    slot.live = Live::resting(state, clock::now(), Some(trouble));
                 }
                 Err(error) => {
                     let resting = resting(&self.library, &record);

@@ -25,8 +25,8 @@ pub enum Message {
     },
     /// A client of another version wants the library.
     Yield,
-    /// A machine's worker tells how it stands.
-    Live(MachineId, Box<Live>),
+    /// A machine's worker of this number tells how it stands.
+    Live(MachineId, u64, Box<Live>),
     /// The worker of this number has ended; its thread can be joined.
     WorkerEnded(MachineId, u64),
     /// A worker wants a record changed and waits until it is on disk.

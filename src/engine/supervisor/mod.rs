@@ -49,6 +49,15 @@ const LOAD_EVERY: Duration = Duration::from_secs(15);
 /// An agent with nothing to do ends after this long.
 const AGENT_IDLE: Duration = Duration::from_secs(30);
 
+/// How long a new owner looks at what runs before it serves anyone.
+const SETTLE: Duration = Duration::from_secs(3);
+
+/// Messages that wait for that; more than clients can send in the time.
+const MAX_LATER: usize = 4096;
+
+/// How long saves and other jobs may take when the library changes hands.
+const LET_GO: Duration = Duration::from_secs(150);
+
 /// Finished jobs that are still shown.
 const KEPT_JOBS: usize = 20;
 
@@ -85,6 +94,8 @@ pub struct Supervisor {
     places: Places,
     /// What went wrong before anyone listened.
     notices: Vec<Failure>,
+    /// Nothing new begins any more.
+    leaving: bool,
 }
 
 /// What a supervisor is given.
@@ -134,7 +145,14 @@ impl Supervisor {
             runtime,
             places,
             notices: Vec::new(),
+            leaving: false,
         };
+        if let Err(error) = supervisor.library.sweep_saves() {
+            eprintln!("orangery: {error}"); // Space, not safety.
+        }
+        if let Err(error) = supervisor.library.sweep_memory() {
+            eprintln!("orangery: {error}"); // Space, not safety.
+        }
         match read_slots(&supervisor.library) {
             Ok(slots) => supervisor.slots = slots,
             Err(failure) => supervisor.notices.push(failure),
@@ -153,6 +171,11 @@ impl Supervisor {
     /// Runs until told to stop, until another process takes the library, or, without a window,
     /// until there is nothing left to do.
     pub fn run(mut self, inbox: &Receiver<Message>) {
+        for message in self.settle(inbox) {
+            if matches!(self.handle(message), Next::End) {
+                return self.let_go(inbox);
+            }
+        }
         loop {
             let next = match inbox.recv_timeout(self.patience()) {
                 Ok(message) => self.handle(message),
@@ -187,7 +210,10 @@ impl Supervisor {
 
     fn handle(&mut self, message: Message) -> Next {
         match message {
-            Message::Joined(id, listener) => self.join(id, listener),
+            Message::Joined(id, listener) => {
+                self.look_at_disks(); // Drives come and go without a word.
+                self.join(id, listener);
+            }
             Message::Left(id) => self.left(id),
             Message::Request {
                 listener,
@@ -201,7 +227,7 @@ impl Supervisor {
                 return self.command(asker, *command);
             }
             Message::Yield | Message::Stop => return Next::End,
-            Message::Live(machine, live) => self.live(machine, *live),
+            Message::Live(machine, number, live) => self.live(machine, number, *live),
             Message::WorkerEnded(machine, number) => self.worker_ended(machine, number),
             Message::Record {
                 machine,
@@ -329,8 +355,10 @@ impl Supervisor {
         }
     }
 
-    fn live(&mut self, machine: MachineId, live: Live) {
-        if let Some(slot) = self.slots.get_mut(&machine) {
+    fn live(&mut self, machine: MachineId, number: u64, live: Live) {
+        if let Some(slot) = self.slots.get_mut(&machine)
+            && slot.worker_number() == Some(number)
+        {
             let begins = live.state == State::Running && slot.live.state != State::Running;
             slot.live = live;
             slot.adopting = false;
@@ -359,7 +387,6 @@ impl Supervisor {
                 .is_some_and(|worker| worker.number == number)
         {
             slot.join_worker();
-            slot.pending = false;
             slot.adopting = false;
             self.publish(machine);
         }
@@ -411,19 +438,49 @@ impl Supervisor {
         }
     }
 
-    /// Lets the library go: workers end, machines run on.
+    /// Waits until adopted machines were looked at, so that nobody is told guesses. What clients ask meanwhile is
+    /// given back.
+    fn settle(&mut self, inbox: &Receiver<Message>) -> Vec<Message> {
+        let deadline = Instant::now() + SETTLE;
+        let mut later = Vec::new(); // As long as the inbox at most.
+        while self.slots.values().any(|slot| slot.adopting) && later.len() < MAX_LATER {
+            match inbox.recv_deadline(deadline) {
+                Ok(
+                    message @ (Message::Joined(..) | Message::Left(_) | Message::Request { .. }),
+                ) => {
+                    later.push(message);
+                }
+                Ok(message) => {
+                    self.handle(message);
+                }
+                Err(_) => break, // One does not answer; the others need not wait for it.
+            }
+        }
+        later
+    }
+
+    /// Lets the library go: workers end, machines run on. Saves and other jobs come to their end first.
     fn let_go(mut self, inbox: &Receiver<Message>) {
         self.control = None; // No new clients.
-        for (_, switch) in self.jobs.values() {
-            switch.store(true, Ordering::Relaxed);
+        self.leaving = true;
+        self.waiting.clear();
+        for slot in self.slots.values_mut() {
+            slot.release_worker();
         }
-        for slot in self.slots.values() {
-            slot.order(Order::Release);
-        }
+        let deadline = Instant::now() + LET_GO;
         // Workers may still wait for a record to be written; they get it until all have ended.
         while self.slots.values().any(Slot::has_worker) || self.jobs_running() {
-            match inbox.recv_timeout(Duration::from_secs(60)) {
-                Ok(Message::Joined(..) | Message::Request { .. }) => {}
+            match inbox.recv_deadline(deadline) {
+                Ok(Message::Joined(..)) => {}
+                Ok(Message::Request { listener, id, .. }) => {
+                    let asker = Asker {
+                        listener,
+                        request: id,
+                    };
+                    let failure = Failure::new("That was not done", "The library changes hands")
+                        .fix("Try again in a moment");
+                    self.hub.answer(asker, Err(failure), None);
+                }
                 Ok(message) => {
                     self.handle(message);
                 }

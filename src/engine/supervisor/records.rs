@@ -72,6 +72,28 @@ impl Supervisor {
         self.hub.answer(asker, result.map(|()| Answer::Done), None);
     }
 
+    /// Puts the last good copy in a broken file's place.
+    pub(super) fn repair(&mut self, asker: Asker, machine: MachineId) {
+        if !self.permitted(asker, machine, Action::Repair) {
+            return;
+        }
+        let repaired = self
+            .library
+            .restore_last_good(machine)
+            .map_err(|error| error.failure("The machine could not be repaired"));
+        let result = repaired.map(|record| {
+            let live = resting(&self.library, &record);
+            let folder = self.library.machine_dir(machine);
+            let name = record.name.clone();
+            let mut slot = Slot::resting(name, Some(record), folder, live);
+            slot.generation = self.slots.get(&machine).map_or(0, |old| old.generation);
+            self.slots.insert(machine, slot);
+            Answer::Done
+        });
+        self.publish(machine);
+        self.hub.answer(asker, result, None);
+    }
+
     /// A machine that comes back may find its name taken.
     fn free_its_name(&mut self, machine: MachineId) -> Result<(), Failure> {
         let Some(slot) = self.slots.get(&machine) else {

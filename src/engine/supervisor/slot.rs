@@ -17,8 +17,6 @@ pub struct Slot {
     pub job: Option<JobId>,
     /// Who shows the screen in a window of its own.
     pub console: Option<ListenerId>,
-    /// Changed since it started.
-    pub pending: bool,
     pub worker: Option<Handle>,
     /// Found running, and its worker has not looked yet; requests wait that long.
     pub adopting: bool,
@@ -35,7 +33,6 @@ impl Slot {
             generation: 0,
             job: None,
             console: None,
-            pending: false,
             worker: None,
             adopting: false,
         }
@@ -54,14 +51,33 @@ impl Slot {
             accelerator: self.live.accelerator,
             trouble: self.live.trouble.clone(),
             force_after: self.live.force_after,
-            pending: self.pending,
+            pending: self.is_pending(),
             console_open: self.console.is_some(),
             job: self.job,
         }
     }
 
+    /// Whether the machine was changed since its QEMU was started.
+    fn is_pending(&self) -> bool {
+        match (&self.live.hardware, &self.machine) {
+            (Some(running), Some(next)) => !running.same_hardware(next),
+            (None, _) | (_, None) => false,
+        }
+    }
+
     pub fn has_worker(&self) -> bool {
         self.worker.is_some()
+    }
+
+    pub fn worker_number(&self) -> Option<u64> {
+        self.worker.as_ref().map(|worker| worker.number)
+    }
+
+    /// Has the worker leave QEMU to the next owner and end.
+    pub fn release_worker(&mut self) {
+        if let Some(worker) = &mut self.worker {
+            worker.release();
+        }
     }
 
     /// Passes an order to the worker. Returns whether there is one that takes it.

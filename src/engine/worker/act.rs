@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{Flow, PATIENCE, Worker};
 use crate::engine::clock;
 use crate::engine::hub::Asker;
-use crate::model::{Action, Answer, Failure, State, Timestamp};
+use crate::model::{Action, Answer, Failure, Standing, State, Timestamp, permit};
 use crate::qemu::qmp::QmpError;
 
 /// How long a guest may take to shut down before the offer to force it, in seconds.
@@ -16,16 +16,46 @@ const SHUT_DOWN_SECONDS: u64 = 60;
 /// After the offer this much longer, then the machine counts as running again, in seconds.
 const GIVE_UP_SECONDS: u64 = 120;
 
-/// How long QEMU may take to close its disks and end before it is killed.
+/// How long QEMU may take to end when the power is cut, before it is killed.
 const QUIT_PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long QEMU may take to close its disks after the guest shut down or was saved. It is never killed then.
+pub(super) const END_PATIENCE: Duration = Duration::from_secs(60);
+
 impl Worker {
+    /// Whether `action` is allowed now: the state may have changed since the supervisor asked.
+    pub(super) fn permitted(&self, action: Action, asker: Asker) -> bool {
+        let standing = Standing {
+            state: self.live.state,
+            trashed: false,
+        };
+        match permit(standing, action) {
+            Ok(()) => true,
+            Err(denied) => {
+                let what = format!(
+                    "{}: “{}” is not possible now",
+                    self.post.name,
+                    action.name()
+                );
+                self.post
+                    .answer(asker, Err(Failure::new(what, denied.to_string())));
+                false
+            }
+        }
+    }
+
     pub(super) fn act(&mut self, action: Action, asker: Asker) -> Flow {
+        if !self.permitted(action, asker) {
+            return Flow::Go;
+        }
         let result = match action {
-            Action::Pause => self.simple("stop"),
-            Action::Resume => self.simple("cont"),
+            Action::Pause => {
+                self.end_waiting("It was paused meanwhile");
+                self.simple("stop")
+            }
+            Action::Resume => self.let_run(),
             Action::Reset => {
-                self.live.force_after = None;
+                self.end_waiting("It was reset meanwhile");
                 self.simple("system_reset")
             }
             Action::ShutDown => {
@@ -49,14 +79,33 @@ impl Worker {
             | Action::Edit
             | Action::Delete
             | Action::Restore
-            | Action::DeleteForever => Err(Failure::new(
+            | Action::DeleteForever
+            | Action::Repair => Err(Failure::new(
                 format!("“{}” is not possible now", action.name()),
                 "The machine is running",
             )),
         };
-        self.look();
+        let flow = self.look();
         self.post.answer(asker, result.map(|()| Answer::Done));
-        Flow::Go
+        flow
+    }
+
+    /// Lets the guest go on. A saved state must not be named from here on: the disks move away from it.
+    pub(super) fn let_run(&self) -> Result<(), Failure> {
+        let named = self.post.library.machine(self.post.id);
+        if named.is_ok_and(|machine| machine.saved.is_some()) {
+            self.post.record(Box::new(|machine| machine.saved = None))?;
+        }
+        self.simple("cont")
+    }
+
+    /// The power button no longer counts.
+    fn end_waiting(&mut self, why: &str) {
+        self.live.force_after = None;
+        let failure = Failure::new(format!("{} did not shut down", self.post.name), why);
+        for asker in self.waiting_for_off.drain(..) {
+            self.post.answer(asker, Err(failure.clone()));
+        }
     }
 
     /// A QMP command without arguments or result.
@@ -80,50 +129,47 @@ impl Worker {
         Ok(())
     }
 
-    /// Notices that the guest ignores the power button.
+    /// Notices that the guest ignores the power button. The offer to force it comes first, on the machine's page.
     pub(super) fn check_shut_down(&mut self) {
         let Some(force_after) = self.live.force_after else {
             return;
         };
-        let now = clock::now();
-        if now >= force_after && !self.waiting_for_off.is_empty() {
-            let ignored = self.ignored();
-            for asker in self.waiting_for_off.drain(..) {
-                self.post.answer(asker, Err(ignored.clone()));
-            }
-        }
-        if now.0 >= force_after.0 + GIVE_UP_SECONDS {
-            self.live.force_after = None;
-            self.live.trouble = Some(self.ignored());
-            self.enter(State::Running);
-        }
-    }
-
-    fn ignored(&self) -> Failure {
-        Failure::new(
-            format!("{} did not shut down", self.post.name),
-            format!("The guest did not react to its power button for {SHUT_DOWN_SECONDS} s"),
-        )
-        .fix("Shut it down from inside, or power off; unsaved work in the guest is lost then")
-    }
-
-    /// Ends QEMU: politely, so that it closes its disks, then by force.
-    pub(super) fn power_off(&mut self) -> Flow {
-        self.end_qemu();
-        self.rest(State::Off, None)
-    }
-
-    /// Ends QEMU and waits until it is gone.
-    pub(super) fn end_qemu(&mut self) {
-        let asked = self.qmp.call_raw("quit", json!({}), Duration::from_secs(2));
-        let patience = match asked {
-            Ok(_) | Err(QmpError::Closed { .. }) => QUIT_PATIENCE,
-            Err(_) => Duration::ZERO, // It does not answer.
-        };
-        if self.process.wait(patience).unwrap_or(false) {
+        if clock::now().0 < force_after.0 + GIVE_UP_SECONDS || self.live.state != State::Stopping {
             return;
         }
+        let why = "The guest did not react to its power button";
+        self.end_waiting(why);
+        let failure = Failure::new(format!("{} did not shut down", self.post.name), why);
+        self.live.trouble =
+            Some(failure.fix(
+                "Shut it down from inside, or power off; unsaved work in the guest is lost then",
+            ));
+        self.enter(State::Running);
+    }
+
+    /// Cuts the power.
+    pub(super) fn power_off(&mut self) -> Flow {
+        if self.ask_to_end(QUIT_PATIENCE) {
+            return self.rest(State::Off, None);
+        }
         self.process.kill().ok(); // Fails only when it is gone.
-        self.process.wait(QUIT_PATIENCE).ok(); // A process stuck in the kernel ends later.
+        if self.process.wait(QUIT_PATIENCE).unwrap_or(false) {
+            self.rest(State::Off, None)
+        } else {
+            self.stuck() // In the kernel; its disks are not free yet.
+        }
+    }
+
+    /// Has QEMU close its disks and end, and waits for that; whether it did.
+    pub(super) fn ask_to_end(&mut self, patience: Duration) -> bool {
+        match self
+            .qmp
+            .call_raw("quit", json!({}), patience.min(END_PATIENCE))
+        {
+            Ok(_) | Err(QmpError::Closed { .. }) => {}
+            Err(_) if patience <= QUIT_PATIENCE => return self.process.has_ended(),
+            Err(_) => {} // Busy with its disks, maybe; it has been asked.
+        }
+        self.process.wait(patience).unwrap_or(false)
     }
 }

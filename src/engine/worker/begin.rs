@@ -9,29 +9,35 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+
+use super::events::not_responding;
 use super::files::{Files, arguments, layers, rights, written_file};
-use super::{Begun, Live, PATIENCE, Post};
+use super::{Begun, Live, Order, PATIENCE, Post, refuse_order};
 use crate::engine::clock;
 use crate::engine::facts::Facts;
 use crate::engine::hub::Asker;
 use crate::engine::launches;
 use crate::library::{Library, Sighting, SnapshotRecord};
 use crate::model::{
-    Answer, DeviceKind, DisplayPath, Failure, Firmware, FirmwareKind, Machine, MemoryBacking,
-    SavedState, State,
+    Action, Answer, ByteSize, DeviceKind, DisplayPath, Failure, Firmware, FirmwareKind, Machine,
+    MemoryBacking, SavedState, State,
 };
 use crate::qemu::command_line::{self, MEMORY_NUMBER};
 use crate::qemu::explain;
 use crate::qemu::memory::{self, MemoryFile};
 use crate::qemu::memory_store;
 use crate::qemu::process::{Manifest, Process, ProcessError, Sockets};
-use crate::qemu::qmp::{Client, QmpEvent};
+use crate::qemu::qmp::{Client, QmpError, QmpEvent};
 
 /// From the start of QEMU to its greeting, on a computer that is busy.
 const GREETING_PATIENCE: Duration = Duration::from_secs(30);
 
 /// An adopted QEMU may be busy for a moment.
 const ADOPT_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often a silent one is tried again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// A machine to start.
 pub struct Launching {
@@ -48,7 +54,10 @@ pub struct Launching {
 /// A machine that runs already.
 pub struct Adoption {
     pub process: Process,
+    /// The hardware that was launched.
     pub machine: Machine,
+    /// The machine's record names a saved state.
+    pub saved: bool,
 }
 
 /// Starts QEMU and lets the guest go. Answers and publishes what came out.
@@ -62,11 +71,9 @@ pub fn launch(post: &Post, launching: Launching, abort: &AtomicBool) -> Option<B
             Some(begun)
         }
         Err(failure) => {
-            let state = if saved.is_some() {
-                State::Saved
-            } else {
-                State::Off
-            };
+            let named = post.library.machine(post.id);
+            let still = named.map_or(saved.is_some(), |machine| machine.saved.is_some());
+            let state = if still { State::Saved } else { State::Off };
             post.publish(&Live::resting(state, clock::now(), Some(failure.clone())));
             post.answer(asker, Err(failure));
             None
@@ -74,86 +81,84 @@ pub fn launch(post: &Post, launching: Launching, abort: &AtomicBool) -> Option<B
     }
 }
 
-/// Connects to a QEMU that runs already.
-pub fn adopt(post: &Post, adoption: Adoption) -> Option<Begun> {
+/// Connects to a QEMU that runs already. One that does not answer is waited for, as long as it lives.
+pub fn adopt(post: &Post, adoption: Adoption, orders: &Receiver<Order>) -> Option<Begun> {
     let Adoption {
         mut process,
         machine,
+        saved,
     } = adoption;
-    let live = Live {
-        state: State::Running,
-        since: process.manifest().created,
-        pid: Some(process.pid()),
-        accelerator: Some(process.manifest().accelerator),
-        trouble: None,
-        force_after: None,
-    };
-    match process.connect(ADOPT_PATIENCE) {
-        Ok((qmp, events)) => {
-            if unfinished_restore(&process, &machine) || finished_save(&qmp, &machine) {
-                end_unneeded(&process);
-                post.publish(&resting_again(&machine));
+    let mut live = Live::of_process(State::Running, &process);
+    let mut patience = ADOPT_PATIENCE;
+    loop {
+        let error = match process.connect(patience) {
+            Ok((qmp, events)) => {
+                let status = run_state(&qmp);
+                let incoming = process.manifest().incoming;
+                if saved && (incoming || status.as_deref() != Some("running")) {
+                    return end_unneeded(post, &process);
+                }
+                if status.as_deref() == Some("prelaunch") && !incoming {
+                    // The last owner was about to. The first look shows what came of it.
+                    qmp.call_raw("cont", serde_json::json!({}), PATIENCE).ok();
+                }
+                live = Live::of_process(State::Running, &process); // Until the first look.
+                return Some(Begun {
+                    process,
+                    qmp,
+                    events,
+                    live,
+                    machine,
+                });
+            }
+            Err(error) => error,
+        };
+        if process.has_ended() {
+            let trouble = launches::crashed(&post.name, &process.log_tail(), None);
+            post.publish(&Live::resting(State::Crashed, clock::now(), Some(trouble)));
+            return None;
+        }
+        if live.state != State::NotResponding {
+            live.state = State::NotResponding;
+            live.since = clock::now();
+            live.trouble = Some(not_responding(&post.name, &error.to_string()));
+            post.publish(&live);
+        }
+        patience = LOOK_AGAIN;
+        match orders.recv_timeout(LOOK_AGAIN) {
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return None,
+            Ok(Order::Act {
+                action: Action::PowerOff,
+                asker,
+            }) => {
+                end(&process);
+                post.publish(&Live::resting(State::Off, clock::now(), None));
+                post.answer(asker, Ok(Answer::Done));
                 return None;
             }
-            Some(Begun {
-                process,
-                qmp,
-                events,
-                live,
-                machine,
-            })
+            Ok(order) => refuse_order(post, order),
         }
-        Err(error) => adopt_silent(post, process, live, &error),
     }
 }
 
-/// It was to go on from a saved state that is still there: the guest never ran.
-fn unfinished_restore(process: &Process, machine: &Machine) -> bool {
-    process.manifest().incoming && machine.saved.is_some()
+/// QEMU's `RunState` (qapi/run-state.json).
+fn run_state(qmp: &Client) -> Option<String> {
+    let status = qmp.call_raw("query-status", serde_json::json!({}), PATIENCE);
+    Some(status.ok()?.get("status")?.as_str()?.to_owned())
 }
 
-/// It was saved, and only its end is missing.
-fn finished_save(qmp: &Client, machine: &Machine) -> bool {
-    machine.saved.is_some()
-        && qmp
-            .call_raw("query-status", serde_json::json!({}), PATIENCE)
-            .is_ok_and(|status| {
-                status.get("status").and_then(serde_json::Value::as_str) != Some("running")
-            })
+/// Ends a QEMU whose machine is saved: it was to go on from there and never did, or only its end was missing.
+fn end_unneeded(post: &Post, process: &Process) -> Option<Begun> {
+    end(process);
+    post.publish(&Live::resting(State::Saved, clock::now(), None));
+    None
 }
 
-fn end_unneeded(process: &Process) {
+fn end(process: &Process) {
     process.kill().ok(); // Fails only when it is gone.
     process.wait(PATIENCE).ok();
     launches::forget(process.folder());
-}
-
-fn resting_again(machine: &Machine) -> Live {
-    let state = if machine.saved.is_some() {
-        State::Saved
-    } else {
-        State::Off
-    };
-    Live::resting(state, clock::now(), None)
-}
-
-/// A QEMU that does not greet: it died this moment, or it hangs.
-fn adopt_silent(
-    post: &Post,
-    process: Process,
-    mut live: Live,
-    error: &ProcessError,
-) -> Option<Begun> {
-    let failure = Failure::new(format!("{} does not respond", post.name), error.to_string());
-    if process.has_ended() {
-        let trouble = launches::crashed(&post.name, &process.log_tail(), None);
-        post.publish(&Live::resting(State::Crashed, clock::now(), Some(trouble)));
-        return None;
-    }
-    live.state = State::NotResponding;
-    live.trouble = Some(failure.fix("Start Orangery again, or end the process of QEMU"));
-    post.publish(&live);
-    None
 }
 
 /// One start under way.
@@ -211,14 +216,20 @@ impl<'a> Start<'a> {
     }
 
     fn run(mut self) -> Result<Begun, Failure> {
-        self.make_variables()?;
-        let memory = self.make_memory()?;
-        let mut process = self.spawn(memory)?;
+        let spawned = self
+            .make_variables()
+            .and_then(|()| self.make_memory())
+            .and_then(|memory| self.spawn(memory));
+        let mut process = spawned.inspect_err(|_| launches::forget(&self.folder))?;
         let mut live = Live::resting(State::Starting, clock::now(), None);
         live.pid = Some(process.pid());
         live.accelerator = Some(self.facts.accelerator());
+        live.hardware = Some(Box::new(self.machine.clone()));
         self.post.publish(&live);
-        match self.bring_up(&mut process) {
+        match self.bring_up(&mut process).and_then(|(qmp, events)| {
+            self.let_run(&process, &qmp)?;
+            Ok((qmp, events))
+        }) {
             Ok((qmp, events)) => {
                 live.state = State::Running;
                 live.since = clock::now();
@@ -245,6 +256,14 @@ impl<'a> Start<'a> {
             return Ok(None);
         }
         let refuse = |why: String| Failure::new(format!("{} did not start", self.post.name), why);
+        let most = total_memory();
+        if self.machine.memory > most {
+            let size = self.machine.memory;
+            return Err(refuse(format!(
+                "It has {size} of memory, and this computer has {most}, swap included"
+            ))
+            .fix("Give the machine less memory"));
+        }
         let file = memory::create(self.machine.memory)
             .map_err(|error| refuse(format!("No memory could be had: {error}")))?;
         if let Some((saved, _)) = &self.saved {
@@ -319,6 +338,7 @@ impl<'a> Start<'a> {
             display: self.display,
             incoming,
             created: clock::now(),
+            hardware: Some(self.machine.clone()),
         };
         let mut rights = rights(&self.machine, &self.post.library);
         rights
@@ -344,10 +364,7 @@ impl<'a> Start<'a> {
     }
 
     /// Greets QEMU, loads what was saved, lets the guest go.
-    fn bring_up(
-        &self,
-        process: &mut Process,
-    ) -> Result<(Client, crossbeam_channel::Receiver<QmpEvent>), Failure> {
+    fn bring_up(&self, process: &mut Process) -> Result<(Client, Receiver<QmpEvent>), Failure> {
         let connected = process.connect(GREETING_PATIENCE);
         let (qmp, events) = connected.map_err(|error| self.explain(&error, Some(process)))?;
         if let Some((saved, _)) = &self.saved {
@@ -360,8 +377,6 @@ impl<'a> Start<'a> {
                     self.not_restored(&error.to_string())
                         .details(process.log_tail())
                 })?;
-            // From here on the disks move away from what was saved: forget it first.
-            self.post.record(Box::new(|record| record.saved = None))?;
         }
         if self.go_on().is_break() {
             return Err(Failure::new(
@@ -369,8 +384,29 @@ impl<'a> Start<'a> {
                 "It was still starting",
             ));
         }
-        qmp.call_raw("cont", serde_json::json!({}), PATIENCE)
-            .map_err(|error| self.explain(&error.into(), Some(process)))?;
+        Ok((qmp, events))
+    }
+
+    /// Lets the guest go. The disks move away from what was saved: that is forgotten first, and named again if the
+    /// guest did not go after all.
+    fn let_run(&self, process: &Process, qmp: &Client) -> Result<(), Failure> {
+        if let Some((saved, _)) = &self.saved {
+            let saved = *saved;
+            self.post
+                .record(Box::new(|record| record.saved = None))
+                .inspect_err(|_| self.name_again(process, saved))?;
+        }
+        match qmp.call_raw("cont", serde_json::json!({}), PATIENCE) {
+            // It took the command and is busy with it; the heartbeat tells what becomes of it.
+            Ok(_) | Err(QmpError::Timeout { .. }) => {}
+            Err(error) => {
+                let failure = self.explain(&error.into(), Some(process));
+                if let Some((saved, _)) = &self.saved {
+                    self.name_again(process, *saved);
+                }
+                return Err(failure);
+            }
+        }
         if let Some((saved, _)) = &self.saved
             && let Err(error) = self
                 .post
@@ -379,7 +415,16 @@ impl<'a> Start<'a> {
         {
             eprintln!("orangery: {}: {error}", self.post.id); // Space, not safety.
         }
-        Ok((qmp, events))
+        Ok(())
+    }
+
+    /// The guest never ran: once QEMU is gone, what was saved is as good as before.
+    fn name_again(&self, process: &Process, saved: SavedState) {
+        process.kill().ok(); // Fails only when it is gone.
+        if process.wait(PATIENCE).unwrap_or(false) {
+            let again = Box::new(move |record: &mut Machine| record.saved = Some(saved));
+            self.post.record(again).ok(); // The failure that led here is told.
+        }
     }
 
     /// UEFI keeps its variables in a layer of the machine's own, made before the first start.
@@ -424,9 +469,12 @@ fn check_disks(name: &str, record: &SnapshotRecord, library: &Library) -> Result
         let point = record.disks.iter().find(|point| point.id == device.id);
         let then = point.and_then(|point| point.sighting.as_ref());
         let now = written_file(&disk.source, library).and_then(|path| Sighting::take(&path).ok());
-        if let (Some(then), Some(now)) = (then, now)
-            && let Some(difference) = then.difference(&now)
-        {
+        let difference = match (then, now) {
+            (Some(then), Some(now)) => then.difference(&now),
+            (None, _) => Some("how it looked is not known".to_owned()),
+            (_, None) => Some("it is not there".to_owned()),
+        };
+        if let Some(difference) = difference {
             return Err(Failure::new(
                 format!("{name} can't go on from its saved state"),
                 format!("The disk {} changed since: {difference}", device.id),
@@ -435,4 +483,11 @@ fn check_disks(name: &str, record: &SnapshotRecord, library: &Library) -> Result
         }
     }
     Ok(())
+}
+
+/// What all programs together can have: a memory file itself may be larger, and the guest would run until it is full.
+fn total_memory() -> ByteSize {
+    let info = rustix::system::sysinfo();
+    let units = info.totalram.saturating_add(info.totalswap);
+    ByteSize(units.saturating_mul(u64::from(info.mem_unit)))
 }

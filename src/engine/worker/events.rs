@@ -4,13 +4,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::act::END_PATIENCE;
 use super::{BEAT_EVERY, BEAT_PATIENCE, BEATS_TO_MISS, Flow, Worker};
 use crate::engine::launches;
 use crate::model::{Failure, State};
 use crate::qemu::qmp::QmpEvent;
 
 /// How long QEMU may take to end after its monitor closed.
-const END_PATIENCE: Duration = Duration::from_secs(5);
+const LAST_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Events that change nothing we show.
 const IGNORED: &[&str] = &[
@@ -70,8 +71,11 @@ impl Worker {
                 "It reported a panic and shut down",
             )
         });
-        self.end_qemu();
-        self.rest(State::Off, trouble)
+        if self.ask_to_end(END_PATIENCE) {
+            self.rest(State::Off, trouble)
+        } else {
+            self.stuck()
+        }
     }
 
     fn disk_error(&mut self, data: &Value) {
@@ -129,50 +133,34 @@ impl Worker {
         if state == State::Paused {
             self.live.force_after = None;
         }
-        if self.live.state != state || recovered || self.live.trouble.is_some() {
-            self.enter(state);
-        }
+        self.enter(state);
         Flow::Go
     }
 
     pub(super) fn beat(&mut self) -> Flow {
         self.next_beat = Instant::now() + BEAT_EVERY;
-        self.check_shut_down();
         self.process.bound_log().ok(); // A full disk here is told by the guest's own writes.
-        match self.qmp.call_raw("query-status", json!({}), BEAT_PATIENCE) {
-            Ok(status) => {
-                let run = status.get("status").and_then(Value::as_str).unwrap_or("");
-                let back = self.missed_beats >= BEATS_TO_MISS;
-                self.missed_beats = 0;
-                if back || run == "shutdown" {
-                    return self.see(run);
-                }
-            }
-            Err(error) => self.miss_beat(&error.to_string()),
+        let flow = self.look();
+        if matches!(flow, Flow::Go) {
+            self.check_shut_down();
         }
-        Flow::Go
+        flow
     }
 
     fn miss_beat(&mut self, why: &str) {
         self.missed_beats += 1;
         if self.missed_beats >= BEATS_TO_MISS && self.live.state != State::NotResponding {
-            self.live.trouble = Some(
-                Failure::new(
-                    format!("{} does not respond", self.post.name),
-                    why.to_owned(),
-                )
-                .fix("Wait, or power off; unsaved work in the guest is lost then"),
-            );
+            self.live.trouble = Some(not_responding(&self.post.name, why));
             self.enter(State::NotResponding);
         }
     }
 
     /// The monitor closed without a word: QEMU died, or is about to.
     pub(super) fn monitor_closed(&mut self) -> Flow {
-        if !self.process.wait(END_PATIENCE).unwrap_or(true) {
+        if !self.process.wait(LAST_PATIENCE).unwrap_or(true) {
             // Alive without a monitor it can't be used any more; its disks are closed by the kill.
             self.process.kill().ok();
-            self.process.wait(END_PATIENCE).ok();
+            self.process.wait(LAST_PATIENCE).ok();
         }
         let log = self.process.log_tail();
         let status = self.process.exit_status();
@@ -185,4 +173,10 @@ impl Worker {
         self.post.publish(&self.live);
         Flow::End
     }
+}
+
+/// What to say about a QEMU that does not answer.
+pub(super) fn not_responding(name: &str, why: &str) -> Failure {
+    Failure::new(format!("{name} does not respond"), why)
+        .fix("Wait, or power off; unsaved work in the guest is lost then")
 }

@@ -45,7 +45,9 @@ pub fn rights(machine: &Machine, library: &Library) -> Rights {
         network: Network::Deny,
         ..Rights::default()
     };
-    rights.writes.push(library.machine_dir(machine.id));
+    // Not the folder itself: its records say what the next start may touch.
+    let own = library.machine_dir(machine.id);
+    rights.writes.extend([own.join("disks"), own.join("tpm")]);
     for path in layers(machine, library).into_values() {
         rights.reads.push(path); // Foreign ones; our own are writable anyway.
     }

@@ -5,39 +5,58 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{PATIENCE, Worker};
+use super::{PATIENCE, Switches, Worker};
 use crate::display::keys::{self, KeyCode};
 use crate::model::Failure;
 
-/// Between two chords: the guest's keyboard queue is short, and slow guests poll it.
+/// Between two changes of keys for a guest with drivers: its keyboard queue is short.
 const PACE: Duration = Duration::from_millis(15);
+
+/// The same for firmware and boot loaders: SeaBIOS asks the USB keyboard 18 times a second, and
+/// QEMU's queue of 16 changes drops what does not fit.
+const FIRMWARE_PACE: Duration = Duration::from_millis(60);
 
 impl Worker {
     /// Presses the named keys in order and lets them go in reverse.
     pub(super) fn press(&self, names: &[String]) -> Result<(), Failure> {
         let chord = keys::parse_chord(&names.join("-"))
             .map_err(|error| Failure::new("The keys were not pressed", error.to_string()))?;
-        self.strike(&chord)
+        self.strike(&chord, self.pace())
     }
 
     /// Types on a US keyboard.
     pub(super) fn type_text(&self, text: &str) -> Result<(), Failure> {
         let chords = keys::type_text(text)
             .map_err(|error| Failure::new("The text was not typed", error.to_string()))?;
+        let pace = self.pace();
         for chord in chords {
-            if self.abort.load(Ordering::Relaxed) {
-                break; // The machine is being powered off.
+            let Switches { power_off, release } = &*self.switches;
+            if power_off.load(Ordering::Relaxed) || release.load(Ordering::Relaxed) {
+                return Err(Failure::new(
+                    "The text was not typed to its end",
+                    "The machine is being powered off or handed over",
+                ));
             }
-            self.strike(&chord)?;
-            std::thread::sleep(PACE);
+            self.strike(&chord, pace)?;
+            std::thread::sleep(pace);
         }
         Ok(())
     }
 
-    fn strike(&self, chord: &[KeyCode]) -> Result<(), Failure> {
+    /// A guest that took one of the tablets has drivers. Firmware never does.
+    fn pace(&self) -> Duration {
+        let mice = self.qmp.call_raw("query-mice", json!({}), PATIENCE);
+        let took_tablet = |mouse: &Value| mouse["current"] == true && mouse["absolute"] == true;
+        match mice.as_ref().ok().and_then(Value::as_array) {
+            Some(mice) if mice.iter().any(took_tablet) => PACE,
+            Some(_) | None => FIRMWARE_PACE,
+        }
+    }
+
+    fn strike(&self, chord: &[KeyCode], pace: Duration) -> Result<(), Failure> {
         let down = chord.iter().filter_map(|key| event(*key, true));
         self.send(down.collect())?;
-        std::thread::sleep(PACE);
+        std::thread::sleep(pace);
         let up = chord.iter().rev().filter_map(|key| event(*key, false));
         self.send(up.collect())
     }

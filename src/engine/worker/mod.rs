@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::clock;
 use super::hub::Asker;
@@ -62,6 +62,8 @@ pub struct Live {
     pub accelerator: Option<Accelerator>,
     pub trouble: Option<Failure>,
     pub force_after: Option<Timestamp>,
+    /// What QEMU was started with; the machine's file may have changed since.
+    pub hardware: Option<Box<Machine>>,
 }
 
 impl Live {
@@ -74,6 +76,18 @@ impl Live {
             accelerator: None,
             trouble,
             force_after: None,
+            hardware: None,
+        }
+    }
+
+    /// A machine whose QEMU an earlier owner started.
+    pub fn of_process(state: State, process: &Process) -> Self {
+        let manifest = process.manifest();
+        Self {
+            pid: Some(process.pid()),
+            accelerator: Some(manifest.accelerator),
+            hardware: manifest.hardware.clone().map(Box::new),
+            ..Self::resting(state, manifest.created, None)
         }
     }
 }
@@ -109,44 +123,83 @@ pub enum Order {
     Stats {
         asker: Asker,
     },
-    /// Leave QEMU running and end.
-    Release,
+}
+
+/// What ends lengthy work of a worker.
+#[derive(Default)]
+struct Switches {
+    /// The machine is to be powered off: also ends a start under way.
+    power_off: AtomicBool,
+    /// The worker is to leave QEMU to the next owner.
+    release: AtomicBool,
 }
 
 /// The supervisor's side of a worker.
 pub struct Handle {
     /// Tells this worker from an earlier one of the same machine.
     pub number: u64,
-    orders: Sender<Order>,
-    abort: Arc<AtomicBool>,
+    /// `None` once released: the worker ends when it has done what it was asked.
+    orders: Option<Sender<Order>>,
+    /// What it has not taken when it ends.
+    untaken: Receiver<Order>,
+    post: Arc<Post>,
+    switches: Arc<Switches>,
     thread: JoinHandle<()>,
 }
 
 impl Handle {
     /// Passes an order on; `false` if the worker has too many already or has ended.
     pub fn order(&self, order: Order) -> bool {
-        if let Order::Act {
-            action: Action::PowerOff,
-            ..
-        } = order
-        {
-            self.abort.store(true, Ordering::Relaxed); // Also ends a start under way.
+        let power_off = matches!(
+            order,
+            Order::Act {
+                action: Action::PowerOff,
+                ..
+            }
+        );
+        let Some(orders) = &self.orders else {
+            return false;
+        };
+        let passed = orders.try_send(order).is_ok();
+        if power_off && passed {
+            self.switches.power_off.store(true, Ordering::Relaxed);
         }
-        match self.orders.try_send(order) {
-            Ok(()) => true,
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
-        }
+        passed
     }
 
-    pub fn join(self) {
-        drop(self.orders);
+    /// Has the worker leave QEMU running and end.
+    pub fn release(&mut self) {
+        self.switches.release.store(true, Ordering::Relaxed);
+        self.orders = None;
+    }
+
+    /// Waits for the thread, which has said that it ends, and refuses what came too late for it.
+    pub fn join(mut self) {
+        self.release();
         self.thread.join().ok(); // A panic was already reported by the panic hook.
+        for order in self.untaken.try_iter() {
+            refuse_order(&self.post, order);
+        }
+    }
+}
+
+/// Says that the worker has ended, also when it panicked.
+struct Farewell {
+    post: Arc<Post>,
+}
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        let ended = Message::WorkerEnded(self.post.id, self.post.number);
+        self.post.tell(ended);
     }
 }
 
 /// What a worker has from its first moment.
 pub struct Post {
     pub id: MachineId,
+    /// The worker's.
+    pub number: u64,
     pub name: String,
     pub library: Arc<Library>,
     pub supervisor: Sender<Message>,
@@ -154,7 +207,7 @@ pub struct Post {
 
 impl Post {
     pub fn publish(&self, live: &Live) {
-        self.tell(Message::Live(self.id, Box::new(live.clone())));
+        self.tell(Message::Live(self.id, self.number, Box::new(live.clone())));
     }
 
     pub fn answer(&self, asker: Asker, result: Result<Answer, Failure>) {
@@ -184,43 +237,49 @@ impl Post {
 
 /// Starts a worker that launches `machine`.
 pub fn launch(post: Post, launching: Launching) -> std::io::Result<Handle> {
-    spawn(post, move |post, orders, abort| {
-        begin::launch(&post, launching, &abort).map(|begun| Worker::new(post, orders, abort, begun))
+    spawn(post, move |post, orders, switches| {
+        begin::launch(&post, launching, &switches.power_off)
+            .map(|begun| Worker::new(post, orders, switches, begun))
     })
 }
 
 /// Starts a worker that takes over a machine that runs already.
 pub fn adopt(post: Post, adoption: Adoption) -> std::io::Result<Handle> {
-    spawn(post, move |post, orders, abort| {
-        begin::adopt(&post, adoption).map(|begun| Worker::new(post, orders, abort, begun))
+    spawn(post, move |post, orders, switches| {
+        begin::adopt(&post, adoption, &orders)
+            .map(|begun| Worker::new(post, orders, switches, begun))
     })
 }
 
 fn spawn(
-    post: Post,
-    begin: impl FnOnce(Arc<Post>, Receiver<Order>, Arc<AtomicBool>) -> Option<Worker> + Send + 'static,
+    mut post: Post,
+    begin: impl FnOnce(Arc<Post>, Receiver<Order>, Arc<Switches>) -> Option<Worker> + Send + 'static,
 ) -> std::io::Result<Handle> {
     let (orders, inbox) = bounded(ORDERS_LEN);
     let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
-    let abort = Arc::new(AtomicBool::new(false));
-    let switch = Arc::clone(&abort);
+    post.number = number;
     let post = Arc::new(post);
+    let switches = Arc::new(Switches::default());
+    let untaken = inbox.clone();
     let thread = std::thread::Builder::new()
         .name(format!("vm-{}", post.id.short()))
-        .spawn(move || {
-            let refuse = inbox.clone();
-            if let Some(worker) = begin(Arc::clone(&post), inbox, switch) {
-                worker.run();
+        .spawn({
+            let (post, switches) = (Arc::clone(&post), Arc::clone(&switches));
+            move || {
+                let _farewell = Farewell {
+                    post: Arc::clone(&post),
+                };
+                if let Some(worker) = begin(post, inbox, switches) {
+                    worker.run();
+                }
             }
-            for order in refuse.try_iter() {
-                refuse_order(&post, order);
-            }
-            post.tell(Message::WorkerEnded(post.id, number));
         })?;
     Ok(Handle {
         number,
-        orders,
-        abort,
+        orders: Some(orders),
+        untaken,
+        post,
+        switches,
         thread,
     })
 }
@@ -244,7 +303,7 @@ fn refuse_order(post: &Post, order: Order) {
         | Order::OpenDisplay { asker }
         | Order::Screenshot { asker, .. }
         | Order::Stats { asker } => asker,
-        Order::Thumbnail | Order::Release => return,
+        Order::Thumbnail => return,
     };
     post.answer(asker, Err(gone(post)));
 }
@@ -280,23 +339,28 @@ struct Worker {
     qmp: QmpClient,
     events: Receiver<QmpEvent>,
     live: Live,
+    published: Option<Live>,
     machine: Machine,
     /// Who waits for the guest to be off.
     waiting_for_off: Vec<Asker>,
     next_beat: Instant,
     missed_beats: u32,
     meter: stats::Meter,
+    switches: Arc<Switches>,
     /// The picture that was published last, and when.
     last_thumbnail: Option<(Instant, Arc<Vec<u8>>)>,
-    /// Set when the machine is to be powered off.
-    abort: Arc<AtomicBool>,
 }
 
 impl Worker {
-    fn new(post: Arc<Post>, orders: Receiver<Order>, abort: Arc<AtomicBool>, begun: Begun) -> Self {
+    fn new(
+        post: Arc<Post>,
+        orders: Receiver<Order>,
+        switches: Arc<Switches>,
+        begun: Begun,
+    ) -> Self {
         Self {
             post,
-            abort,
+            switches,
             orders,
             meter: stats::Meter::default(),
             last_thumbnail: None,
@@ -304,6 +368,7 @@ impl Worker {
             qmp: begun.qmp,
             events: begun.events,
             live: begun.live,
+            published: None,
             machine: begun.machine,
             waiting_for_off: Vec::new(),
             next_beat: Instant::now() + BEAT_EVERY,
@@ -312,10 +377,11 @@ impl Worker {
     }
 
     fn run(mut self) {
+        // What happened before we listened. A machine found paused is news as well: who adopts it waits for that.
         if matches!(self.look(), Flow::End) {
-            return; // It ended before we listened.
+            return;
         }
-        self.post.publish(&self.live);
+        self.publish();
         loop {
             let patience = self.next_beat.saturating_duration_since(Instant::now());
             let flow = crossbeam_channel::select! {
@@ -330,6 +396,10 @@ impl Worker {
                 default(patience) => self.beat(),
             };
             if matches!(flow, Flow::End) {
+                return;
+            }
+            // A flood of events must not keep the heart from beating.
+            if Instant::now() >= self.next_beat && matches!(self.beat(), Flow::End) {
                 return;
             }
         }
@@ -358,7 +428,6 @@ impl Worker {
                 let result = self.measure();
                 self.post.answer(asker, result.map(Answer::Stats));
             }
-            Order::Release => return Flow::End,
         }
         Flow::Go
     }
@@ -369,17 +438,38 @@ impl Worker {
             self.live.state = state;
             self.live.since = clock::now();
         }
-        self.post.publish(&self.live);
+        self.publish();
+    }
+
+    /// Publishes how the machine stands, if that is news.
+    fn publish(&mut self) {
+        if self.published.as_ref() != Some(&self.live) {
+            self.published = Some(self.live.clone());
+            self.post.publish(&self.live);
+        }
     }
 
     /// Publishes that the machine has no QEMU any more, and answers who waited for that.
     fn rest(&mut self, state: State, trouble: Option<Failure>) -> Flow {
         launches::forget(self.process.folder());
         self.live = Live::resting(state, clock::now(), trouble);
-        self.post.publish(&self.live);
+        self.publish();
         for asker in self.waiting_for_off.drain(..) {
-            self.post.answer(asker, Ok(Answer::Done));
+            let result = if state == State::Off {
+                Ok(Answer::Done)
+            } else {
+                Err(gone(&self.post))
+            };
+            self.post.answer(asker, result);
         }
         Flow::End
+    }
+
+    /// QEMU does not end although it was asked to: its disks may still be in use.
+    fn stuck(&mut self) -> Flow {
+        let why = "QEMU does not end; a disk may hang";
+        self.live.trouble = Some(events::not_responding(&self.post.name, why));
+        self.enter(State::NotResponding);
+        Flow::Go
     }
 }

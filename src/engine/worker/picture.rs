@@ -15,7 +15,7 @@ use crate::engine::message::Event;
 use crate::engine::picture::read_ppm;
 use crate::engine::supervisor::Message;
 use crate::model::{Answer, DisplayPath, Failure, MachineId};
-use crate::qemu::qmp::QmpError;
+use crate::qemu::qmp::{self, QmpError};
 
 /// A screendump of a large screen on a busy computer.
 const DUMP_PATIENCE: Duration = Duration::from_secs(20);
@@ -64,7 +64,7 @@ impl Worker {
     }
 
     fn connect_rfb(&self) -> Result<OwnedFd, Failure> {
-        UnixStream::connect(&self.process.manifest().sockets.rfb)
+        qmp::connect_socket(&self.process.manifest().sockets.rfb, PATIENCE)
             .map(OwnedFd::from)
             .map_err(|error| {
                 Failure::new(

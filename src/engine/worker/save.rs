@@ -9,6 +9,7 @@ use std::ops::ControlFlow;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::act::END_PATIENCE;
 use super::{Flow, PATIENCE, Worker, files};
 use crate::engine::clock;
 use crate::engine::hub::Asker;
@@ -17,34 +18,38 @@ use crate::library::{
     DiskPoint, MemoryForm, MemoryStore, Sighting, SnapshotKind, SnapshotRecord, StoredFile,
 };
 use crate::model::{
-    Answer, ByteSize, DeviceKind, DiskSource, Failure, SavedState, SnapshotId, State,
+    Action, Answer, ByteSize, DeviceKind, DiskSource, Failure, SavedState, SnapshotId, State,
 };
 use crate::qemu::memory_store::{self, Content, Saved};
 
 impl Worker {
     pub(super) fn save(&mut self, mut job: Job, asker: Asker) -> Flow {
-        let was_running = self.live.state == State::Running;
+        if !self.permitted(Action::Save, asker) {
+            return Flow::Go;
+        }
+        let was_running = self.live.state != State::Paused;
         self.live.trouble = None;
         self.enter(State::Saving);
         let id = SnapshotId(Uuid::new_v4());
         match self.write_all(id, &mut job) {
             Ok(()) => {
-                self.end_qemu();
-                let flow = self.rest(State::Saved, None);
+                let flow = if self.ask_to_end(END_PATIENCE) {
+                    self.rest(State::Saved, None)
+                } else {
+                    self.stuck()
+                };
                 job.end(Ok(()));
                 self.post.answer(asker, Ok(Answer::Done));
                 flow
             }
             Err(failure) => {
+                let resumed = if was_running { self.let_run() } else { Ok(()) };
+                self.live.trouble = Some(resumed.err().unwrap_or_else(|| failure.clone()));
                 self.post.library.delete_snapshot(self.post.id, id).ok(); // Leftovers at worst.
-                if was_running {
-                    self.simple("cont").ok(); // The look below shows what came of it.
-                }
-                self.live.trouble = Some(failure.clone());
-                self.look();
+                let flow = self.look();
                 job.end(Err(failure.clone()));
                 self.post.answer(asker, Err(failure));
-                Flow::Go
+                flow
             }
         }
     }
@@ -52,6 +57,12 @@ impl Worker {
     /// Everything up to the point where the machine is saved.
     fn write_all(&mut self, id: SnapshotId, job: &mut Job) -> Result<(), Failure> {
         let what = format!("{} was not saved", self.post.name);
+        let obstacles = memory_store::obstacles(&self.qmp)
+            .map_err(|error| self.failure("it was not saved", &error))?;
+        if !obstacles.is_empty() {
+            return Err(Failure::new(&what, obstacles.join("; "))
+                .fix("Take that part out of the machine, or shut it down instead"));
+        }
         job.progress("Stopping the guest", 0, 0)?;
         self.qmp
             .call_raw("stop", json!({}), PATIENCE)

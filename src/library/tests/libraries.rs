@@ -270,6 +270,46 @@ fn a_snapshot_is_written_read_and_deleted_with_its_memory() {
 }
 
 #[test]
+fn saves_that_no_machine_names_are_swept_away_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let library = owner(dir.path());
+    create(&library, &machine(1));
+    let memory = |id: SnapshotId, name: &str| {
+        let folder = library.make_memory_dir(id).unwrap();
+        put(&folder.join(name), b"x");
+        folder
+    };
+    let named = snapshot(machine(1));
+    let mut saved = machine(1);
+    saved.saved = Some(SavedState {
+        snapshot: named.id,
+        when: named.when,
+    });
+    library.write_snapshot(&named).unwrap();
+    library.save(&saved).unwrap();
+    let unnamed = SnapshotRecord {
+        id: SnapshotId(uuid::Uuid::from_u128(1)),
+        ..snapshot(machine(1))
+    };
+    library.write_snapshot(&unnamed).unwrap();
+    let strange = SnapshotId(uuid::Uuid::from_u128(4));
+    let kept = [memory(named.id, "pages"), memory(strange, "diary")];
+    let gone = [
+        memory(unnamed.id, "pages"),
+        memory(SnapshotId(uuid::Uuid::from_u128(3)), "device.state"),
+    ];
+    library.sweep_saves().unwrap();
+    assert_eq!(kept.map(|folder| folder.exists()), [true; 2]);
+    assert_eq!(gone.map(|folder| folder.exists()), [false; 2]);
+    let ids: Vec<SnapshotId> = library
+        .snapshots(machine_id(1))
+        .iter()
+        .map(|entry| entry.id)
+        .collect();
+    assert_eq!(ids, [named.id]);
+}
+
+#[test]
 fn a_disk_in_place_that_changed_is_noticed() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("disk.img");

@@ -12,9 +12,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::confine::Confinement;
-use crate::model::{Accelerator, DisplayPath, LayerRef, MachineId, Timestamp};
+use crate::model::{Accelerator, DisplayPath, LayerRef, Machine, MachineId, Timestamp};
 use crate::qemu::memory::MemoryFile;
 
+/// The folder of the sockets in that of the launch.
+pub(super) const SOCKETS: &str = "s";
 const LAUNCH: &str = "launch.json";
 const PID: &str = "pid.json";
 /// Larger than any manifest: 64 disks with deep chains have about 200 KiB.
@@ -38,8 +40,10 @@ pub struct Sockets {
 }
 
 impl Sockets {
-    /// The names in the launch folder `folder`.
+    /// The sockets of the launch in `folder`, in a folder of their own: QEMU may write there and nowhere else in
+    /// `folder`, so that it can't forge what a later owner reads.
     pub fn within(folder: &Path) -> Self {
+        let folder = folder.join(SOCKETS);
         Self {
             monitor: folder.join("mon0"),
             monitor2: folder.join("mon1"),
@@ -93,6 +97,9 @@ pub struct Manifest {
     /// It waits for a saved state.
     pub incoming: bool,
     pub created: Timestamp,
+    /// The hardware that was launched: the machine's file may have changed since.
+    #[serde(default)]
+    pub hardware: Option<Machine>,
 }
 
 /// Which process a launch became.

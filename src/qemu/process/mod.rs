@@ -5,10 +5,10 @@
 
 mod manifest;
 
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
@@ -91,6 +91,11 @@ impl Process {
             path: folder.to_owned(),
             source,
         };
+        let mut private = DirBuilder::new();
+        private.mode(0o700);
+        private
+            .create(folder.join(manifest::SOCKETS))
+            .map_err(write)?;
         manifest.write(folder).map_err(write)?;
         let log = create_log(folder).map_err(write)?;
         let mut spawned = confine::spawn(program(folder, &manifest, rights, log))?;
@@ -119,7 +124,16 @@ impl Process {
             source,
         };
         let manifest = Manifest::read(folder).map_err(read)?;
-        let record = PidRecord::read(folder).map_err(read)?;
+        let record = match PidRecord::read(folder) {
+            Ok(record) => record,
+            // Its owner died in the moment between start and record: whoever listens is it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let record = record_of_listener(&manifest).ok_or_else(|| read(error))?;
+                record.write(folder).map_err(read)?;
+                record
+            }
+            Err(error) => return Err(read(error)),
+        };
         let pid = record.pid;
         if proc::boot_id().map_err(read)? != record.boot_id {
             return Err(ProcessError::Gone { pid });
@@ -272,7 +286,7 @@ fn program(folder: &Path, manifest: &Manifest, rights: Rights, log: File) -> Pro
     let mut program = Program::new(&manifest.exe).args(&manifest.args);
     program.reads = rights.reads;
     program.writes = rights.writes;
-    program.writes.push(folder.to_owned());
+    program.writes.push(folder.join(manifest::SOCKETS));
     program.files = rights.files;
     program.network = rights.network;
     program.output = Output::Log(log);
@@ -303,6 +317,21 @@ fn settle(
         source,
     })?;
     Ok((pidfd, record))
+}
+
+/// The process that listens on the second monitor's socket (`SO_PEERCRED`, unix(7)).
+fn record_of_listener(manifest: &Manifest) -> Option<PidRecord> {
+    let socket = super::qmp::connect_socket(&manifest.sockets.monitor2, LAST_BREATH).ok()?;
+    let peer = rustix::net::sockopt::socket_peercred(&socket).ok()?;
+    let pid = u32::try_from(peer.pid.as_raw_nonzero().get()).ok()?;
+    Some(PidRecord {
+        pid,
+        start_time: proc::stat(pid).ok()?.start_time,
+        boot_id: proc::boot_id().ok()?,
+        confinement: Confinement::Partial {
+            why: "its first owner ended before it could note it".to_owned(),
+        },
+    })
 }
 
 fn open_pidfd(pid: u32) -> Result<OwnedFd, ProcessError> {

@@ -110,6 +110,11 @@ impl Shared {
     }
 }
 
+/// Connects to a socket of QEMU's, which may hang: `within` is for all of it.
+pub fn connect_socket(path: &Path, within: Duration) -> Result<UnixStream, QmpError> {
+    connect::connect(path, Instant::now() + within)
+}
+
 /// A connection to one monitor. Requests may come from several threads.
 #[derive(Debug)]
 pub struct Client {

@@ -130,6 +130,7 @@ pub fn copy_line(ui: &mut Ui, text: &str, what: &str) {
         .inner_margin(Margin::symmetric(10, 4))
         .show(ui, |ui| {
             ui.set_width(ui.available_width());
+            ui.spacing_mut().interact_size.y = theme::CONTROL; // the row's, so that the text is centred
             ui.horizontal(|ui| {
                 let width = ui.available_width() - theme::CONTROL - 14.0;
                 ui.allocate_ui(vec2(width, 20.0), |ui| {

@@ -66,7 +66,7 @@ fn line(ui: &mut Ui, value: &mut String, spec: &Field<'_>, width: f32) -> Respon
 pub fn browse_field(ui: &mut Ui, spec: &Field<'_>, value: &mut String) -> (Response, bool) {
     field(ui, spec.label, spec.complaint, |ui, id| {
         ui.horizontal(|ui| {
-            let width = ui.available_width() - 108.0;
+            let width = ui.available_width() - 114.0; // the button and the gap
             let text = line(ui, value, spec, width).labelled_by(id);
             let browse = button::secondary(ui, true, Some(Icon::FolderOpen), "Browse…");
             (text, browse.clicked())

@@ -74,6 +74,12 @@ impl MachinePage {
         }
     }
 
+    /// Shows the screen tab.
+    pub fn show_screen(&mut self, machine: MachineId) {
+        self.turn_to(machine);
+        self.tab = Tab::Screen;
+    }
+
     /// Shows the hardware tab.
     pub fn edit(&mut self, machine: MachineId) {
         self.turn_to(machine);

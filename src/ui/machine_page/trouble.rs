@@ -25,7 +25,7 @@ pub(super) fn trouble_ui(
         State::Stopping => stopping_ui(ui, page, view, report, asks),
         State::NotResponding => not_responding_ui(ui, page, view, report, asks),
         State::Broken => {
-            broken_ui(ui, report);
+            broken_ui(ui, view, report, asks);
             true
         }
         State::Crashed => {
@@ -167,7 +167,7 @@ fn wait_or_cut_ui(
     });
 }
 
-fn broken_ui(ui: &mut Ui, report: &MachineReport) {
+fn broken_ui(ui: &mut Ui, view: &View, report: &MachineReport, asks: &mut Vec<Ask>) {
     let fallback = Failure::new(
         "The machine's file can't be read",
         "it is damaged or from a newer Orangery",
@@ -178,6 +178,8 @@ fn broken_ui(ui: &mut Ui, report: &MachineReport) {
         let hint = "Nothing was changed. Earlier generations of the file lie beside it; the disks are untouched.";
         ui.add(egui::Label::new(RichText::new(hint).color(palette(ui).dim)).wrap());
         kit::copy_line(ui, &report.path.display().to_string(), "the folder's path");
+        let shape = Shape::Secondary;
+        actions::button(ui, report, Action::Repair, shape, view.handed_over, asks);
     });
 }
 

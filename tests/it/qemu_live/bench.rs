@@ -139,6 +139,7 @@ impl Bench {
             display: self.display,
             incoming,
             created: Timestamp(0),
+            hardware: None,
         };
         Process::start(&folder, manifest, rights)
     }

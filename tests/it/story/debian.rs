@@ -1,0 +1,133 @@
+//! A real Debian: booted, typed into, saved, resumed and shut down.
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use super::{House, is_alive};
+use crate::guests::{debian_disk, or_skip};
+
+/// A shell on the guest's first serial port.
+struct Shell {
+    socket: UnixStream,
+    heard: String,
+}
+
+impl Shell {
+    fn of(house: &House, name: &str) -> Self {
+        let socket = UnixStream::connect(house.launch(name).join("serial")).unwrap();
+        socket
+            .set_read_timeout(Some(Duration::from_millis(200)))
+            .unwrap();
+        Self {
+            socket,
+            heard: String::new(),
+        }
+    }
+
+    fn say(&mut self, line: &str) {
+        writeln!(self.socket, "{line}").unwrap();
+    }
+
+    /// Waits until the guest says `word`; gives the rest of that line.
+    #[track_caller]
+    fn hear(&mut self, word: &str, seconds: u64) -> Option<String> {
+        let until = Instant::now() + Duration::from_secs(seconds);
+        let mut bytes = [0; 4096];
+        loop {
+            if let Some((_, rest)) = self.heard.split_once(word)
+                && let Some((line, after)) = rest.split_once('\n')
+            {
+                let line = line.trim_end().to_owned();
+                self.heard = after.to_owned();
+                return Some(line);
+            }
+            if Instant::now() >= until {
+                return None;
+            }
+            if let Ok(count) = self.socket.read(&mut bytes) {
+                self.heard
+                    .push_str(&String::from_utf8_lossy(&bytes[..count]));
+            }
+        }
+    }
+
+    /// Waits for a shell that answers.
+    fn wait_for_login(&mut self) {
+        for attempt in 0..60 {
+            self.say(&format!("echo here-$(({attempt}+1000))"));
+            if self.hear(&format!("here-{}", attempt + 1000), 4).is_some() {
+                return;
+            }
+        }
+        panic!("no shell: {}", self.heard);
+    }
+
+    /// What a command prints.
+    #[track_caller]
+    fn ask(&mut self, command: &str) -> String {
+        // The mark is not in the echo of the command, only in what it prints.
+        self.say(&format!("echo \"mark\"\": $({command})\""));
+        self.hear("mark: ", 30)
+            .unwrap_or_else(|| panic!("{command}: {}", self.heard))
+    }
+
+    fn uptime(&mut self) -> f64 {
+        self.ask("cut -d' ' -f1 /proc/uptime").parse().unwrap()
+    }
+}
+
+#[test]
+fn debian_boots_is_typed_into_is_saved_and_resumed_and_shuts_down() {
+    let Some(original) = or_skip(debian_disk()) else {
+        return;
+    };
+    let house = House::new();
+    let disk = house.path().join("debian.qcow2");
+    std::fs::copy(original, &disk).unwrap();
+    house.done(&[
+        "create",
+        "Debian",
+        "--disk",
+        "debian.qcow2",
+        "--cpus",
+        "2",
+        "--memory",
+        "512M",
+    ]);
+    house.done(&["start", "Debian"]);
+    let mut shell = Shell::of(&house, "Debian");
+    shell.wait_for_login();
+    let boot = shell.ask("cat /proc/sys/kernel/random/boot_id");
+
+    house.done(&["type", "Debian", "echo typed-$((6*7)) > /dev/ttyS0\n"]);
+    assert!(shell.hear("typed-42", 30).is_some(), "{}", shell.heard);
+    house.done(&["type", "Debian", "echo \"again: $((6*8))!\" > /dev/ttyS0"]);
+    house.done(&["key", "Debian", "enter"]);
+    assert!(shell.hear("again: 48!", 30).is_some(), "{}", shell.heard);
+
+    shell.ask("sh -c 'echo kept in memory > /dev/shm/note'");
+    let before = shell.uptime();
+    let qemu = house.pid("Debian");
+    house.done(&["save", "Debian"]);
+    assert!(!is_alive(qemu));
+    assert_eq!(house.state("Debian"), "saved");
+    house.done(&["start", "Debian"]);
+    let mut shell = Shell::of(&house, "Debian");
+    shell.wait_for_login();
+    assert_eq!(shell.ask("cat /proc/sys/kernel/random/boot_id"), boot);
+    assert_eq!(shell.ask("cat /dev/shm/note"), "kept in memory");
+    let after = shell.uptime();
+    assert!(
+        after > before && after < before + 120.0,
+        "{before} and then {after}"
+    );
+
+    let (pixels, width, height) = house.picture("Debian");
+    let lit = pixels.chunks(4).filter(|pixel| pixel[0] > 100).count();
+    assert!(lit > 200, "nothing to read on a screen of {width}x{height}");
+
+    house.done(&["shutdown", "Debian", "--timeout", "120"]);
+    assert_eq!(house.state("Debian"), "off");
+    assert!(disk.exists());
+}

@@ -1,0 +1,159 @@
+//! The real window on a real desktop, used as a person does, over real machines.
+#![expect(clippy::unwrap_used, reason = "a test that fails should say where")]
+
+use std::collections::BTreeMap;
+
+use crate::card;
+use crate::window_stage::{SOON, Stage, Window, wait};
+
+const TEXT: &str = "Orange 42, Lemon-7!";
+
+/// From the empty library to a card at 1:1.
+fn start_card(window: &Window<'_>) {
+    window.click("Start the test card");
+    window.tab("Screen");
+    window.click("1:1");
+    window.card("a running guest", |card| {
+        card.virtio_keyboard && card.tablet
+    });
+}
+
+#[test]
+fn one_click_in_an_empty_home_leads_to_a_guest_that_takes_text_and_pointer() {
+    let Some(stage) = Stage::new() else { return };
+    let window = stage.open();
+    window.find("Nothing grows here yet");
+    window.keep("empty-dark");
+    start_card(&window);
+
+    // In full screen all of the card has room, so that nothing is panned.
+    window.keys("F11");
+    window.wait_gone("Overview");
+    let [left, top, ..] = window.card_place().place;
+    let (x, y) = (left + 700, top + 500);
+    window.click_at((x, y));
+    window.find_part("Keyboard goes to the guest");
+    window.card("a click", |card| card.clicks == 1);
+    window.type_text(TEXT);
+    let card = window.card("the text", |card| card.text_hash == card::text_hash(TEXT));
+    let pointed = (i32::from(card.pointer_x), i32::from(card.pointer_y));
+    assert!((pointed.0 - (x - left)).abs() <= 1, "{pointed:?}");
+    assert!((pointed.1 - (y - top)).abs() <= 1, "{pointed:?}");
+
+    // The release key is not the guest's, and after it nothing is.
+    window.keys("105");
+    window.find("Click the screen to type into it");
+    let keys = window.card("the card", |_| true).keys;
+    window.keys("x");
+    let later = window.card("a later frame", |later| later.frame > card.frame + 30);
+    assert_eq!(later.keys, keys);
+}
+
+#[test]
+fn a_closed_window_leaves_its_guest_running_and_finds_it_again() {
+    let Some(stage) = Stage::new() else { return };
+    let mut window = stage.open();
+    start_card(&window);
+    let before = window.card("the card", |_| true);
+    window.close_by_x();
+    window.find("Test card is running");
+    window.click("Keep running");
+    window.wait_closed();
+    assert!(states(&stage)["Test card"].starts_with("\"running\""));
+
+    let window = stage.open();
+    window.tab("Screen");
+    window.click("1:1");
+    let after = window.card("the same guest", |_| true);
+    assert_eq!(after.boot_nonce, before.boot_nonce);
+    assert!(after.uptime_ms > before.uptime_ms);
+}
+
+#[test]
+fn a_crash_of_the_window_loses_no_machine() {
+    let Some(stage) = Stage::new() else { return };
+    let mut window = stage.open();
+    let names = ["Ada", "Bob", "Cy"];
+    for name in names {
+        stage.ok(&["create", name, "--test-card"]);
+        stage.ok(&["start", name]);
+    }
+    let before = states(&stage);
+    assert_eq!(before.len(), names.len(), "{before:?}");
+    let times = if std::env::var_os("ORANGERY_SOAK").is_some() {
+        20
+    } else {
+        3
+    };
+    for time in 1..=times {
+        window.kill();
+        drop(window);
+        window = stage.open();
+        for name in names {
+            window.find(name);
+        }
+        wait(SOON, "all machines to be adopted", || {
+            states(&stage) == before
+        });
+        println!("adopted all after kill {time} of {times}");
+    }
+    window.click("Ada");
+    window.tab("Screen");
+    window.click("1:1");
+    let card = window.card("an adopted guest", |_| true);
+    window.card("it to run on", |later| later.frame > card.frame);
+}
+
+#[test]
+fn a_second_start_raises_the_first_window() {
+    let Some(stage) = Stage::new() else { return };
+    let window = stage.open();
+    let desktop = &stage.desktop;
+    desktop.xdotool(&format!("windowminimize {}", window.id));
+    let visible = || {
+        !desktop
+            .xdotool("search --onlyvisible --name ^Orangery$")
+            .is_empty()
+    };
+    wait(SOON, "the window to hide", || !visible());
+    let second = stage.run(&[]);
+    assert!(second.status.success(), "{second:?}");
+    wait(SOON, "the window to come back", visible);
+}
+
+#[test]
+fn without_a_desktop_the_message_names_the_command_line() {
+    let Some(stage) = Stage::new() else { return };
+    let output = stage.orangery(&[]).env_remove("DISPLAY").output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success());
+    assert!(
+        error.contains("There is no desktop to open a window on"),
+        "{error}"
+    );
+    assert!(error.contains("orangery --help"), "{error}");
+}
+
+#[test]
+fn without_qemu_the_window_says_how_to_get_it() {
+    let Some(mut stage) = Stage::new() else {
+        return;
+    };
+    stage.path = Some("/nowhere".to_owned());
+    let window = stage.open();
+    window.keep("no-qemu-first");
+    window.find_part("This computer").center();
+    window.keys("ctrl+i");
+    window.find_part("qemu-system-x86");
+    window.keep("no-qemu");
+}
+
+/// State and process id of each machine, by name.
+fn states(stage: &Stage) -> BTreeMap<String, String> {
+    let machines = stage.machines();
+    let line = |machine: &serde_json::Value| {
+        let name = machine["name"].as_str().unwrap().to_owned();
+        (name, format!("{} {}", machine["state"], machine["pid"]))
+    };
+    machines.iter().map(line).collect()
+}
