@@ -3,7 +3,6 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
@@ -11,7 +10,7 @@ use super::clock;
 use super::worker::Live;
 use crate::model::{Failure, Machine, MachineId, State};
 use crate::qemu::explain;
-use crate::qemu::process::{self, Manifest, Process, ProcessError, Sockets, log_tail};
+use crate::qemu::process::{self, Manifest, Process, ProcessError, log_tail};
 
 /// The newest launch of every machine that has one.
 pub fn all(runtime: &Path) -> Vec<(MachineId, PathBuf)> {
@@ -41,7 +40,7 @@ pub fn begin(runtime: &Path, machine: MachineId) -> io::Result<PathBuf> {
                     process.pid()
                 )));
             }
-            Err(error) if is_dead(&error, &folder) => forget(&folder),
+            Err(error) if is_dead(&error) => forget(&folder),
             Err(error) => return Err(io::Error::other(error.to_string())),
         }
     }
@@ -73,17 +72,12 @@ pub fn forget(folder: &Path) {
     }
 }
 
-/// Whether an adoption failed because there is no such QEMU any more. A launch that was cut off before its process
-/// was recorded counts as dead once no process listens on its monitor.
-pub fn is_dead(error: &ProcessError, folder: &Path) -> bool {
-    match error {
-        ProcessError::Gone { .. } | ProcessError::Other { .. } => true,
-        ProcessError::Read { .. } => {
-            let monitor = Sockets::within(folder).monitor;
-            UnixStream::connect(monitor).is_err()
-        }
-        _ => false,
-    }
+/// Whether an adoption failed because there is no such QEMU any more.
+pub fn is_dead(error: &ProcessError) -> bool {
+    matches!(
+        error,
+        ProcessError::Gone { .. } | ProcessError::Other { .. }
+    )
 }
 
 /// How a machine stands whose QEMU died while nobody looked.

@@ -138,7 +138,7 @@ impl Supervisor {
                         slot.worker = handle;
                     }
                 }
-                Err(error) if !launches::is_dead(&error, &folder) => {
+                Err(error) if !launches::is_dead(&error) => {
                     let trouble = Failure::new(
                         format!("{} can't be taken over", record.name),
                         error.to_string(),

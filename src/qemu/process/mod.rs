@@ -124,16 +124,7 @@ impl Process {
             source,
         };
         let manifest = Manifest::read(folder).map_err(read)?;
-        let record = match PidRecord::read(folder) {
-            Ok(record) => record,
-            // Its owner died in the moment between start and record: whoever listens is it.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let record = record_of_listener(&manifest).ok_or_else(|| read(error))?;
-                record.write(folder).map_err(read)?;
-                record
-            }
-            Err(error) => return Err(read(error)),
-        };
+        let record = PidRecord::read(folder).map_err(read)?;
         let pid = record.pid;
         if proc::boot_id().map_err(read)? != record.boot_id {
             return Err(ProcessError::Gone { pid });
@@ -348,21 +339,6 @@ fn settle(
         source,
     })?;
     Ok((pidfd, record))
-}
-
-/// The process that listens on the second monitor's socket (`SO_PEERCRED`, unix(7)).
-fn record_of_listener(manifest: &Manifest) -> Option<PidRecord> {
-    let socket = super::qmp::connect_socket(&manifest.sockets.monitor2, LAST_BREATH).ok()?;
-    let peer = rustix::net::sockopt::socket_peercred(&socket).ok()?;
-    let pid = u32::try_from(peer.pid.as_raw_nonzero().get()).ok()?;
-    Some(PidRecord {
-        pid,
-        start_time: proc::stat(pid).ok()?.start_time,
-        boot_id: proc::boot_id().ok()?,
-        confinement: Confinement::Partial {
-            why: "its first owner ended before it could note it".to_owned(),
-        },
-    })
 }
 
 fn open_pidfd(pid: u32) -> Result<OwnedFd, ProcessError> {
