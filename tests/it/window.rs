@@ -186,7 +186,7 @@ fn a_console_of_its_own_outlives_the_window() {
     let Some(stage) = Stage::new() else { return };
     let mut window = stage.open();
     window.click("Start the test card");
-    window.find("Show the screen");
+    window.find("The guest's screen");
     window.click("Open in a window");
     let console = stage.desktop.window("^Test card");
     let moves = || {
