@@ -27,7 +27,7 @@ fn boot(iso: &Path) -> House {
         "--iso",
         iso.to_str().unwrap(),
         "--memory",
-        "512M",
+        "1G",
         "--disk-size",
         "1G",
         "--cpus",
