@@ -227,6 +227,9 @@ impl Drop for Engine {
 fn take_library(places: &Places, window: bool) -> Result<Library, OpenError> {
     let deadline = Instant::now() + HAND_OVER;
     let mut asked = false;
+    // Stays open until the library is ours: closing a socket with unread news in it makes the
+    // kernel drop what we sent, and the request would be lost.
+    let mut _asking: Option<Client> = None;
     loop {
         let opened = Library::open(&places.library)
             .map_err(|error| error.failure("The library can't be opened"))?;
@@ -241,6 +244,7 @@ fn take_library(places: &Places, window: bool) -> Result<Library, OpenError> {
                 }
                 Ok(mut client) => {
                     client.send(Command::HandOver).map_err(Failure::from)?;
+                    _asking = Some(client);
                     asked = true;
                 }
                 Err(ClientError::OtherVersion { window: false, .. }) if window => {
