@@ -1,6 +1,5 @@
 //! Snapshot records: what a point in a machine's life needs to be gone back to.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -8,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::document::{self, Format};
 use super::machines::at;
 use super::trash::remove_tree;
-use super::{Entry, Library, LibraryError, Sighting, files, save};
+use super::{Library, LibraryError, Sighting, files, save};
 use crate::model::{Accelerator, ByteSize, LayerRef, Machine, MachineId, SnapshotId, Timestamp};
 
 const SNAPSHOT: Format = Format {
@@ -219,44 +218,5 @@ impl Library {
             &["snapshots", &snapshot.to_string()],
         ));
         Ok(stayed)
-    }
-
-    /// Removes what cut-off saves and restores left: memory that was never finished, and saved states that no
-    /// machine names. For the owner, before anything is saved. A library with a broken machine is left alone:
-    /// what that one names is not known.
-    pub fn sweep_memory(&self) -> Result<(), LibraryError> {
-        self.must_own()?;
-        let mut named = BTreeSet::new();
-        for entry in self.scan()? {
-            let Entry::Machine(loaded) = entry else {
-                return Ok(());
-            };
-            let machine = loaded.machine;
-            for snapshot in self.snapshots(machine.id) {
-                let stale = snapshot.record.as_ref().is_ok_and(|record| {
-                    record.kind == SnapshotKind::Saved
-                        && machine
-                            .saved
-                            .is_none_or(|saved| saved.snapshot != snapshot.id)
-                });
-                if stale {
-                    self.delete_snapshot(machine.id, snapshot.id)?;
-                } else {
-                    named.insert(snapshot.id.to_string());
-                }
-            }
-            named.extend(machine.saved.map(|saved| saved.snapshot.to_string()));
-        }
-        let Ok(entries) = std::fs::read_dir(self.dir().join("memory")) else {
-            return Ok(()); // Nothing was ever saved.
-        };
-        for entry in entries.flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let id = name.strip_suffix(".partial").unwrap_or(&name);
-            if id.parse::<uuid::Uuid>().is_ok() && !named.contains(&name) {
-                remove_tree(&entry.path());
-            }
-        }
-        Ok(())
     }
 }

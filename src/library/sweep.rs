@@ -14,6 +14,9 @@ impl Library {
     /// are there. What is in doubt stays: files that can't be read, machines of a newer version.
     pub fn sweep_saves(&self) -> Result<(), LibraryError> {
         self.must_own()?;
+        if !self.dir().join("memory").exists() {
+            return Ok(()); // Nothing was ever saved.
+        }
         let mut kept = BTreeSet::new();
         for entry in self.scan()? {
             let Some(here) = snapshot_folders(&entry.folder().join("snapshots")) else {

@@ -150,9 +150,6 @@ impl Supervisor {
         if let Err(error) = supervisor.library.sweep_saves() {
             eprintln!("orangery: {error}"); // Space, not safety.
         }
-        if let Err(error) = supervisor.library.sweep_memory() {
-            eprintln!("orangery: {error}"); // Space, not safety.
-        }
         match read_slots(&supervisor.library) {
             Ok(slots) => supervisor.slots = slots,
             Err(failure) => supervisor.notices.push(failure),
