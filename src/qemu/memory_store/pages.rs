@@ -1,7 +1,8 @@
 //! Copies a guest's used pages between its memory file and a sparse file, with a checksum.
 //!
-//! The checksum covers each page that is not all zero: its offset (8 bytes, little endian) and
-//! its bytes, in order. So it does not depend on where the file system keeps holes.
+//! The checksum covers the bytes of each page that is not all zero, in order, then the BLAKE3 of
+//! their offsets (8 bytes each, little endian). So it does not depend on where the file system
+//! keeps holes. The offsets are apart because whole runs of pages hash several times faster.
 
 use std::fs::File;
 use std::io;
@@ -62,7 +63,7 @@ fn copy(
     path: &Path,
     progress: Progress<'_>,
 ) -> Result<Content, MemoryError> {
-    let mut hasher = blake3::Hasher::new();
+    let mut sum = Sum::default();
     let mut buffer = vec![0; PIECE];
     let mut bytes = 0;
     let mut offset = 0;
@@ -72,7 +73,7 @@ fn copy(
             let left = usize::try_from(size.0 - offset).unwrap_or(usize::MAX);
             let piece = &mut buffer[..left.min(PIECE)];
             from.read_exact_at(piece, offset).map_err(at(path))?;
-            bytes += copy_piece(piece, offset, to, &mut hasher).map_err(at(path))?;
+            bytes += copy_piece(piece, offset, to, &mut sum).map_err(at(path))?;
             offset += piece.len() as u64;
             if progress(offset, size.0).is_break() {
                 return Err(MemoryError::Cancelled);
@@ -84,34 +85,52 @@ fn copy(
     }
     Ok(Content {
         bytes,
-        hash: hasher.finalize().to_hex().to_string(),
+        hash: sum.finish(),
     })
 }
 
+/// The checksum so far; see the module's text.
+#[derive(Default)]
+struct Sum {
+    pages: blake3::Hasher,
+    offsets: blake3::Hasher,
+}
+
+impl Sum {
+    /// Takes a run of used pages that begins at `offset`.
+    fn add(&mut self, run: &[u8], offset: u64) {
+        self.pages.update(run);
+        for page in (offset..offset + run.len() as u64).step_by(PAGE) {
+            self.offsets.update(&page.to_le_bytes());
+        }
+    }
+
+    fn finish(mut self) -> String {
+        self.pages.update(self.offsets.finalize().as_bytes());
+        self.pages.finalize().to_hex().to_string()
+    }
+}
+
 /// Writes the runs of used pages in one piece; gives their bytes.
-fn copy_piece(
-    piece: &[u8],
-    offset: u64,
-    to: &File,
-    hasher: &mut blake3::Hasher,
-) -> io::Result<u64> {
+fn copy_piece(piece: &[u8], offset: u64, to: &File, sum: &mut Sum) -> io::Result<u64> {
     let mut written = 0;
+    let mut take = |begin: usize, end: usize| {
+        let (run, place) = (&piece[begin..end], offset + begin as u64);
+        sum.add(run, place);
+        written += run.len() as u64;
+        to.write_all_at(run, place)
+    };
     let mut run: Option<usize> = None;
     for (index, page) in piece.chunks(PAGE).enumerate() {
         let start = index * PAGE;
-        if is_zero(page) {
-            if let Some(begin) = run.take() {
-                to.write_all_at(&piece[begin..start], offset + begin as u64)?;
-            }
-            continue;
+        if !is_zero(page) {
+            run.get_or_insert(start);
+        } else if let Some(begin) = run.take() {
+            take(begin, start)?;
         }
-        hasher.update(&(offset + start as u64).to_le_bytes());
-        hasher.update(page);
-        written += page.len() as u64;
-        run.get_or_insert(start);
     }
     if let Some(begin) = run {
-        to.write_all_at(&piece[begin..], offset + begin as u64)?;
+        take(begin, piece.len())?;
     }
     Ok(written)
 }
