@@ -113,6 +113,8 @@ impl Client {
     pub fn ask_to_yield(control: &Path) -> Result<(), ClientError> {
         let (wire, ..) = Self::greet(control, false)?;
         wire.send(&Ask::Yield, None)?;
+        // A connection that is closed with news unread is reset, and the request may be lost.
+        while let Ok(Some(_)) = wire.receive::<Say>() {}
         Ok(())
     }
 

@@ -23,12 +23,16 @@ pub struct Facts {
 
 /// Looks at this computer: up to some seconds.
 pub fn examine(places: &Places) -> (ComputerReport, Facts) {
+    let cache = places.settings.parent().map(Path::to_owned);
+    if let Some(folder) = &cache {
+        std::fs::create_dir_all(folder).ok(); // Without it everything is asked each time.
+    }
     let report = doctor::doctor(&doctor::Places {
         library: places.library.clone(),
-        kvm_cache: places.settings.parent().map(|folder| folder.join("kvm")),
+        cache,
     });
     let facts = Facts {
-        qemu: binary::find().map_err(|error| no_qemu(&report, error.to_string())),
+        qemu: binary::find(None).map_err(|error| no_qemu(&report, error.to_string())),
         accelerator: report.accelerator.clone(),
     };
     (report, facts)

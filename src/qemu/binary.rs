@@ -1,10 +1,14 @@
 //! Finding QEMU and what it can do.
 
+use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use serde::{Deserialize, Serialize};
+
+use super::cache;
 use crate::confine::{Bubblewrap, Jail, JailError, Outcome, Program, find_program, run_jailed};
 
 /// The oldest QEMU that we support: Ubuntu 24.04 has it.
@@ -17,7 +21,7 @@ const NAME: &str = "qemu-system-x86_64";
 /// `-machine help` takes 50 ms on an idle computer.
 const HELP_DEADLINE: Duration = Duration::from_secs(15);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Version {
     pub major: u32,
     pub minor: u32,
@@ -31,7 +35,7 @@ impl std::fmt::Display for Version {
 }
 
 /// A QEMU that runs and is new enough.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Qemu {
     pub path: PathBuf,
     pub version: Version,
@@ -39,7 +43,7 @@ pub struct Qemu {
 }
 
 /// What this build of QEMU offers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capabilities {
     /// The newest versioned q35, `pc-q35-10.0`.
     pub machine_type: Option<String>,
@@ -63,40 +67,60 @@ pub enum BinaryError {
     Run(#[from] JailError),
 }
 
+/// Where distributions keep QEMU's modules: `-display help` changes with them, not with the program.
+const MODULES: [&str; 3] = [
+    "/usr/lib/x86_64-linux-gnu/qemu",
+    "/usr/lib64/qemu",
+    "/usr/lib/qemu",
+];
+
 /// What tells whether a program is still the one that was asked.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Identity {
     path: PathBuf,
     modified: Option<SystemTime>,
     size: u64,
+    modules: Vec<Option<SystemTime>>,
+}
+
+impl Identity {
+    fn of(path: &Path) -> io::Result<Self> {
+        let data = std::fs::metadata(path)?;
+        let changed = |folder| std::fs::metadata(folder).ok()?.modified().ok();
+        Ok(Self {
+            path: path.to_owned(),
+            modified: data.modified().ok(),
+            size: data.len(),
+            modules: MODULES.into_iter().map(changed).collect(),
+        })
+    }
 }
 
 /// The last answer; asking takes five runs of QEMU.
 static KNOWN: Mutex<Option<(Identity, Qemu)>> = Mutex::new(None);
 
-/// The QEMU to use: `ORANGERY_QEMU`, or the first on the search path. Asked once per program and
-/// then remembered. Blocks for up to half a second the first time.
-pub fn find() -> Result<Qemu, BinaryError> {
+/// The QEMU to use: `ORANGERY_QEMU`, or the first on the search path. Asked once and remembered, in the program and
+/// in `file`, until the program or its modules change. Blocks for up to half a second the first time.
+pub fn find(file: Option<&Path>) -> Result<Qemu, BinaryError> {
     let path = std::env::var_os("ORANGERY_QEMU")
         .map(PathBuf::from)
         .or_else(|| find_program(NAME))
         .ok_or(BinaryError::NotFound)?;
-    let data = std::fs::metadata(&path).map_err(|_gone| BinaryError::NotFound)?;
-    let identity = Identity {
-        path: path.clone(),
-        modified: data.modified().ok(),
-        size: data.len(),
+    let identity = Identity::of(&path).map_err(|_gone| BinaryError::NotFound)?;
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let remembered = known.clone().or_else(|| cache::recall(file?));
+    let qemu = match remembered {
+        Some((of, qemu)) if of == identity => qemu,
+        _ => {
+            let qemu = examine(&path)?;
+            if let Some(file) = file {
+                // Not remembered means asked again, nothing worse.
+                cache::remember(file, &(&identity, &qemu)).ok();
+            }
+            qemu
+        }
     };
-    if let Ok(known) = KNOWN.lock()
-        && let Some((of, qemu)) = known.as_ref()
-        && *of == identity
-    {
-        return Ok(qemu.clone());
-    }
-    let qemu = examine(&path)?;
-    if let Ok(mut known) = KNOWN.lock() {
-        *known = Some((identity, qemu.clone()));
-    }
+    *known = Some((identity, qemu.clone()));
     Ok(qemu)
 }
 

@@ -4,6 +4,7 @@
 //! folders, of threads that own machines, or of egui.
 
 pub mod binary;
+mod cache;
 pub mod command_line;
 pub mod defaults;
 pub mod doctor;

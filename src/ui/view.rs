@@ -112,8 +112,12 @@ impl View {
             if !report.state.has_process() {
                 self.thumbnails.remove(&report.id);
             }
-            self.machines.insert(report.id, report);
-            self.sort();
+            let place = |report: &MachineReport| (report.name.clone(), report.trashed().is_some());
+            let new = place(&report);
+            let old = self.machines.insert(report.id, report);
+            if old.as_ref().map(place) != Some(new) {
+                self.sort();
+            }
         }
     }
 

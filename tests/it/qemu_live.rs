@@ -339,7 +339,7 @@ fn the_doctor_gives_a_fix_with_every_complaint() {
     let started = Instant::now();
     let report = doctor(&Places {
         library: folder.path().join("not/yet/there"),
-        kvm_cache: None,
+        cache: None,
     });
     println!("doctor in {:?}: {report:#?}", started.elapsed());
     for check in &report.checks {
@@ -348,7 +348,7 @@ fn the_doctor_gives_a_fix_with_every_complaint() {
     }
     assert!(report.can_run(), "{:#?}", report.checks);
     assert!(report.memory_total > report.memory_free && report.disk_free.0 > 0);
-    let qemu = binary::find().unwrap();
+    let qemu = binary::find(None).unwrap();
     assert_eq!(report.qemu_version, Some(qemu.version.to_string()));
     assert!(
         qemu.capabilities

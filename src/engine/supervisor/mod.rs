@@ -44,7 +44,7 @@ const THUMBNAIL_EVERY: Duration = Duration::from_secs(10);
 const FIRST_THUMBNAIL: Duration = Duration::from_secs(2);
 
 /// How often the footer's load is measured while a window listens.
-const LOAD_EVERY: Duration = Duration::from_secs(15);
+const LOAD_EVERY: Duration = Duration::from_secs(30);
 
 /// An agent with nothing to do ends after this long.
 const AGENT_IDLE: Duration = Duration::from_secs(30);

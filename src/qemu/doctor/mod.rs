@@ -24,16 +24,17 @@ const HUGE_PAGES: &str = "/sys/kernel/mm/transparent_hugepage/shmem_enabled";
 pub struct Places {
     /// The library's folder; need not exist yet.
     pub library: PathBuf,
-    /// A file that remembers the verdict on KVM.
-    pub kvm_cache: Option<PathBuf>,
+    /// A folder that remembers what QEMU can do and the verdict on KVM.
+    pub cache: Option<PathBuf>,
 }
 
 /// Examines this computer. Runs QEMU a few times and tries KVM: up to some seconds, so call it in
 /// the background.
 pub fn doctor(places: &Places) -> ComputerReport {
     let on = distribution::here();
-    let qemu = binary::find();
-    let verdict = kvm::verdict(places.kvm_cache.as_deref());
+    let cache = |name| places.cache.as_ref().map(|folder| folder.join(name));
+    let qemu = binary::find(cache("qemu").as_deref());
+    let verdict = kvm::verdict(cache("kvm").as_deref());
     let known = qemu.as_ref().ok();
     let choice = choose(&verdict, known.map(|qemu| &qemu.capabilities));
     let (memory_total, memory_free) = memory();

@@ -8,16 +8,16 @@
 mod guest;
 mod rom;
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Child, ExitCode};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::proc;
+use super::{cache, proc};
 use crate::confine::{self, Output, Program};
 use crate::model::KvmVerdict;
 
@@ -64,8 +64,8 @@ struct Remembered {
 }
 
 /// Tries KVM, or gives what was found since the last boot with this kernel and user, kept in the
-/// file `cache`. Blocks for 3 s at most, and a little; run it in the background.
-pub fn verdict(cache: Option<&Path>) -> KvmVerdict {
+/// file `file`. Blocks for 3 s at most, and a little; run it in the background.
+pub fn verdict(file: Option<&Path>) -> KvmVerdict {
     // Missing and forbidden are cheap to see and may change any moment: never remembered.
     if let Some(verdict) = look_at_device() {
         return verdict;
@@ -79,15 +79,15 @@ pub fn verdict(cache: Option<&Path>) -> KvmVerdict {
             verdict,
         })
     };
-    if let Some(old) = cache.and_then(recall)
+    if let Some(old) = file.and_then(cache::recall::<Remembered>)
         && now(old.verdict.clone()).as_ref() == Some(&old)
     {
         return old.verdict;
     }
     let verdict = try_guest();
-    if let (Some(cache), Some(remembered)) = (cache, now(verdict.clone())) {
+    if let (Some(file), Some(remembered)) = (file, now(verdict.clone())) {
         // Not remembered means tried again, nothing worse.
-        remember(cache, &remembered).ok();
+        cache::remember(file, &remembered).ok();
     }
     verdict
 }
@@ -190,29 +190,6 @@ fn wait(child: &mut Child, limit: Duration, deadline: Instant) -> Result<bool, S
         }
         std::thread::sleep(PULSE);
     }
-}
-
-fn recall(cache: &Path) -> Option<Remembered> {
-    let mut text = Vec::new();
-    File::open(cache)
-        .ok()?
-        .take(MAX_ANSWER)
-        .read_to_end(&mut text)
-        .ok()?;
-    serde_json::from_slice(&text).ok()
-}
-
-fn remember(cache: &Path, remembered: &Remembered) -> io::Result<()> {
-    let mut partial = cache.as_os_str().to_owned();
-    partial.push(".partial");
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&partial)?;
-    file.write_all(&serde_json::to_vec(remembered)?)?;
-    std::fs::rename(partial, cache)
 }
 
 #[cfg(test)]
