@@ -12,7 +12,7 @@ const CLICK: (i32, i32) = (700, 500);
 
 /// From the empty library to a card at 1:1.
 fn start_card(window: &Window<'_>) {
-    window.click("Start the test card");
+    window.click_and_leave("Start the test card");
     window.tab("Screen");
     window.click("1:1");
     window.card("a running guest", |card| {
@@ -185,7 +185,7 @@ fn a_guest_is_also_seen_and_typed_into_by_rfb() {
 fn a_console_of_its_own_outlives_the_window() {
     let Some(stage) = Stage::new() else { return };
     let mut window = stage.open();
-    window.click("Start the test card");
+    window.click_and_leave("Start the test card");
     window.find("The guest's screen");
     window.click("Open in a window");
     let console = stage.desktop.window("^Test card");

@@ -221,6 +221,17 @@ impl Window<'_> {
             .xdotool(&format!("mousemove {x} {y} click 1"));
     }
 
+    /// Clicks a widget and takes the pointer away at once: what comes next must not find it over a picture, which
+    /// would pan with it.
+    pub fn click_and_leave(&self, name: &str) {
+        let (x, y) = self.find(name).center();
+        let [left, top, _, height] = self.widgets()[0].place;
+        let (away_x, away_y) = (left + 40, top + height / 2);
+        self.stage.desktop.xdotool(&format!(
+            "mousemove {x} {y} click 1 mousemove {away_x} {away_y}"
+        ));
+    }
+
     /// Presses keys by xdotool's names.
     pub fn keys(&self, keys: &str) {
         self.stage
