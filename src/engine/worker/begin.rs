@@ -206,11 +206,11 @@ impl<'a> Start<'a> {
         Ok(Self {
             post,
             abort,
+            display: facts.display(display),
             facts,
             machine,
             saved,
             folder,
-            display,
             holders,
         })
     }

@@ -356,7 +356,7 @@ fn open_pidfd(pid: u32) -> Result<OwnedFd, ProcessError> {
     }
 }
 
-/// Start time, program and UUID must all be what was recorded.
+/// Start time and UUID must both be what was recorded.
 fn check_identity(manifest: &Manifest, record: &PidRecord) -> Result<(), ProcessError> {
     let pid = record.pid;
     let other = |why: &str| ProcessError::Other {
@@ -374,14 +374,7 @@ fn check_identity(manifest: &Manifest, record: &PidRecord) -> Result<(), Process
     if matches!(stat.state, 'Z' | 'X') {
         return Err(ProcessError::Gone { pid });
     }
-    let exe = std::fs::read_link(format!("/proc/{pid}/exe")).map_err(watch)?;
-    let found = exe.to_string_lossy();
-    // A package upgrade leaves " (deleted)" behind the name of a running program.
-    let found = found.strip_suffix(" (deleted)").unwrap_or(&found);
-    let wanted = std::fs::canonicalize(&manifest.exe).unwrap_or_else(|_| manifest.exe.clone());
-    if found != wanted.to_string_lossy() && found != manifest.exe.to_string_lossy() {
-        return Err(other("it runs another program"));
-    }
+    // Not by its program: a wrapper becomes another one, and packages are upgraded under it.
     let uuid = manifest.uuid.to_string();
     if !proc::arguments(pid).map_err(watch)?.contains(&uuid) {
         return Err(other("it runs another machine"));

@@ -1,7 +1,9 @@
 //! QEMUs that are missing, too old, odd or hostile, and machines that QEMU refuses.
 
 use std::fs;
+use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -289,4 +291,32 @@ fn more_memory_than_there_is_is_refused_with_the_reason() {
     assert_eq!(house.state("Card"), "off");
     house.done(&["set", "Card", "memory=128M"]);
     house.done(&["start", "Card"]);
+}
+
+/// A wrapper around the real QEMU, as some distributions have, which knows no D-Bus display.
+const WRAPPER: &str = r#"#!/bin/sh
+case "$*" in *"-display help"*) echo none; exit ;; esac
+exec REAL "$@"
+"#;
+
+#[test]
+fn a_wrapped_qemu_without_the_dbus_display_shows_its_screen_by_rfb_and_is_adopted() {
+    let mut house = House::new();
+    let real = orangery::confine::find_program("qemu-system-x86_64").unwrap();
+    let path = program(&house, &WRAPPER.replace("REAL", real.to_str().unwrap()));
+    house.set("ORANGERY_QEMU", path);
+    house.done(&["create", "Card", "--test-card"]);
+    house.done(&["start", "Card"]);
+    let nonce = house.card("Card").boot_nonce;
+    let launch = house.launch("Card");
+    let manifest = fs::read_to_string(launch.join("launch.json")).unwrap();
+    assert!(manifest.contains("\"display\": \"rfb\""), "{manifest}");
+    let mut screen = UnixStream::connect(launch.join("s/rfb")).unwrap();
+    let mut greeting = [0; 12];
+    screen.read_exact(&mut greeting).unwrap();
+    assert_eq!(&greeting, b"RFB 003.008\n");
+    house.kill_agent();
+    house.done(&["trash"]); // Needs an owner, so there is a new one.
+    assert_eq!(house.state("Card"), "running");
+    assert_eq!(house.card("Card").boot_nonce, nonce);
 }
