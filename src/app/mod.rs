@@ -12,7 +12,7 @@ mod winit_bridge;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use egui::{PointerButton, Theme, ViewportCommand, ViewportId};
 
@@ -20,9 +20,10 @@ pub use backend::{Backend, Waker, wake};
 pub use window::{RunError, run};
 
 use crate::desktop::Appearance;
+use crate::engine::clock::now;
 use crate::engine::message::{Command, RequestId};
 use crate::engine::screen::{Button, Input};
-use crate::model::{MachineId, Settings, ThemeChoice, Timestamp};
+use crate::model::{MachineId, Settings, ThemeChoice};
 use crate::ui::actions::Errand;
 use crate::ui::screen_view::{Pointer, Scaling};
 use crate::ui::shell::{Page, Shell};
@@ -284,11 +285,6 @@ fn button_of(button: PointerButton) -> Button {
         PointerButton::Extra1 => Button::Side,
         PointerButton::Extra2 => Button::Extra,
     }
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    Timestamp(since.map_or(0, |since| since.as_secs()))
 }
 
 impl eframe::App for App {

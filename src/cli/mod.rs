@@ -30,9 +30,9 @@ use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::model::{Failure, Timestamp};
+use crate::engine::clock::now;
+use crate::model::Failure;
 use session::Live;
 use tasks::{Done, Session};
 
@@ -93,13 +93,6 @@ fn library_from_environment() -> Option<PathBuf> {
     std::env::var_os(LIBRARY_VARIABLE)
         .filter(|value| !value.is_empty())
         .map(PathBuf::from)
-}
-
-fn now() -> Timestamp {
-    let seconds = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |time| time.as_secs());
-    Timestamp(seconds)
 }
 
 fn print(text: &str) -> io::Result<()> {

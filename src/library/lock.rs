@@ -143,10 +143,6 @@ impl Library {
         self.id
     }
 
-    pub fn is_owner(&self) -> bool {
-        self.lock.is_some()
-    }
-
     pub(super) fn must_own(&self) -> Result<(), LibraryError> {
         match self.lock {
             Some(_) => Ok(()),

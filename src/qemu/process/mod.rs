@@ -7,7 +7,7 @@ mod manifest;
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
@@ -156,11 +156,6 @@ impl Process {
         &self.record.confinement
     }
 
-    /// Readable once the process ended; for `poll`.
-    pub fn pidfd(&self) -> BorrowedFd<'_> {
-        self.pidfd.as_fd()
-    }
-
     /// The guest's memory file, opened again through the running process.
     pub fn memory(&self) -> io::Result<Option<File>> {
         self.manifest
@@ -228,11 +223,6 @@ impl Process {
     /// How it ended, once it did and if it is our child.
     pub fn exit_status(&mut self) -> Option<ExitStatus> {
         self.child.as_mut()?.try_wait().ok().flatten()
-    }
-
-    /// Whether the kernel has it stopped or stuck in the disk, to tell "busy" from "hung".
-    pub fn state_letter(&self) -> io::Result<char> {
-        proc::stat(self.record.pid).map(|stat| stat.state)
     }
 
     /// The end of what QEMU wrote, at most 16 KiB.
