@@ -7,9 +7,9 @@
 //! ```text
 //! main     → cli, app
 //! cli      → app, console, engine, model
-//! app      → ui, desktop, engine, model
-//! console  → display, desktop, engine::{client, message}, model
-//! ui       → display::frame, engine::message, model
+//! app      → ui, desktop, engine, language, model
+//! console  → display, desktop, engine::{client, message}, language, model
+//! ui       → display::frame, engine::message, language, model
 //! engine   → confine, library, qemu, display, storage, model
 //! storage, display → qemu, confine, library, model
 //! qemu     → confine, model
@@ -28,6 +28,7 @@
 //! | [`ui`] | draws data, pushes commands | threads, files, processes |
 //! | [`app`] | ties the engine to the screens | QEMU |
 //! | [`console`] | a machine's own window, a process of its own | egui's windows, the library |
+//! | [`language`] | texts in the language of the window | everything else |
 //! | [`desktop`] | the host desktop: taking the keyboard, dark or light | machines |
 //! | [`cli`] | subcommands over the same engine | QEMU |
 //!
@@ -59,6 +60,7 @@ pub mod console;
 pub mod desktop;
 pub mod display;
 pub mod engine;
+pub mod language;
 pub mod library;
 pub mod model;
 pub mod qemu;

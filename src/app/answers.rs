@@ -39,12 +39,18 @@ impl Purpose {
             | Command::InSight(_)
             | Command::ConsoleShown { .. }
             | Command::Stats { .. }
+            | Command::Recognise { .. }
+            | Command::Watch(_)
             | Command::ShowTrash => Self::Quiet,
             Command::Create { spec, start } => Self::Create {
                 spec: Box::new(spec.clone()),
                 start: *start,
             },
             Command::Change { .. }
+            | Command::Insert { .. }
+            | Command::DropPending { .. }
+            | Command::AddDisk { .. }
+            | Command::DeleteDisk { .. }
             | Command::PressKeys { .. }
             | Command::TypeText { .. }
             | Command::Screenshot { .. }

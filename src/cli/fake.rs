@@ -8,9 +8,9 @@ use std::time::Duration;
 use super::tasks::{Backend, Reply};
 use crate::engine::Command;
 use crate::model::{
-    Address, Answer, BootOrder, ByteSize, Cdrom, ComputerReport, Cpu, Device, DeviceKind, Disk,
-    DiskBus, DiskSource, Failure, Firmware, FirmwareKind, LayerId, LayerRef, Mac, Machine,
-    MachineId, MachineReport, MemoryBacking, Nic, NicModel, NicNetwork, Origin, State, Timestamp,
+    Address, Answer, ByteSize, Cdrom, ComputerReport, Cpu, Device, DeviceKind, Disk, DiskSource,
+    Failure, Firmware, FirmwareKind, LayerId, LayerRef, Mac, Machine, MachineId, MachineReport,
+    Nic, Origin, State, Timestamp,
 };
 
 /// What `now` is in all tests.
@@ -93,7 +93,7 @@ pub fn report(name: &str, id: &str, state: State) -> MachineReport {
             .then_some(crate::model::Accelerator::Kvm),
         trouble: None,
         force_after: None,
-        pending: false,
+        running: None,
         console_open: false,
         job: None,
     }
@@ -125,28 +125,11 @@ fn machine(name: &str, id: MachineId) -> Machine {
         machine: id,
         layer: LayerId(id.0),
     };
-    let disk = Disk {
-        bus: DiskBus::Virtio,
-        source: DiskSource::Layers(vec![layer, layer]),
-        size: ByteSize::gib(32),
-        read_only: false,
-    };
-    let nic = Nic {
-        model: NicModel::Virtio,
-        mac: Mac([0x52, 0x54, 0, 1, 2, 3]),
-        network: NicNetwork::User,
-    };
+    let disk = Disk::new(DiskSource::Layers(vec![layer, layer]), ByteSize::gib(32));
+    let nic = Nic::new(Mac([0x52, 0x54, 0, 1, 2, 3]));
     Machine {
-        id,
-        name: name.to_owned(),
-        arch: "x86_64".to_owned(),
-        machine_type: "pc-q35-10.0".to_owned(),
-        cpu: Cpu {
-            count: 2,
-            model: None,
-        },
+        cpu: Cpu::of(2),
         memory: ByteSize::gib(2),
-        memory_backing: MemoryBacking::Forkable,
         firmware: Firmware {
             kind: FirmwareKind::Uefi,
             variables: Vec::new(),
@@ -161,12 +144,9 @@ fn machine(name: &str, id: MachineId) -> Machine {
             device("nic0", DeviceKind::Nic(nic), Address::Pci { slot: 3 }),
             device("rng0", DeviceKind::Rng, Address::Pci { slot: 4 }),
         ],
-        boot: BootOrder::default(),
-        origin: Origin::Empty,
         created: Timestamp(NOW.0 - 5 * 86_400),
         tags: vec!["web".to_owned()],
         notes: "First line\nsecond\u{1b}[2J".to_owned(),
-        saved: None,
-        trashed: None,
+        ..Machine::new(id, name, "pc-q35-10.0", Origin::Empty)
     }
 }

@@ -102,6 +102,13 @@ fn key(change: &Change) -> &'static str {
         Change::Tags(_) => "tags",
         Change::MemoryBacking(_) => "memory-backing",
         Change::Medium(_) => "medium",
+        Change::Icon(_) => "icon",
+        Change::Cpu(_) => "cpu",
+        Change::Board(_) => "board",
+        Change::Clock(_) => "clock",
+        Change::Boot(_) => "boot",
+        Change::Arguments(_) => "arguments",
+        Change::Add(_) | Change::Set { .. } | Change::Remove(_) => "device",
     }
 }
 

@@ -1,10 +1,12 @@
 //! What `list`, `show`, `stats` and `trash` print.
 
+use std::path::Path;
+
 use serde::Serialize;
 
 use super::text::{Lean, clean, table};
 use crate::model::{
-    ByteSize, Device, DeviceKind, DiskBus, DiskSource, Failure, Machine, MachineId, MachineReport,
+    ByteSize, Device, DeviceKind, DiskSource, Failure, Machine, MachineId, MachineReport,
     MemoryBacking, NicNetwork, Sample, State, Timestamp, TrashReport,
 };
 
@@ -160,7 +162,7 @@ pub fn show_text(report: &MachineReport, now: Timestamp) -> String {
         machine_lines(machine, &mut lines, now);
     }
     lines.add("Folder", report.path.to_string_lossy());
-    if report.pending {
+    if report.pending() {
         lines.add("Pending", "Changes take effect at the next start");
     }
     if let Some(trouble) = &report.trouble {
@@ -213,10 +215,7 @@ fn machine_lines(machine: &Machine, lines: &mut Lines, now: Timestamp) {
 fn device_line(device: &Device) -> Option<(&'static str, String)> {
     match &device.kind {
         DeviceKind::Disk(disk) => {
-            let bus = match disk.bus {
-                DiskBus::Virtio => "virtio",
-                DiskBus::Sata => "sata",
-            };
+            let bus = disk.bus.word();
             let place = match &disk.source {
                 DiskSource::Layers(layers) if layers.len() > 1 => {
                     format!(", {} layers", layers.len())
@@ -227,29 +226,35 @@ fn device_line(device: &Device) -> Option<(&'static str, String)> {
             let access = if disk.read_only { ", read-only" } else { "" };
             Some(("Disk", format!("{}, {bus}{place}{access}", disk.size)))
         }
-        DeviceKind::Cdrom(cdrom) => Some((
-            "CD",
-            cdrom
-                .medium
-                .as_ref()
-                .map_or_else(|| "empty".to_owned(), |path| path.display().to_string()),
-        )),
+        DeviceKind::Cdrom(cdrom) => Some(("CD", medium_text(cdrom.medium.as_deref()))),
+        DeviceKind::Floppy(floppy) => Some(("Floppy", medium_text(floppy.medium.as_deref()))),
+        DeviceKind::Sound(sound) => Some(("Sound", sound.model.word().to_owned())),
+        DeviceKind::Watchdog(watchdog) => Some(("Watchdog", watchdog.action.word().to_owned())),
         DeviceKind::Nic(nic) => {
-            let network = match nic.network {
+            let network = match &nic.network {
                 NicNetwork::User => "user networking",
-                NicNetwork::None => "cable out",
+                NicNetwork::None => "plugged into nothing",
+                NicNetwork::Switch(name) | NicNetwork::Bridge(name) => name,
             };
-            Some(("Network", format!("{}, {network}", nic.mac)))
+            let link = if nic.link { "" } else { ", cable out" };
+            let model = nic.model.word();
+            Some(("Network", format!("{}, {model}, {network}{link}", nic.mac)))
         }
         DeviceKind::Display(_)
         | DeviceKind::Keyboard
         | DeviceKind::Tablet
         | DeviceKind::UsbController
+        | DeviceKind::OldUsbController
+        | DeviceKind::ScsiController
         | DeviceKind::Rng
         | DeviceKind::Balloon
         | DeviceKind::GenerationId
         | DeviceKind::Serial => None,
     }
+}
+
+fn medium_text(medium: Option<&Path>) -> String {
+    medium.map_or_else(|| "empty".to_owned(), |path| path.display().to_string())
 }
 
 /// Titles and values under each other.
@@ -289,17 +294,18 @@ pub fn stats_json(report: &MachineReport, sample: &Sample) -> Result<String, Fai
         at_ms,
         cpu,
         resident,
-        disk_read,
-        disk_written,
+        disk,
+        ..
     } = sample;
+    let disk = disk.unwrap_or_default();
     json(&Stats {
         id: report.id,
         name: &report.name,
         at_ms,
         cpu: (f64::from(cpu) * 1000.0).round() / 1000.0,
         resident,
-        disk_read,
-        disk_written,
+        disk_read: disk.from,
+        disk_written: disk.to,
     })
 }
 
@@ -309,15 +315,16 @@ pub fn stats_text(sample: &Sample) -> String {
         at_ms,
         cpu,
         resident,
-        disk_read,
-        disk_written,
+        disk,
+        ..
     } = sample;
+    let disk = disk.unwrap_or_default();
     let mut lines = Lines::default();
     lines.add("Runs for", Timestamp(0).span_to(Timestamp(at_ms / 1000)));
     lines.add("Processor", format!("{:.0} % of one", cpu * 100.0));
     lines.add("Memory", format!("{resident} on this computer"));
-    lines.add("Read", ByteSize(disk_read));
-    lines.add("Written", ByteSize(disk_written));
+    lines.add("Read", ByteSize(disk.from));
+    lines.add("Written", ByteSize(disk.to));
     lines.finish()
 }
 

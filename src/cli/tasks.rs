@@ -204,7 +204,7 @@ impl Session<'_> {
             memory: memory.unwrap_or(suggested.memory),
             disk_size: disk_size.unwrap_or(suggested.disk_size),
             firmware: firmware.unwrap_or(suggested.firmware),
-            source: suggested.source,
+            ..suggested
         })
     }
 

@@ -12,7 +12,7 @@ use crate::engine::Command;
 use crate::model::{
     Accelerator, AcceleratorChoice, Action, Answer, ByteSize, Change, Check, CheckLevel,
     ComputerReport, Failure, FirmwareKind, KvmVerdict, MachineReport, NewMachine, Sample, Source,
-    State, Timestamp, TrashReport, TrashedMachine,
+    State, Timestamp, Traffic, TrashReport, TrashedMachine,
 };
 
 const WEB: &str = "c0ffee00-1234-4234-8234-123456789abc";
@@ -105,7 +105,7 @@ fn list_json_has_the_promised_fields() {
 #[test]
 fn show_tells_a_machine_line_by_line() {
     let mut fake = with_library();
-    fake.reports[0].pending = true;
+    fake.reports[0].running = fake.reports[0].machine.clone().map(Box::new);
     assert_eq!(
         text(&mut fake, &["show", "WEB"]),
         format!(
@@ -121,7 +121,7 @@ Firmware     UEFI
 Board        x86_64 pc-q35-10.0
 Disk         disk0: 32 GiB, virtio, 2 layers
 CD           cd0: empty
-Network      nic0: 52:54:00:01:02:03, user networking
+Network      nic0: 52:54:00:01:02:03, virtio, user networking
 Created      5 d ago
 Tags         web
 Notes        First line
@@ -173,6 +173,7 @@ fn computer(level: CheckLevel) -> ComputerReport {
         memory_total: ByteSize::gib(16),
         memory_free: ByteSize::gib(9),
         disk_free: ByteSize::gib(100),
+        cpu_models: vec!["qemu64".to_owned(), "Haswell".to_owned()],
         checks: vec![
             check("qemu", "QEMU", CheckLevel::Good, "10.0.2", None),
             check(
@@ -325,6 +326,7 @@ fn create_fills_in_what_is_not_given() {
             memory: ByteSize::gib(4),
             disk_size: ByteSize::gib(32),
             firmware: FirmwareKind::Bios,
+            era: Default::default(),
         }
     );
     let (spec, start) = created(&["create", "Card", "--test-card", "--ballast", "256M"]);
@@ -412,11 +414,14 @@ fn measurements_and_command_lines_are_printed() {
         at_ms: 65_000,
         cpu: 0.42,
         resident: ByteSize::mib(300),
-        disk_read: 1 << 20,
-        disk_written: 12,
+        disk: Some(Traffic {
+            from: 1 << 20,
+            to: 12,
+        }),
+        ..Sample::default()
     };
     let mut fake = with_library();
-    let stats = || Ok(Reply::Answer(Answer::Stats(sample), None));
+    let stats = || Ok(Reply::Answer(Answer::Stats(sample.clone()), None));
     let args = vec!["qemu".to_owned(), "-name".to_owned(), "a b".to_owned()];
     let line = || Ok(Reply::Answer(Answer::CommandLine(args.clone()), None));
     fake.replies = VecDeque::from([stats(), stats(), line(), line()]);

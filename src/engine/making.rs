@@ -13,7 +13,7 @@ use crate::confine::{self, Jail, Outcome, Program};
 use crate::library::{Library, Newcomer};
 use crate::model::{
     ByteSize, DiskSource, Failure, FirmwareKind, ImageFormat, InPlaceImage, LayerId, LayerRef,
-    Machine, MachineId, NewMachine, Source,
+    Machine, MachineId, NewMachine, Source, check_cpus, check_memory,
 };
 use crate::qemu::defaults::{self, Parts};
 use crate::storage::{NewLayer, read_header, write_layer};
@@ -32,12 +32,15 @@ const CARD_CONFIG: (usize, &[u8; 16]) = (512_000, b"ORANGERY-CONFIG1");
 /// Checks what needs no work: numbers, and files that must be there.
 pub fn check(spec: &NewMachine) -> Result<(), Failure> {
     let refuse = |why: String| Failure::new("The machine was not made", why);
-    edit::cpus(spec.cpus).map_err(refuse)?;
-    edit::memory(spec.memory).map_err(refuse)?;
+    check_cpus(spec.cpus).map_err(refuse)?;
+    check_memory(spec.memory).map_err(refuse)?;
     match &spec.source {
         Source::Iso(path) => edit::medium(path).map_err(refuse)?,
         Source::Disk(path) => {
             in_place(path)?;
+        }
+        Source::Copy(path) => {
+            return Err(refuse(format!("{} can't be copied yet", path.display())));
         }
         Source::Empty | Source::TestCard { .. } => {}
     }
@@ -93,6 +96,10 @@ fn make_disk(
             let (image, size) = in_place(path)?;
             Ok((DiskSource::InPlace(image), size))
         }
+        Source::Copy(path) => Err(Failure::new(
+            "The disk was not made",
+            format!("{} can't be copied yet", path.display()),
+        )),
         Source::Iso(_) | Source::Empty => {
             let layer = new_layer(newcomer, id, spec.disk_size, &[])?;
             Ok((layer, spec.disk_size))

@@ -3,11 +3,13 @@
 //! The same values go through channels inside the process and, serialised as JSON, through the
 //! owner's `control` socket.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Action, Answer, Change, ComputerReport, Failure, HostLoad, JobId, JobReport, MachineId,
-    MachineReport, NewMachine, Settings, TrashReport,
+    Action, Answer, Change, ComputerReport, Failure, HostLoad, JobId, JobReport, LayerId,
+    MachineId, MachineReport, NewDisk, NewMachine, Sample, Settings, TrashReport,
 };
 
 /// Numbers a request so that its answer can be told from others. Chosen by the asker.
@@ -33,6 +35,35 @@ pub enum Command {
         machine: MachineId,
         changes: Vec<Change>,
     },
+    /// Puts a medium into a drive, or takes it out: at once where the machine runs.
+    Insert {
+        machine: MachineId,
+        /// The drive's device id.
+        drive: String,
+        medium: Option<PathBuf>,
+        /// Also where the guest has locked the drive.
+        force: bool,
+    },
+    /// Forgets the changes that wait for the next start.
+    DropPending {
+        machine: MachineId,
+    },
+    /// Makes a disk and plugs it in, from the next start on.
+    AddDisk {
+        machine: MachineId,
+        disk: NewDisk,
+    },
+    /// Removes a detached disk for good, by its topmost layer.
+    DeleteDisk {
+        machine: MachineId,
+        disk: LayerId,
+    },
+    /// Looks at a file that a machine could be made from.
+    Recognise {
+        path: PathBuf,
+    },
+    /// The machine whose graphs are in sight: it is measured each second, the others rarely.
+    Watch(Option<MachineId>),
     /// Presses the named keys together and lets them go: `["ctrl", "alt", "delete"]`.
     PressKeys {
         machine: MachineId,
@@ -86,6 +117,10 @@ impl Command {
         match self {
             Self::Act { machine, .. }
             | Self::Change { machine, .. }
+            | Self::Insert { machine, .. }
+            | Self::DropPending { machine }
+            | Self::AddDisk { machine, .. }
+            | Self::DeleteDisk { machine, .. }
             | Self::PressKeys { machine, .. }
             | Self::TypeText { machine, .. }
             | Self::OpenDisplay { machine }
@@ -94,6 +129,8 @@ impl Command {
             | Self::CommandLine { machine }
             | Self::ConsoleShown { machine, .. } => Some(*machine),
             Self::Create { .. }
+            | Self::Recognise { .. }
+            | Self::Watch(_)
             | Self::ShowTrash
             | Self::EmptyTrash
             | Self::CancelJob(_)
@@ -116,6 +153,11 @@ pub enum Event {
     Job(JobReport),
     Computer(Box<ComputerReport>),
     Load(HostLoad),
+    /// A measurement of a running machine.
+    Sample {
+        machine: MachineId,
+        sample: Sample,
+    },
     Trash(TrashReport),
     Settings(Settings),
     /// A small picture of a running machine's screen.

@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 
 use super::document::{self, Document, DocumentError, Format};
 use super::{Library, LibraryError, files, save};
-use crate::model::{DeviceKind, DiskSource, LayerRef, Machine, MachineId};
+use crate::model::{LayerRef, Machine, MachineId};
 
 pub(super) const MACHINE: Format = Format {
     version: 1,
@@ -80,7 +80,7 @@ fn check(machine: &Machine) -> Result<(), String> {
             return Err(format!("key “devices/{place}/id”: “{id}” is there twice"));
         }
     }
-    for (key, chain) in chains(machine) {
+    for (key, chain) in machine.chains() {
         check_chain(&key, chain)?;
     }
     Ok(())
@@ -102,22 +102,6 @@ fn check_chain(key: &str, chain: &[LayerRef]) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// All chains of layers that a machine names, with the keys where they stand.
-pub(super) fn chains(machine: &Machine) -> Vec<(String, &[LayerRef])> {
-    let mut found = vec![(
-        "firmware/variables".to_owned(),
-        machine.firmware.variables.as_slice(),
-    )];
-    for device in &machine.devices {
-        if let DeviceKind::Disk(disk) = &device.kind
-            && let DiskSource::Layers(layers) = &disk.source
-        {
-            found.push((format!("devices/{}", device.id), layers.as_slice()));
-        }
-    }
-    found
 }
 
 impl Library {

@@ -81,6 +81,9 @@ pub struct ComputerReport {
     /// Free space where the library lies.
     pub disk_free: ByteSize,
     pub checks: Vec<Check>,
+    /// Processor models that QEMU can give a machine here.
+    #[serde(default)]
+    pub cpu_models: Vec<String>,
 }
 
 impl ComputerReport {

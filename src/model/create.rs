@@ -4,15 +4,17 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ByteSize, FirmwareKind};
+use super::{ByteSize, Era, FirmwareKind};
 
 /// What a new machine starts with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Source {
     /// An installer ISO and an empty disk.
     Iso(PathBuf),
-    /// A disk image, used where it lies.
+    /// A disk image, used where it lies: raw or qcow2.
     Disk(PathBuf),
+    /// A copy of a disk image of any format that Orangery knows, in the library.
+    Copy(PathBuf),
     /// An empty disk.
     Empty,
     /// The built-in tiny guest, filling `ballast` bytes of memory with noise it checks again.
@@ -29,6 +31,9 @@ pub struct NewMachine {
     /// Size of the new empty disk; ignored for a disk image and the test card.
     pub disk_size: ByteSize,
     pub firmware: FirmwareKind,
+    /// Which parts suit the system.
+    #[serde(default)]
+    pub era: Era,
 }
 
 impl NewMachine {
@@ -36,7 +41,7 @@ impl NewMachine {
     /// `host_memory` bytes.
     pub fn suggest(source: Source, host_cpus: u32, host_memory: ByteSize) -> Self {
         let name = match &source {
-            Source::Iso(path) | Source::Disk(path) => path
+            Source::Iso(path) | Source::Disk(path) | Source::Copy(path) => path
                 .file_stem()
                 .map(|stem| tidy_name(&stem.to_string_lossy()))
                 .filter(|name| !name.is_empty())
@@ -46,7 +51,7 @@ impl NewMachine {
         };
         let (cpus, memory) = match &source {
             Source::TestCard { ballast } => (1, ByteSize::mib(128 + ballast.as_mib())),
-            Source::Iso(_) | Source::Disk(_) | Source::Empty => (
+            Source::Iso(_) | Source::Disk(_) | Source::Copy(_) | Source::Empty => (
                 (host_cpus / 2).clamp(1, 4),
                 if host_memory >= ByteSize::gib(16) {
                     ByteSize::gib(4)
@@ -62,6 +67,7 @@ impl NewMachine {
             memory,
             disk_size: ByteSize::gib(32),
             firmware: FirmwareKind::Bios,
+            era: Era::default(),
         }
     }
 }

@@ -1,12 +1,8 @@
-//! A machine's virtual parts.
-
-use std::fmt;
-use std::path::PathBuf;
+//! A machine's virtual parts: the board, its processors, and what is plugged in where.
 
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
-use super::{ByteSize, MachineId};
+use super::{Cdrom, Disk, Display, Floppy, LayerRef, Nic, Sound, Watchdog};
 
 /// The processors.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +11,91 @@ pub struct Cpu {
     pub count: u32,
     /// A QEMU CPU model, or `None` for the best this computer can give.
     pub model: Option<String>,
+    /// How they are arranged; `None` is one socket with a core for each.
+    #[serde(default)]
+    pub topology: Option<Topology>,
+}
+
+impl Cpu {
+    /// `count` processors of the best model, in one socket.
+    pub fn of(count: u32) -> Self {
+        Self {
+            count,
+            model: None,
+            topology: None,
+        }
+    }
+
+    /// Sockets, cores in each, threads of each.
+    pub fn arranged(&self) -> Topology {
+        self.topology.unwrap_or(Topology {
+            sockets: 1,
+            cores: self.count,
+            threads: 1,
+        })
+    }
+}
+
+/// How processors are arranged. Some systems license or limit sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Topology {
+    pub sockets: u32,
+    /// In each socket.
+    pub cores: u32,
+    /// Of each core.
+    pub threads: u32,
+}
+
+impl Topology {
+    /// All processors together; `None` where that is no number.
+    pub fn count(self) -> Option<u32> {
+        self.sockets
+            .checked_mul(self.cores)?
+            .checked_mul(self.threads)
+    }
+}
+
+/// The mainboard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Board {
+    /// PCI Express and SATA, of 2009.
+    #[default]
+    Q35,
+    /// PCI and IDE, of 1996: for systems that know nothing newer.
+    I440fx,
+}
+
+impl Board {
+    pub const ALL: [Self; 2] = [Self::Q35, Self::I440fx];
+
+    /// The word in QEMU's names of machine types, `pc-q35-10.0`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Q35 => "q35",
+            Self::I440fx => "i440fx",
+        }
+    }
+
+    /// The board of a versioned machine type.
+    pub fn of(machine_type: &str) -> Self {
+        if machine_type.contains("i440fx") {
+            Self::I440fx
+        } else {
+            Self::Q35
+        }
+    }
+}
+
+/// What the guest's hardware clock shows at the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Clock {
+    /// Universal time, as Linux and the BSDs expect.
+    #[default]
+    Utc,
+    /// This computer's local time, as DOS and Windows expect.
+    Local,
 }
 
 /// Where guest memory lives.
@@ -59,137 +140,6 @@ pub struct Firmware {
     pub variables: Vec<LayerRef>,
 }
 
-/// Names one qcow2 layer for ever; the file is `disks/<id>.qcow2`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct LayerId(pub Uuid);
-
-impl fmt::Display for LayerId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// A layer of a chain and the machine in whose folder it was born.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct LayerRef {
-    pub machine: MachineId,
-    pub layer: LayerId,
-}
-
-/// How an image's bytes are arranged. Read once by our own header reader, never probed later.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ImageFormat {
-    Raw,
-    Qcow2,
-}
-
-impl ImageFormat {
-    /// QEMU's name of the block driver.
-    pub fn driver(self) -> &'static str {
-        match self {
-            Self::Raw => "raw",
-            Self::Qcow2 => "qcow2",
-        }
-    }
-}
-
-/// A disk that stays where the user keeps it, outside the library.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InPlaceImage {
-    pub path: PathBuf,
-    pub format: ImageFormat,
-}
-
-/// Where a disk's bytes are.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum DiskSource {
-    /// A chain of layers in the library, base first; the last one is written.
-    Layers(Vec<LayerRef>),
-    InPlace(InPlaceImage),
-}
-
-/// What a disk is plugged into.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum DiskBus {
-    #[default]
-    Virtio,
-    Sata,
-}
-
-/// A disk.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Disk {
-    pub bus: DiskBus,
-    pub source: DiskSource,
-    /// What the guest sees.
-    pub size: ByteSize,
-    pub read_only: bool,
-}
-
-/// A CD drive and what lies in it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cdrom {
-    /// An ISO image, always opened raw and read-only; `None` is an empty drive.
-    pub medium: Option<PathBuf>,
-}
-
-/// A network card's address, given once and kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Mac(pub [u8; 6]);
-
-impl fmt::Display for Mac {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, g] = self.0;
-        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
-    }
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum NicModel {
-    #[default]
-    Virtio,
-    E1000,
-}
-
-/// What a network card is plugged into.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum NicNetwork {
-    /// Outgoing connections through this computer, no root needed.
-    #[default]
-    User,
-    /// The cable is out.
-    None,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Nic {
-    pub model: NicModel,
-    pub mac: Mac,
-    pub network: NicNetwork,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum DisplayModel {
-    /// virtio-vga: reports damage at once, follows the window's size.
-    #[default]
-    Virtio,
-    /// Standard VGA, for systems without a virtio driver that misbehave on it.
-    Vga,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Display {
-    pub model: DisplayModel,
-    /// The first resolution, in pixels.
-    pub width: u32,
-    pub height: u32,
-}
-
 /// Where a device sits, given once and kept: adding one never renumbers another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Address {
@@ -197,6 +147,14 @@ pub enum Address {
     Pci { slot: u8 },
     /// A port of the board's SATA controller, 0 to 5.
     Sata { port: u8 },
+    /// Place 0 or 1 on channel 0 or 1 of the i440fx's IDE controller.
+    Ide { channel: u8, place: u8 },
+    /// A target of the SCSI controller, 0 to 15.
+    Scsi { target: u8 },
+    /// A port of the USB controller, 3 to 8; the first two have tablet and keyboard.
+    Usb { port: u8 },
+    /// Drive 0 or 1 of the floppy controller.
+    Floppy { unit: u8 },
     /// Nowhere on a bus.
     Board,
 }
@@ -206,13 +164,20 @@ pub enum Address {
 pub enum DeviceKind {
     Disk(Disk),
     Cdrom(Cdrom),
+    Floppy(Floppy),
     Nic(Nic),
     Display(Display),
     Keyboard,
-    /// An absolute pointer, so that the mouse need not be captured.
+    /// An absolute pointer, so that the mouse need not be captured. Without it the USB controller has none either.
     Tablet,
     /// xHCI, with a USB tablet and keyboard for guests without virtio drivers.
     UsbController,
+    /// USB 1.1, for systems older than xHCI; also with a tablet and a keyboard.
+    OldUsbController,
+    /// What SCSI disks are plugged into, of the virtio kind.
+    ScsiController,
+    Sound(Sound),
+    Watchdog(Watchdog),
     Rng,
     Balloon,
     /// Tells the guest that it was forked or rewound.

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    Address, BootOrder, ByteSize, Cpu, Device, DeviceKind, Firmware, FirmwareKind, MemoryBacking,
-    Timestamp,
+    Board, BootOrder, ByteSize, Clock, Cpu, Device, DeviceKind, Disk, Firmware, LayerRef,
+    MemoryBacking, Timestamp,
 };
 
 /// Identifies a machine for as long as its folder exists; never reused.
@@ -83,12 +83,23 @@ pub struct Machine {
     pub devices: Vec<Device>,
     #[serde(default)]
     pub boot: BootOrder,
+    #[serde(default)]
+    pub clock: Clock,
+    /// Arguments for QEMU that an expert wrote; they come last.
+    #[serde(default)]
+    pub arguments: Vec<String>,
+    /// Disks of the library that are not plugged in. They keep their files.
+    #[serde(default)]
+    pub detached: Vec<Disk>,
     pub origin: Origin,
     pub created: Timestamp,
     #[serde(default)]
     pub tags: Vec<String>,
     #[serde(default)]
     pub notes: String,
+    /// The word of a picture for the list; empty for the usual one.
+    #[serde(default)]
+    pub icon: String,
     #[serde(default)]
     pub saved: Option<SavedState>,
     /// When it was moved to the trash.
@@ -97,8 +108,43 @@ pub struct Machine {
 }
 
 impl Machine {
+    /// A machine with nothing plugged in: 1 processor, 512 MiB, BIOS.
+    pub fn new(id: MachineId, name: &str, machine_type: &str, origin: Origin) -> Self {
+        Self {
+            id,
+            name: name.to_owned(),
+            arch: "x86_64".to_owned(),
+            machine_type: machine_type.to_owned(),
+            cpu: Cpu::of(1),
+            memory: ByteSize::mib(512),
+            memory_backing: MemoryBacking::default(),
+            firmware: Firmware::default(),
+            devices: Vec::new(),
+            boot: BootOrder::default(),
+            clock: Clock::default(),
+            arguments: Vec::new(),
+            detached: Vec::new(),
+            origin,
+            created: Timestamp::default(),
+            tags: Vec::new(),
+            notes: String::new(),
+            icon: String::new(),
+            saved: None,
+            trashed: None,
+        }
+    }
+
+    pub fn board(&self) -> Board {
+        Board::of(&self.machine_type)
+    }
+
     pub fn device(&self, id: &str) -> Option<&Device> {
         self.devices.iter().find(|device| device.id == id)
+    }
+
+    /// Whether a device of this kind is there: `has(|kind| matches!(kind, DeviceKind::Rng))`.
+    pub fn has(&self, wanted: impl Fn(&DeviceKind) -> bool) -> bool {
+        self.devices.iter().any(|device| wanted(&device.kind))
     }
 
     /// Whether a guest started from either would find the same hardware and media. A firmware's variables are
@@ -111,6 +157,45 @@ impl Machine {
             && self.firmware.kind == other.firmware.kind
             && self.devices == other.devices
             && self.boot == other.boot
+            && self.clock == other.clock
+            && self.arguments == other.arguments
+    }
+
+    /// Takes over everything that [`Self::same_hardware`] compares, and the firmware's variables.
+    ///
+    /// Disks that `other` does not have become detached, so that nothing is lost.
+    pub fn take_hardware(&mut self, other: &Self) {
+        let dropped = self.disks().filter(|disk| !disk.layers().is_empty());
+        let dropped: Vec<Disk> = dropped
+            .filter(|disk| other.disks().all(|kept| kept.source != disk.source))
+            .cloned()
+            .collect();
+        self.detached.extend(dropped);
+        self.detached
+            .retain(|disk| other.disks().all(|kept| kept.source != disk.source));
+        let Self {
+            machine_type,
+            cpu,
+            memory,
+            memory_backing,
+            firmware,
+            devices,
+            boot,
+            clock,
+            arguments,
+            ..
+        } = other.clone();
+        if self.firmware.kind != firmware.kind {
+            self.firmware = firmware;
+        }
+        self.machine_type = machine_type;
+        self.cpu = cpu;
+        self.memory = memory;
+        self.memory_backing = memory_backing;
+        self.devices = devices;
+        self.boot = boot;
+        self.clock = clock;
+        self.arguments = arguments;
     }
 
     /// A device id that is not taken: `disk0`, `disk1`, …
@@ -121,46 +206,42 @@ impl Machine {
             .unwrap_or_else(|| stem.to_owned())
     }
 
-    /// The lowest PCI slot from 2 on that no device has; 0x1f is the board's own.
-    pub fn free_pci_slot(&self) -> Option<u8> {
-        (2..0x1f).find(|&slot| {
-            !self
-                .devices
-                .iter()
-                .any(|device| device.address == Address::Pci { slot })
+    /// The disks that are plugged in.
+    pub fn disks(&self) -> impl Iterator<Item = &Disk> {
+        self.devices.iter().filter_map(|device| match &device.kind {
+            DeviceKind::Disk(disk) => Some(disk),
+            _ => None,
         })
     }
 
-    /// The lowest SATA port that no device has.
-    pub fn free_sata_port(&self) -> Option<u8> {
-        (0..6).find(|&port| {
-            !self
-                .devices
-                .iter()
-                .any(|device| device.address == Address::Sata { port })
-        })
-    }
-
-    /// Ids of the disks and CD drives, in order.
+    /// Disks and drives, in order: what a machine can boot from beside its network cards.
     pub fn drives(&self) -> impl Iterator<Item = &Device> {
-        self.devices
-            .iter()
-            .filter(|device| matches!(device.kind, DeviceKind::Disk(_) | DeviceKind::Cdrom(_)))
+        self.devices.iter().filter(|device| {
+            matches!(
+                device.kind,
+                DeviceKind::Disk(_) | DeviceKind::Cdrom(_) | DeviceKind::Floppy(_)
+            )
+        })
     }
-}
 
-/// One edit of a machine, as `orangery set` and the hardware page send it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Change {
-    Name(String),
-    Cpus(u32),
-    Memory(ByteSize),
-    Firmware(FirmwareKind),
-    Notes(String),
-    Tags(Vec<String>),
-    MemoryBacking(MemoryBacking),
-    /// Puts an ISO into the first CD drive, or takes it out.
-    Medium(Option<PathBuf>),
+    /// Every chain of layers that the machine names, with the place where it does.
+    pub fn chains(&self) -> impl Iterator<Item = (String, &[LayerRef])> {
+        let firmware = (
+            "firmware/variables".to_owned(),
+            self.firmware.variables.as_slice(),
+        );
+        let plugged = self.devices.iter().filter_map(|device| match &device.kind {
+            DeviceKind::Disk(disk) => Some((format!("devices/{}", device.id), disk.layers())),
+            _ => None,
+        });
+        let detached = (0..)
+            .zip(&self.detached)
+            .map(|(place, disk): (u32, _)| (format!("detached/{place}"), disk.layers()));
+        std::iter::once(firmware)
+            .chain(plugged)
+            .chain(detached)
+            .filter(|(_, layers)| !layers.is_empty())
+    }
 }
 
 #[cfg(test)]

@@ -3,35 +3,58 @@
 //! Pure data and pure functions. This room knows nothing of files, clocks, threads, QEMU or egui.
 
 mod action;
+mod change;
 mod computer;
 mod create;
+mod drive;
 mod failure;
 mod hardware;
 mod machine;
+mod parts;
 mod permit;
+mod places;
+mod recognised;
 mod report;
+mod rules;
 mod settings;
 mod size;
 mod state;
 mod time;
 
 pub use action::Action;
+pub use change::{
+    Change, DiskContent, Effect, NewDisk, apply, changes_between, detached, fit_topology,
+    only_live_parts_differ,
+};
 pub use computer::{
     Accelerator, AcceleratorChoice, Check, CheckLevel, ComputerReport, HostLoad, KvmVerdict,
 };
 pub use create::{NameError, NewMachine, Source, check_name, free_name};
+pub use drive::{
+    Cdrom, Disk, DiskBus, DiskCache, DiskSource, Floppy, ImageFormat, InPlaceImage, LayerId,
+    LayerRef,
+};
 pub use failure::Failure;
 pub use hardware::{
-    Address, BootOrder, Cdrom, Cpu, Device, DeviceKind, Disk, DiskBus, DiskSource, Display,
-    DisplayModel, Firmware, FirmwareKind, ImageFormat, InPlaceImage, LayerId, LayerRef, Mac,
-    MemoryBacking, Nic, NicModel, NicNetwork,
+    Address, Board, BootOrder, Clock, Cpu, Device, DeviceKind, Firmware, FirmwareKind,
+    MemoryBacking, Topology,
 };
-pub use machine::{Change, Machine, MachineId, Origin, SavedState, SnapshotId};
+pub use machine::{Machine, MachineId, Origin, SavedState, SnapshotId};
+pub use parts::{
+    Display, DisplayModel, Mac, MacError, Nic, NicModel, NicNetwork, Sound, SoundModel, Watchdog,
+    WatchdogAction,
+};
 pub use permit::{Denied, Standing, permit};
+pub use places::{AGENTS_SLOT_I440FX, AGENTS_SLOT_Q35, stem};
+pub use recognised::{Era, FileKind, Recognised, System};
 pub use report::{
-    Answer, JobId, JobReport, JobState, MachineReport, Sample, TrashReport, TrashedMachine,
+    Answer, JobId, JobReport, JobState, MachineReport, Sample, Traffic, TrashReport, TrashedMachine,
 };
-pub use settings::{ClosePolicy, DisplayPath, Settings, ThemeChoice};
+pub use rules::{Complaint, Part, check_cpus, check_memory, complaints, no_room};
+pub use settings::{
+    ClosePolicy, Confirmations, DisplayPath, GroupBy, LanguageChoice, ListSettings, ReleaseKey,
+    Settings, SortBy, ThemeChoice,
+};
 pub use size::{ByteSize, SizeError};
 pub use state::State;
 pub use time::Timestamp;

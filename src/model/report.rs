@@ -1,10 +1,13 @@
 //! What the engine tells about machines and jobs: whole values with a generation.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Accelerator, ByteSize, Failure, Machine, MachineId, Standing, State, Timestamp};
+use super::{
+    Accelerator, ByteSize, Failure, Machine, MachineId, Recognised, Standing, State, Timestamp,
+};
 
 /// Everything a screen needs to know about one machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,8 +30,9 @@ pub struct MachineReport {
     pub trouble: Option<Failure>,
     /// While stopping: when the offer to force it comes; passed means the guest ignored it.
     pub force_after: Option<Timestamp>,
-    /// Changes were made that take effect at the next start.
-    pub pending: bool,
+    /// What runs, where changes were made that take effect at the next start only.
+    #[serde(default)]
+    pub running: Option<Box<Machine>>,
     /// A console window of its own shows the screen.
     pub console_open: bool,
     /// The job that works on this machine.
@@ -36,6 +40,11 @@ pub struct MachineReport {
 }
 
 impl MachineReport {
+    /// Whether changes wait for the next start.
+    pub fn pending(&self) -> bool {
+        self.running.is_some()
+    }
+
     pub fn standing(&self) -> Standing {
         Standing {
             state: self.state,
@@ -79,18 +88,36 @@ pub struct JobReport {
 }
 
 /// One measurement of a running machine.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sample {
     /// Milliseconds since the machine's QEMU started.
     pub at_ms: u64,
     /// Processor time of the guest's processors since the last sample, in shares of one
     /// processor: 2.0 is two processors fully busy.
     pub cpu: f32,
+    /// The same for each processor, 0 to 1; empty where they share a thread.
+    #[serde(default)]
+    pub cpus: Vec<f32>,
     /// QEMU's memory on this computer.
     pub resident: ByteSize,
-    /// Bytes since the start.
-    pub disk_read: u64,
-    pub disk_written: u64,
+    /// Memory that the guest uses, as its balloon driver says.
+    #[serde(default)]
+    pub guest_used: Option<ByteSize>,
+    /// Bytes since the start; `None` where only the cheap figures were taken.
+    #[serde(default)]
+    pub disk: Option<Traffic>,
+    /// Bytes of each network card since counting began, by device id.
+    #[serde(default)]
+    pub nics: BTreeMap<String, Traffic>,
+}
+
+/// Bytes in both directions, as the guest sees it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Traffic {
+    /// Read, or received.
+    pub from: u64,
+    /// Written, or sent.
+    pub to: u64,
 }
 
 /// A machine in the trash.
@@ -124,6 +151,8 @@ pub enum Answer {
     /// An argument list, program first.
     CommandLine(Vec<String>),
     Stats(Sample),
+    /// What a file was found to be.
+    Recognised(Recognised),
     Trash(TrashReport),
     /// A connected display socket came along as a file descriptor.
     Display {

@@ -1,5 +1,8 @@
 //! What the user chose about the app itself.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 /// What closing the window does while machines run.
@@ -33,12 +36,149 @@ pub enum DisplayPath {
     Rfb,
 }
 
-/// Everything in `settings.ron`.
+/// The language of the window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LanguageChoice {
+    /// What the desktop says, else English.
+    #[default]
+    System,
+    English,
+    German,
+}
+
+/// The key that gives the keyboard back while a guest has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReleaseKey {
+    #[default]
+    RightCtrl,
+    RightAlt,
+    RightShift,
+    RightSuper,
+    Menu,
+    ScrollLock,
+    Pause,
+}
+
+impl ReleaseKey {
+    pub const ALL: [Self; 7] = [
+        Self::RightCtrl,
+        Self::RightAlt,
+        Self::RightShift,
+        Self::RightSuper,
+        Self::Menu,
+        Self::ScrollLock,
+        Self::Pause,
+    ];
+
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::RightCtrl => "Right Ctrl",
+            Self::RightAlt => "Right Alt",
+            Self::RightShift => "Right Shift",
+            Self::RightSuper => "Right Super",
+            Self::Menu => "Menu",
+            Self::ScrollLock => "Scroll Lock",
+            Self::Pause => "Pause",
+        }
+    }
+}
+
+/// Which actions ask first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Confirmations {
+    pub power_off: bool,
+    pub reset: bool,
+    pub discard_saved: bool,
+    pub delete: bool,
+}
+
+impl Default for Confirmations {
+    /// What the guest may lose is asked for; the trash gives back what it takes.
+    fn default() -> Self {
+        Self {
+            power_off: true,
+            reset: true,
+            discard_saved: true,
+            delete: false,
+        }
+    }
+}
+
+/// The order of the list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SortBy {
+    #[default]
+    Name,
+    /// Running ones first.
+    State,
+    /// Changed state most recently first.
+    Recent,
+    /// Newest first.
+    Created,
+}
+
+/// What the list is grouped by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GroupBy {
+    #[default]
+    Nothing,
+    State,
+    /// A machine stands under each of its tags.
+    Tag,
+}
+
+/// How the list of machines is shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ListSettings {
+    pub sort: SortBy,
+    pub group: GroupBy,
+    /// Headings of folded groups.
+    pub folded: Vec<String>,
+}
+
+/// Everything in `settings.ron`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Settings {
     pub theme: ThemeChoice,
     pub close: ClosePolicy,
     /// `Rfb` forces the fallback.
     pub display: DisplayPath,
+    pub language: LanguageChoice,
+    /// Percent of the desktop's own scale: 75 to 200.
+    pub scale: u16,
+    /// Where the library lies; `None` for the usual place. Counts from the next start on.
+    pub library: Option<PathBuf>,
+    pub confirm: Confirmations,
+    pub release_key: ReleaseKey,
+    /// Seconds between two thumbnails of a running machine; 0 for none.
+    pub thumbnails: u16,
+    /// Shortcuts that differ from the usual ones: a command's word, and keys as they are written
+    /// (`Ctrl+Shift+P`), empty for none.
+    pub shortcuts: BTreeMap<String, String>,
+    pub list: ListSettings,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            theme: ThemeChoice::default(),
+            close: ClosePolicy::default(),
+            display: DisplayPath::default(),
+            language: LanguageChoice::default(),
+            scale: 100,
+            library: None,
+            confirm: Confirmations::default(),
+            release_key: ReleaseKey::default(),
+            thumbnails: 10,
+            shortcuts: BTreeMap::new(),
+            list: ListSettings::default(),
+        }
+    }
 }

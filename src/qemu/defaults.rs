@@ -1,11 +1,8 @@
 //! The hardware of a new machine. Pure: ids and random bytes are given.
 
-use std::path::PathBuf;
-
 use crate::model::{
-    Address, BootOrder, Cdrom, Cpu, Device, DeviceKind, Disk, DiskBus, DiskSource, Display,
-    DisplayModel, Firmware, Mac, Machine, MachineId, MemoryBacking, NewMachine, Nic, NicModel,
-    NicNetwork, Origin, Source, Timestamp,
+    Board, Cdrom, Change, Cpu, DeviceKind, Disk, DiskBus, DiskSource, Display, DisplayModel, Era,
+    Mac, Machine, MachineId, NewMachine, Nic, NicModel, Origin, Source, Timestamp, apply,
 };
 
 /// The first resolution of a new machine's screen, pixels.
@@ -39,103 +36,94 @@ pub fn machine(spec: &NewMachine, parts: Parts) -> Machine {
         disk_size,
         created,
     } = parts;
+    let origin = origin(&spec.source);
+    let mut machine = Machine::new(id, &spec.name, &machine_type, origin);
+    machine.cpu = Cpu::of(spec.cpus);
+    machine.memory = spec.memory;
+    machine.firmware.kind = spec.firmware;
+    machine.created = created;
+    if spec.era == Era::Ide {
+        apply(&mut machine, Change::Board(Board::I440fx));
+    }
     let medium = match &spec.source {
         Source::Iso(path) => Some(path.clone()),
-        Source::Disk(_) | Source::Empty | Source::TestCard { .. } => None,
+        Source::Disk(_) | Source::Copy(_) | Source::Empty | Source::TestCard { .. } => None,
     };
-    let mut devices = board(mac);
-    if let Some(source) = disk {
-        devices.push(device("disk0", disk_kind(source, disk_size), pci(6)));
+    let disk = disk.map(|source| {
+        DeviceKind::Disk(Disk {
+            bus: disk_bus(spec.era),
+            ..Disk::new(source, disk_size)
+        })
+    });
+    let before = before_disk(spec.era);
+    let after = after_disk(spec.era, Mac::local(mac));
+    let cdrom = DeviceKind::Cdrom(Cdrom { medium });
+    for kind in before.into_iter().chain(disk).chain(after).chain([cdrom]) {
+        // A new board has room for all of them.
+        if let Some(device) = machine.new_device(kind) {
+            apply(&mut machine, Change::Add(device));
+        }
     }
-    devices.push(cdrom(medium));
-    let order = ["disk0", "cd0"];
-    let boot = order
-        .into_iter()
-        .filter(|id| devices.iter().any(|device| device.id == *id))
-        .map(str::to_owned)
-        .collect();
-    Machine {
-        id,
-        name: spec.name.clone(),
-        arch: "x86_64".to_owned(),
-        machine_type,
-        cpu: Cpu {
-            count: spec.cpus,
-            model: None,
-        },
-        memory: spec.memory,
-        memory_backing: MemoryBacking::Forkable,
-        firmware: Firmware {
-            kind: spec.firmware,
-            variables: Vec::new(),
-        },
-        devices,
-        boot: BootOrder(boot),
-        origin: origin(&spec.source),
-        created,
-        tags: Vec::new(),
-        notes: String::new(),
-        saved: None,
-        trashed: None,
-    }
+    machine
 }
 
 fn origin(source: &Source) -> Origin {
     match source {
         Source::Iso(path) => Origin::Iso(path.clone()),
-        Source::Disk(path) => Origin::Disk(path.clone()),
+        Source::Disk(path) | Source::Copy(path) => Origin::Disk(path.clone()),
         Source::Empty => Origin::Empty,
         Source::TestCard { .. } => Origin::TestCard,
     }
 }
 
-fn pci(slot: u8) -> Address {
-    Address::Pci { slot }
-}
-
-fn device(id: &str, kind: DeviceKind, address: Address) -> Device {
-    Device {
-        id: id.to_owned(),
-        kind,
-        address,
+fn disk_bus(era: Era) -> DiskBus {
+    match era {
+        Era::Virtio => DiskBus::Virtio,
+        Era::Sata => DiskBus::Sata,
+        Era::Ide => DiskBus::Ide,
     }
 }
 
-/// Everything but the drives.
-fn board(mac: [u8; 3]) -> Vec<Device> {
-    let display = DeviceKind::Display(Display {
-        model: DisplayModel::Virtio,
-        width: SCREEN.0,
-        height: SCREEN.1,
-    });
-    let nic = DeviceKind::Nic(Nic {
-        model: NicModel::Virtio,
-        mac: Mac([0x52, 0x54, 0x00, mac[0], mac[1], mac[2]]),
-        network: NicNetwork::User,
-    });
-    vec![
-        device("display0", display, pci(2)),
-        device("keyboard0", DeviceKind::Keyboard, pci(3)),
-        device("tablet0", DeviceKind::Tablet, pci(4)),
-        device("usb0", DeviceKind::UsbController, pci(5)),
-        device("nic0", nic, pci(7)),
-        device("rng0", DeviceKind::Rng, pci(8)),
-        device("balloon0", DeviceKind::Balloon, pci(9)),
-        device("serial0", DeviceKind::Serial, Address::Board),
-        device("generation0", DeviceKind::GenerationId, Address::Board),
-    ]
+/// What the guest's screen, keyboard and pointer are.
+fn before_disk(era: Era) -> Vec<DeviceKind> {
+    let mut display = Display::new(SCREEN.0, SCREEN.1);
+    if era != Era::Virtio {
+        display.model = DisplayModel::Vga;
+    }
+    let display = DeviceKind::Display(display);
+    match era {
+        Era::Virtio => vec![
+            display,
+            DeviceKind::Keyboard,
+            DeviceKind::Tablet,
+            DeviceKind::UsbController,
+        ],
+        // The USB tablet: it needs no driver of virtio's.
+        Era::Sata => vec![display, DeviceKind::Tablet, DeviceKind::UsbController],
+        Era::Ide => vec![display, DeviceKind::Tablet, DeviceKind::OldUsbController],
+    }
 }
 
-fn disk_kind(source: DiskSource, size: crate::model::ByteSize) -> DeviceKind {
-    DeviceKind::Disk(Disk {
-        bus: DiskBus::Virtio,
-        source,
-        size,
-        read_only: false,
-    })
-}
-
-fn cdrom(medium: Option<PathBuf>) -> Device {
-    let kind = DeviceKind::Cdrom(Cdrom { medium });
-    device("cd0", kind, Address::Sata { port: 0 })
+fn after_disk(era: Era, mac: Mac) -> Vec<DeviceKind> {
+    let nic = |model| {
+        DeviceKind::Nic(Nic {
+            model,
+            ..Nic::new(mac)
+        })
+    };
+    match era {
+        Era::Virtio => vec![
+            nic(NicModel::Virtio),
+            DeviceKind::Rng,
+            DeviceKind::Balloon,
+            DeviceKind::Serial,
+            DeviceKind::GenerationId,
+        ],
+        Era::Sata => vec![
+            nic(NicModel::E1000e),
+            DeviceKind::Serial,
+            DeviceKind::GenerationId,
+        ],
+        Era::Ide => vec![nic(NicModel::Pcnet), DeviceKind::Serial],
+    }
 }

@@ -11,7 +11,7 @@ use super::theme::{self, palette};
 use super::view::View;
 use super::{Ask, FilePick};
 use crate::engine::message::Command;
-use crate::model::{ByteSize, FirmwareKind, NewMachine, Source, check_name, free_name};
+use crate::model::{ByteSize, Era, FirmwareKind, NewMachine, Source, check_name, free_name};
 
 /// What a new machine is made from, as a choice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +82,7 @@ impl NewMachineDialog {
     pub fn again(view: &View, spec: &NewMachine) -> Self {
         let (kind, path) = match &spec.source {
             Source::Iso(path) => (Kind::Iso, Some(path)),
-            Source::Disk(path) => (Kind::Disk, Some(path)),
+            Source::Disk(path) | Source::Copy(path) => (Kind::Disk, Some(path)),
             Source::Empty => (Kind::Empty, None),
             Source::TestCard { .. } => (Kind::TestCard, None),
         };
@@ -302,6 +302,7 @@ impl NewMachineDialog {
             memory: self.memory.parse().ok()?,
             disk_size: self.disk.parse().ok()?,
             firmware: self.firmware,
+            era: Era::default(),
         })
     }
 

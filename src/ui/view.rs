@@ -84,6 +84,7 @@ impl View {
             Event::Job(job) => self.put_job(job),
             Event::Computer(report) => self.computer = Some(*report),
             Event::Load(load) => self.load = load,
+            Event::Sample { .. } => {}
             Event::Trash(report) => self.trash = report,
             Event::Settings(settings) => self.settings = settings,
             Event::Thumbnail {

@@ -18,29 +18,18 @@ const LIBRARY: &str = "ORANGERY_TEST_CHILD_LIBRARY";
 
 fn machine(number: u64) -> Machine {
     Machine {
-        id: machine_id(number),
-        name: format!("Machine {number}"),
-        arch: "x86_64".to_owned(),
-        machine_type: "pc-q35-10.0".to_owned(),
-        cpu: Cpu {
-            count: 1,
-            model: None,
-        },
-        memory: ByteSize::mib(512),
-        memory_backing: MemoryBacking::Forkable,
-        firmware: Firmware::default(),
         devices: vec![Device {
             id: "rng0".to_owned(),
             kind: DeviceKind::Rng,
             address: Address::Pci { slot: 2 },
         }],
-        boot: BootOrder::default(),
-        origin: Origin::Empty,
-        created: Timestamp(0),
-        tags: Vec::new(),
         notes: "0".to_owned(),
-        saved: None,
-        trashed: None,
+        ..Machine::new(
+            machine_id(number),
+            &format!("Machine {number}"),
+            "pc-q35-10.0",
+            Origin::Empty,
+        )
     }
 }
 

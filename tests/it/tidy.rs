@@ -15,7 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("main", &["cli", "app", "confine", "qemu::kvm"]),
     ("cli", &["app", "console", "engine", "model"]),
     // The window follows the desktop's dark or light.
-    ("app", &["ui", "desktop", "engine", "model"]),
+    ("app", &["ui", "desktop", "engine", "language", "model"]),
     (
         "console",
         &[
@@ -23,10 +23,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "desktop",
             "engine::client",
             "engine::message",
+            "language",
             "model",
         ],
     ),
-    ("ui", &["display::frame", "engine::message", "model"]),
+    (
+        "ui",
+        &["display::frame", "engine::message", "language", "model"],
+    ),
     // The engine starts the program itself again: as an agent.
     (
         "engine",
@@ -46,6 +50,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("library", &["model"]),
     ("confine", &["model"]),
     ("desktop", &["model"]),
+    ("language", &[]),
     ("model", &[]),
 ];
 

@@ -26,16 +26,8 @@ pub fn machine(number: u128, name: &str) -> Machine {
         address: Address::Pci { slot },
     };
     Machine {
-        id: id(number),
-        name: name.to_owned(),
-        arch: "x86_64".to_owned(),
-        machine_type: "pc-q35-10.0".to_owned(),
-        cpu: Cpu {
-            count: 2,
-            model: None,
-        },
+        cpu: Cpu::of(2),
         memory: ByteSize::gib(4),
-        memory_backing: MemoryBacking::Forkable,
         firmware: Firmware {
             kind: FirmwareKind::Uefi,
             variables: Vec::new(),
@@ -43,12 +35,7 @@ pub fn machine(number: u128, name: &str) -> Machine {
         devices: vec![
             device(
                 "disk0",
-                DeviceKind::Disk(Disk {
-                    bus: DiskBus::Virtio,
-                    source: DiskSource::Layers(Vec::new()),
-                    size: ByteSize::gib(32),
-                    read_only: false,
-                }),
+                DeviceKind::Disk(Disk::new(DiskSource::Layers(Vec::new()), ByteSize::gib(32))),
                 2,
             ),
             device(
@@ -60,30 +47,13 @@ pub fn machine(number: u128, name: &str) -> Machine {
             ),
             device(
                 "nic0",
-                DeviceKind::Nic(Nic {
-                    model: NicModel::Virtio,
-                    mac: Mac([0x52, 0x54, 0, 1, 2, 3]),
-                    network: NicNetwork::User,
-                }),
+                DeviceKind::Nic(Nic::new(Mac([0x52, 0x54, 0, 1, 2, 3]))),
                 4,
             ),
-            device(
-                "display0",
-                DeviceKind::Display(Display {
-                    model: DisplayModel::Virtio,
-                    width: 1280,
-                    height: 800,
-                }),
-                5,
-            ),
+            device("display0", DeviceKind::Display(Display::new(1280, 800)), 5),
         ],
-        boot: BootOrder::default(),
-        origin: Origin::Empty,
         created: Timestamp(NOW.0 - 100_000),
-        tags: Vec::new(),
-        notes: String::new(),
-        saved: None,
-        trashed: None,
+        ..Machine::new(id(number), name, "pc-q35-10.0", Origin::Empty)
     }
 }
 
@@ -104,7 +74,7 @@ pub fn report(number: u128, name: &str, state: State) -> MachineReport {
         accelerator: state.has_process().then_some(Accelerator::Tcg),
         trouble: None,
         force_after: None,
-        pending: false,
+        running: None,
         console_open: false,
         job: None,
     }
@@ -129,6 +99,7 @@ pub fn computer() -> ComputerReport {
         memory_total: ByteSize::gib(32),
         memory_free: ByteSize::gib(9),
         disk_free: ByteSize::gib(412),
+        cpu_models: vec!["qemu64".to_owned(), "Haswell".to_owned()],
         checks: vec![
             check(
                 "qemu",

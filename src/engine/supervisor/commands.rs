@@ -7,7 +7,7 @@ use crate::engine::worker::Order;
 use crate::engine::{agent, edit};
 use crate::library;
 use crate::model::{
-    Action, Answer, Change, Failure, MachineId, Settings, State, check_name, permit,
+    Action, Answer, Change, Failure, Machine, MachineId, Settings, State, check_name, permit,
 };
 
 /// The longest text that is typed in one go, in characters.
@@ -32,6 +32,12 @@ impl Supervisor {
             Command::Act { machine, action } => self.act(asker, machine, action),
             Command::Create { spec, start } => self.create(asker, spec, start),
             Command::Change { machine, changes } => self.change(asker, machine, changes),
+            command @ (Command::Insert { .. }
+            | Command::DropPending { .. }
+            | Command::AddDisk { .. }
+            | Command::DeleteDisk { .. }) => self.hardware(asker, command),
+            Command::Recognise { path } => self.recognise(asker, path),
+            Command::Watch(machine) => self.watch(asker, machine),
             Command::PressKeys { machine, keys } => {
                 self.pass(asker, machine, Action::SendKeys, |asker| Order::Keys {
                     keys,
@@ -221,24 +227,16 @@ impl Supervisor {
         if !self.permitted(asker, machine, Action::Edit) {
             return;
         }
-        if let Err(failure) = self.check_changes(machine, &changes) {
-            self.hub.answer(asker, Err(failure), None);
-            return;
-        }
-        let result = self.change_record(
-            machine,
-            Box::new(move |record| {
-                for change in changes {
-                    edit::apply(record, change);
-                }
-            }),
-        );
+        let result = self
+            .checked_changes(machine, &changes)
+            .and_then(|new| self.change_record(machine, Box::new(move |record| *record = new)));
         self.look_at_disks();
         self.publish(machine);
         self.hub.answer(asker, result.map(|()| Answer::Done), None);
     }
 
-    fn check_changes(&self, machine: MachineId, changes: &[Change]) -> Result<(), Failure> {
+    /// What the machine becomes by `changes`.
+    fn checked_changes(&self, machine: MachineId, changes: &[Change]) -> Result<Machine, Failure> {
         for change in changes {
             if let Change::Name(name) = change {
                 let others = self
@@ -251,9 +249,14 @@ impl Supervisor {
                 )
                 .map_err(|error| Failure::new("The name was not changed", error.to_string()))?;
             }
-            edit::check(change)?;
         }
-        Ok(())
+        let record = self
+            .slots
+            .get(&machine)
+            .and_then(|slot| slot.machine.as_ref());
+        let record =
+            record.ok_or_else(|| Failure::new("The machine was not changed", "It is gone"))?;
+        edit::changed(record, changes)
     }
 
     fn save_settings(&mut self, asker: Asker, settings: Settings) {

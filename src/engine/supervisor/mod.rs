@@ -10,10 +10,13 @@
 //! ```
 
 mod commands;
+mod hardware;
 mod making;
 mod message;
+mod recognising;
 mod records;
 mod slot;
+mod watching;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -51,17 +51,17 @@ impl Slot {
             accelerator: self.live.accelerator,
             trouble: self.live.trouble.clone(),
             force_after: self.live.force_after,
-            pending: self.is_pending(),
+            running: self.pending(),
             console_open: self.console.is_some(),
             job: self.job,
         }
     }
 
-    /// Whether the machine was changed since its QEMU was started.
-    fn is_pending(&self) -> bool {
+    /// What runs, if the machine was changed since its QEMU was started.
+    fn pending(&self) -> Option<Box<Machine>> {
         match (&self.live.hardware, &self.machine) {
-            (Some(running), Some(next)) => !running.same_hardware(next),
-            (None, _) | (_, None) => false,
+            (Some(running), Some(next)) if !running.same_hardware(next) => Some(running.clone()),
+            _ => None,
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::{PATIENCE, Worker};
-use crate::model::{ByteSize, Failure, Sample};
+use crate::model::{ByteSize, Failure, Sample, Traffic};
 
 /// The first measurement compares over this time.
 const FIRST_SPAN: Duration = Duration::from_millis(250);
@@ -32,14 +32,14 @@ impl Worker {
         self.meter.last = Some((now, ticks));
         let seconds = ticks.saturating_sub(ticks_then) as f64
             / rustix::param::clock_ticks_per_second() as f64;
-        let (disk_read, disk_written) = self.disk_bytes()?;
+        let (from, to) = self.disk_bytes()?;
         let started = self.process.manifest().created;
         Ok(Sample {
             at_ms: crate::engine::clock::now().0.saturating_sub(started.0) * 1000,
             cpu: (seconds / now.duration_since(then).as_secs_f64()) as f32,
             resident: self.resident(),
-            disk_read,
-            disk_written,
+            disk: Some(Traffic { from, to }),
+            ..Sample::default()
         })
     }
 

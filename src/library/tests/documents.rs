@@ -75,10 +75,10 @@ fn random_machine(chance: &mut Chance, number: u32) -> Machine {
         let chain =
             (0..=chance.below(3)).map(|n| layer(machine_id(number), (place * 9 + n) as u32));
         let disk = Disk {
-            bus: *chance.pick(&[DiskBus::Sata, DiskBus::Virtio]),
-            source: DiskSource::Layers(chain.collect()),
-            size: ByteSize(chance.next()),
+            bus: *chance.pick(&DiskBus::ALL),
             read_only: chance.below(2) == 0,
+            serial: (chance.below(2) == 0).then(|| chance.text()),
+            ..Disk::new(DiskSource::Layers(chain.collect()), ByteSize(chance.next()))
         };
         let kinds = [DeviceKind::Disk(disk), DeviceKind::Keyboard];
         machine.devices.push(Device {

@@ -90,46 +90,33 @@ pub fn layer(machine: MachineId, number: u32) -> LayerRef {
 
 pub fn machine(number: u32) -> Machine {
     let id = machine_id(number);
-    let disk = Disk {
-        bus: DiskBus::Virtio,
-        source: DiskSource::Layers(vec![layer(id, number)]),
-        size: ByteSize::gib(32),
-        read_only: false,
-    };
-    let nic = Nic {
-        model: NicModel::Virtio,
-        mac: Mac([0x52, 0x54, 0, 1, 2, 3]),
-        network: NicNetwork::User,
-    };
+    let disk = Disk::new(
+        DiskSource::Layers(vec![layer(id, number)]),
+        ByteSize::gib(32),
+    );
+    let nic = Nic::new(Mac([0x52, 0x54, 0, 1, 2, 3]));
     let device = |id: &str, kind, slot| Device {
         id: id.to_owned(),
         kind,
         address: Address::Pci { slot },
     };
     Machine {
-        id,
-        name: format!("Machine {number}"),
-        arch: "x86_64".to_owned(),
-        machine_type: "pc-q35-10.0".to_owned(),
-        cpu: Cpu {
-            count: 2,
-            model: None,
-        },
+        cpu: Cpu::of(2),
         memory: ByteSize::gib(2),
-        memory_backing: MemoryBacking::Forkable,
-        firmware: Firmware::default(),
         devices: vec![
             device("disk0", DeviceKind::Disk(disk), 2),
             device("nic0", DeviceKind::Nic(nic), 3),
             device("rng0", DeviceKind::Rng, 4),
         ],
         boot: BootOrder(vec!["disk0".to_owned()]),
-        origin: Origin::Empty,
         created: Timestamp(1_700_000_000),
         tags: vec!["test".to_owned()],
-        notes: String::new(),
-        saved: None,
-        trashed: None,
+        ..Machine::new(
+            id,
+            &format!("Machine {number}"),
+            "pc-q35-10.0",
+            Origin::Empty,
+        )
     }
 }
 

@@ -9,9 +9,45 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::{CommandLineError, FirmwareCode, Launch, Line, text};
-use crate::model::{Cdrom, Disk, DiskSource, ImageFormat, LayerId, LayerRef};
+use crate::model::{Cdrom, Disk, DiskCache, DiskSource, Floppy, ImageFormat, LayerId, LayerRef};
 
 pub(super) const FIRMWARE_CODE: &str = "firmware-code";
+
+/// How an image is opened.
+#[derive(Clone, Copy)]
+pub(super) struct Access {
+    read_only: bool,
+    /// Freed space and written zeros are given back to the file system.
+    discard: bool,
+    cache: DiskCache,
+}
+
+impl Default for Access {
+    /// Written to, as most are.
+    fn default() -> Self {
+        Self {
+            read_only: false,
+            discard: true,
+            cache: DiskCache::Writeback,
+        }
+    }
+}
+
+impl Access {
+    const READ: Self = Self {
+        read_only: true,
+        discard: false,
+        cache: DiskCache::Writeback,
+    };
+
+    fn of(disk: &Disk) -> Self {
+        Self {
+            read_only: disk.read_only,
+            discard: disk.discard && !disk.read_only,
+            cache: disk.cache,
+        }
+    }
+}
 
 /// The node of a layer. QEMU allows 31 characters.
 pub fn layer_node(layer: LayerId) -> String {
@@ -40,11 +76,11 @@ pub(super) fn disk(
             let top = layers.last().ok_or_else(|| CommandLineError::NoLayer {
                 device: id.to_owned(),
             })?;
-            chain(launch, id, layers, disk.read_only, line)?;
+            chain(launch, id, layers, Access::of(disk), line)?;
             Ok(layer_node(top.layer))
         }
         DiskSource::InPlace(image) => {
-            in_place(id, &image.path, image.format, disk.read_only, line)?;
+            in_place(id, &image.path, image.format, Access::of(disk), line)?;
             Ok(drive_node(id))
         }
     }
@@ -59,7 +95,24 @@ pub(super) fn medium(
     let Some(path) = &cdrom.medium else {
         return Ok(None);
     };
-    in_place(id, path, ImageFormat::Raw, true, line)?;
+    in_place(id, path, ImageFormat::Raw, Access::READ, line)?;
+    Ok(Some(drive_node(id)))
+}
+
+/// Adds a floppy's nodes, or nothing for an empty drive. Guests write to floppies.
+pub(super) fn floppy(
+    id: &str,
+    floppy: &Floppy,
+    line: &mut Line,
+) -> Result<Option<String>, CommandLineError> {
+    let Some(path) = &floppy.medium else {
+        return Ok(None);
+    };
+    let access = Access {
+        discard: false,
+        ..Access::default()
+    };
+    in_place(id, path, ImageFormat::Raw, access, line)?;
     Ok(Some(drive_node(id)))
 }
 
@@ -67,12 +120,12 @@ fn in_place(
     id: &str,
     path: &Path,
     format: ImageFormat,
-    read_only: bool,
+    access: Access,
     line: &mut Line,
 ) -> Result<(), CommandLineError> {
     let file = format!("{id}-file");
-    add(line, &file_options(&file, path, read_only)?);
-    let mut options = format_options(&drive_node(id), &file, format, read_only);
+    add(line, &file_options(&file, path, access)?);
+    let mut options = format_options(&drive_node(id), &file, format, access);
     if format == ImageFormat::Qcow2 {
         // A disk in place stands alone: what its header names is not opened.
         options["backing"] = Value::Null;
@@ -86,7 +139,7 @@ pub(super) fn chain(
     launch: &Launch<'_>,
     device: &str,
     layers: &[LayerRef],
-    read_only: bool,
+    access: Access,
     line: &mut Line,
 ) -> Result<(), CommandLineError> {
     let mut below = Value::Null;
@@ -98,11 +151,18 @@ pub(super) fn chain(
                 device: device.to_owned(),
                 layer: *layer,
             })?;
-        let frozen = read_only || index + 1 < layers.len();
+        let access = if index + 1 < layers.len() {
+            Access {
+                cache: access.cache,
+                ..Access::READ
+            }
+        } else {
+            access
+        };
         let (node, file) = (layer_node(layer.layer), file_node(layer.layer));
-        let mut options = format_options(&node, &file, ImageFormat::Qcow2, frozen);
+        let mut options = format_options(&node, &file, ImageFormat::Qcow2, access);
         options["backing"] = below;
-        let file = file_options(&file, path, frozen)?;
+        let file = file_options(&file, path, access)?;
         // Two disks may rest on the same base.
         if !line.0.contains(&file.to_string()) {
             add(line, &file);
@@ -115,8 +175,8 @@ pub(super) fn chain(
 
 pub(super) fn firmware_code(code: &FirmwareCode, line: &mut Line) -> Result<(), CommandLineError> {
     let file = format!("{FIRMWARE_CODE}-file");
-    add(line, &file_options(&file, &code.path, true)?);
-    let mut options = format_options(FIRMWARE_CODE, &file, code.format, true);
+    add(line, &file_options(&file, &code.path, Access::READ)?);
+    let mut options = format_options(FIRMWARE_CODE, &file, code.format, Access::READ);
     if code.format == ImageFormat::Qcow2 {
         options["backing"] = Value::Null;
     }
@@ -128,29 +188,41 @@ fn add(line: &mut Line, options: &Value) {
     line.option("-blockdev", options.to_string());
 }
 
-fn file_options(node: &str, path: &Path, read_only: bool) -> Result<Value, CommandLineError> {
-    Ok(json!({
+fn file_options(node: &str, path: &Path, access: Access) -> Result<Value, CommandLineError> {
+    let mut options = json!({
         "driver": "file",
         "node-name": node,
         "filename": text(path)?,
         "locking": "on",
-        "read-only": read_only,
+        "read-only": access.read_only,
         "auto-read-only": false,
-        "discard": if read_only { "ignore" } else { "unmap" },
-    }))
+        "discard": if access.discard { "unmap" } else { "ignore" },
+    });
+    set_cache(&mut options, access.cache);
+    Ok(options)
 }
 
-fn format_options(node: &str, file: &str, format: ImageFormat, read_only: bool) -> Value {
+fn format_options(node: &str, file: &str, format: ImageFormat, access: Access) -> Value {
     let mut options = json!({
         "driver": format.driver(),
         "node-name": node,
         "file": file,
-        "read-only": read_only,
+        "read-only": access.read_only,
         "auto-read-only": false,
     });
-    if !read_only {
+    if access.discard {
         options["discard"] = "unmap".into();
         options["detect-zeroes"] = "unmap".into();
     }
+    set_cache(&mut options, access.cache);
     options
+}
+
+/// Both nodes of an image cache alike.
+fn set_cache(options: &mut Value, cache: DiskCache) {
+    match cache {
+        DiskCache::Writeback | DiskCache::Writethrough => {}
+        DiskCache::Direct => options["cache"] = json!({ "direct": true }),
+        DiskCache::Unsafe => options["cache"] = json!({ "no-flush": true }),
+    }
 }

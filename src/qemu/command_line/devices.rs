@@ -1,18 +1,29 @@
 //! Each device of a machine as QEMU's `-device`, at its own address.
 
-use super::{CommandLineError, Launch, Line, blocks, socket};
+use super::places::{FLOPPY_CONTROLLER, Properties, in_drive, on_pci};
+use super::{CommandLineError, Launch, Line, blocks, socket, sound};
 use crate::model::{
-    Address, Cdrom, Device, DeviceKind, Disk, DiskBus, Display, DisplayModel, Nic, NicModel,
-    NicNetwork,
+    Board, Cdrom, Device, DeviceKind, Disk, DiskBus, DiskCache, Display, DisplayModel, Nic,
+    NicModel, NicNetwork,
 };
 
-/// The agents' channel sits where [`crate::model::Machine::free_pci_slot`] never puts anything.
-pub(super) const AGENTS_SLOT: u8 = 1;
-
-type Properties = Vec<(&'static str, String)>;
-
 pub(super) fn add(launch: &Launch<'_>, line: &mut Line) -> Result<(), CommandLineError> {
-    for device in &launch.machine.devices {
+    let machine = launch.machine;
+    // What others are plugged into comes first, wherever it stands in the machine's file.
+    let (busses, others): (Vec<&Device>, Vec<&Device>) =
+        machine.devices.iter().partition(|device| {
+            matches!(
+                device.kind,
+                DeviceKind::UsbController
+                    | DeviceKind::OldUsbController
+                    | DeviceKind::ScsiController
+            )
+        });
+    let has_floppy = machine.has(|kind| matches!(kind, DeviceKind::Floppy(_)));
+    if has_floppy && machine.board() == Board::Q35 {
+        line.device("isa-fdc", &[("id", FLOPPY_CONTROLLER.to_owned())]);
+    }
+    for device in busses.into_iter().chain(others) {
         one(launch, device, line)?;
     }
     Ok(())
@@ -20,25 +31,44 @@ pub(super) fn add(launch: &Launch<'_>, line: &mut Line) -> Result<(), CommandLin
 
 fn one(launch: &Launch<'_>, device: &Device, line: &mut Line) -> Result<(), CommandLineError> {
     let id = device.id.as_str();
+    let pci = || on_pci(launch, device);
     match &device.kind {
         DeviceKind::Disk(disk) => add_disk(launch, device, disk, line),
         DeviceKind::Cdrom(cdrom) => add_cdrom(launch, device, cdrom, line),
-        DeviceKind::Nic(nic) => add_nic(launch, device, nic, line),
-        DeviceKind::Display(display) => {
-            line.device(display_kind(display), &display_properties(device, display)?);
-            Ok(())
+        DeviceKind::Floppy(floppy) => {
+            let mut properties = in_drive(launch, device)?;
+            if let Some(node) = blocks::floppy(id, floppy, line)? {
+                properties.push(("drive", node));
+            }
+            properties.extend(boot_index(launch, device));
+            plain(line, "floppy", properties)
         }
-        DeviceKind::Keyboard => plain(line, "virtio-keyboard-pci", on_pci(device)?),
-        DeviceKind::Tablet => plain(line, "virtio-tablet-pci", on_pci(device)?),
-        DeviceKind::UsbController => add_usb(device, line),
+        DeviceKind::Nic(nic) => add_nic(launch, device, nic, line),
+        DeviceKind::Display(display) => add_display(pci()?, display, line),
+        DeviceKind::Keyboard => plain(line, "virtio-keyboard-pci", pci()?),
+        DeviceKind::Tablet => plain(line, "virtio-tablet-pci", pci()?),
+        DeviceKind::UsbController => {
+            let mut properties = pci()?;
+            properties.push(("p2", "8".to_owned()));
+            properties.push(("p3", "8".to_owned()));
+            plain(line, "qemu-xhci", properties)?;
+            usb_input(launch, id, line)
+        }
+        DeviceKind::OldUsbController => {
+            plain(line, "piix3-usb-uhci", pci()?)?;
+            usb_input(launch, id, line)
+        }
+        DeviceKind::ScsiController => plain(line, "virtio-scsi-pci", pci()?),
+        DeviceKind::Sound(sound) => sound::add(launch, device, *sound, line),
+        DeviceKind::Watchdog(_) => plain(line, "i6300esb", pci()?),
         DeviceKind::Rng => {
             line.option("-object", format!("rng-builtin,id={id}-source"));
-            let mut properties = on_pci(device)?;
+            let mut properties = pci()?;
             properties.push(("rng", format!("{id}-source")));
             plain(line, "virtio-rng-pci", properties)
         }
         DeviceKind::Balloon => {
-            let mut properties = on_pci(device)?;
+            let mut properties = pci()?;
             properties.push(("deflate-on-oom", "on".to_owned()));
             plain(line, "virtio-balloon-pci", properties)
         }
@@ -58,37 +88,6 @@ fn one(launch: &Launch<'_>, device: &Device, line: &mut Line) -> Result<(), Comm
 fn plain(line: &mut Line, kind: &str, properties: Properties) -> Result<(), CommandLineError> {
     line.device(kind, &properties);
     Ok(())
-}
-
-/// `id`, `bus` and `addr` of a device in a PCI slot.
-fn on_pci(device: &Device) -> Result<Properties, CommandLineError> {
-    match device.address {
-        Address::Pci {
-            slot: slot @ 2..=30,
-        } => Ok(vec![
-            ("id", device.id.clone()),
-            ("bus", "pcie.0".to_owned()),
-            ("addr", format!("{slot:#x}")),
-        ]),
-        Address::Pci { .. } | Address::Sata { .. } | Address::Board => Err(wrong_address(device)),
-    }
-}
-
-/// `id` and `bus` of a device at a SATA port.
-fn on_sata(device: &Device) -> Result<Properties, CommandLineError> {
-    match device.address {
-        Address::Sata { port: port @ 0..=5 } => Ok(vec![
-            ("id", device.id.clone()),
-            ("bus", format!("ide.{port}")),
-        ]),
-        Address::Sata { .. } | Address::Pci { .. } | Address::Board => Err(wrong_address(device)),
-    }
-}
-
-fn wrong_address(device: &Device) -> CommandLineError {
-    CommandLineError::WrongAddress {
-        device: device.id.clone(),
-    }
 }
 
 /// `bootindex`, counted from 1, if the device is in the boot order.
@@ -111,11 +110,25 @@ fn add_disk(
 ) -> Result<(), CommandLineError> {
     let node = blocks::disk(launch, &device.id, disk, line)?;
     let (kind, mut properties) = match disk.bus {
-        DiskBus::Virtio => ("virtio-blk-pci", on_pci(device)?),
-        DiskBus::Sata => ("ide-hd", on_sata(device)?),
+        DiskBus::Virtio => ("virtio-blk-pci", on_pci(launch, device)?),
+        DiskBus::Nvme => ("nvme", on_pci(launch, device)?),
+        DiskBus::Sata | DiskBus::Ide => ("ide-hd", in_drive(launch, device)?),
+        DiskBus::Scsi => ("scsi-hd", in_drive(launch, device)?),
+        DiskBus::Usb => ("usb-storage", in_drive(launch, device)?),
     };
     properties.push(("drive", node));
-    properties.extend(stop_on_error());
+    match (&disk.serial, disk.bus) {
+        (Some(serial), _) => properties.push(("serial", serial.clone())),
+        // It does not start without one.
+        (None, DiskBus::Nvme) => properties.push(("serial", device.id.clone())),
+        (None, _) => {}
+    }
+    if disk.cache == DiskCache::Writethrough {
+        properties.push(("write-cache", "off".to_owned()));
+    }
+    if disk.bus != DiskBus::Nvme {
+        properties.extend(stop_on_error());
+    }
     properties.extend(boot_index(launch, device));
     plain(line, kind, properties)
 }
@@ -126,7 +139,7 @@ fn add_cdrom(
     cdrom: &Cdrom,
     line: &mut Line,
 ) -> Result<(), CommandLineError> {
-    let mut properties = on_sata(device)?;
+    let mut properties = in_drive(launch, device)?;
     if let Some(node) = blocks::medium(&device.id, cdrom, line)? {
         properties.push(("drive", node));
     }
@@ -140,15 +153,20 @@ fn add_nic(
     nic: &Nic,
     line: &mut Line,
 ) -> Result<(), CommandLineError> {
-    let mut properties = on_pci(device)?;
+    let mut properties = on_pci(launch, device)?;
     properties.push(("mac", nic.mac.to_string()));
-    match nic.network {
+    match &nic.network {
         NicNetwork::User => {
             let netdev = format!("{}-net", device.id);
             line.option("-netdev", format!("user,id={netdev}"));
             properties.push(("netdev", netdev));
         }
         NicNetwork::None => {}
+        NicNetwork::Switch(_) | NicNetwork::Bridge(_) => {
+            return Err(CommandLineError::NoNetwork {
+                device: device.id.clone(),
+            });
+        }
     }
     match boot_index(launch, device) {
         Some(index) => properties.push(index),
@@ -157,34 +175,47 @@ fn add_nic(
     }
     let kind = match nic.model {
         NicModel::Virtio => "virtio-net-pci",
+        NicModel::E1000e => "e1000e",
         NicModel::E1000 => "e1000",
+        NicModel::Rtl8139 => "rtl8139",
+        NicModel::Pcnet => "pcnet",
     };
     plain(line, kind, properties)
 }
 
-fn display_kind(display: &Display) -> &'static str {
-    match display.model {
+fn add_display(
+    mut properties: Properties,
+    display: &Display,
+    line: &mut Line,
+) -> Result<(), CommandLineError> {
+    let kind = match display.model {
         DisplayModel::Virtio => "virtio-vga",
         DisplayModel::Vga => "VGA",
+        DisplayModel::Cirrus => "cirrus-vga",
+    };
+    if display.model != DisplayModel::Cirrus {
+        properties.push(("xres", display.width.to_string()));
+        properties.push(("yres", display.height.to_string()));
     }
+    if display.heads > 1 {
+        properties.push(("max_outputs", display.heads.to_string()));
+    }
+    if let Some(memory) = display.memory {
+        properties.push(("vgamem_mb", memory.as_mib().to_string()));
+    }
+    plain(line, kind, properties)
 }
 
-fn display_properties(device: &Device, display: &Display) -> Result<Properties, CommandLineError> {
-    let mut properties = on_pci(device)?;
-    properties.push(("xres", display.width.to_string()));
-    properties.push(("yres", display.height.to_string()));
-    Ok(properties)
-}
-
-/// A controller with a tablet and a keyboard: what UEFI and Windows understand without drivers.
+/// A tablet and a keyboard on a USB controller: what UEFI and Windows understand without drivers.
 /// QEMU sends pointer events to the tablet whose driver in the guest woke up last.
-fn add_usb(device: &Device, line: &mut Line) -> Result<(), CommandLineError> {
-    let id = &device.id;
-    let mut properties = on_pci(device)?;
-    properties.push(("p2", "8".to_owned()));
-    properties.push(("p3", "8".to_owned()));
-    plain(line, "qemu-xhci", properties)?;
+fn usb_input(launch: &Launch<'_>, id: &str, line: &mut Line) -> Result<(), CommandLineError> {
+    let has_tablet = launch
+        .machine
+        .has(|kind| matches!(kind, DeviceKind::Tablet));
     for (port, kind, name) in [("1", "usb-tablet", "tablet"), ("2", "usb-kbd", "keyboard")] {
+        if name == "tablet" && !has_tablet {
+            continue;
+        }
         let properties = vec![
             ("id", format!("{id}-{name}")),
             ("bus", format!("{id}.0")),

@@ -10,6 +10,8 @@
 
 mod blocks;
 mod devices;
+mod places;
+mod sound;
 mod value;
 
 #[cfg(test)]
@@ -23,8 +25,10 @@ use uuid::Uuid;
 use super::memory::MemoryFile;
 use super::process::Sockets;
 use crate::model::{
-    Accelerator, DisplayPath, FirmwareKind, ImageFormat, LayerRef, Machine, MemoryBacking,
+    AGENTS_SLOT_I440FX, AGENTS_SLOT_Q35, Accelerator, Board, Clock, Cpu, DeviceKind, DisplayPath,
+    FirmwareKind, ImageFormat, LayerRef, Machine, MemoryBacking, Topology, WatchdogAction,
 };
+use blocks::Access;
 pub use blocks::{drive_node, file_node, layer_node};
 use value::escape;
 
@@ -69,6 +73,8 @@ pub enum CommandLineError {
     NoLayer { device: String },
     #[error("The device {device} has an address that its kind can't have")]
     WrongAddress { device: String },
+    #[error("The network of {device} can't be had yet; choose user networking")]
+    NoNetwork { device: String },
     #[error("The firmware {} was not found", kind.label())]
     NoFirmware { kind: FirmwareKind },
     #[error("The machine has no firmware variables yet")]
@@ -97,6 +103,7 @@ pub fn command_line(launch: &Launch<'_>) -> Result<Vec<String>, CommandLineError
     channels(launch, &mut line)?;
     screen(launch, &mut line)?;
     devices::add(launch, &mut line)?;
+    line.0.extend(launch.machine.arguments.iter().cloned());
     if launch.incoming {
         line.option("-incoming", "defer");
     }
@@ -141,13 +148,13 @@ fn base(launch: &Launch<'_>, line: &mut Line) -> Result<(), CommandLineError> {
     line.option("-machine", machine_type(launch)?);
     line.option("-accel", launch.accelerator.word());
     line.option("-cpu", escape(launch.cpu_model));
-    let count = machine.cpu.count;
-    line.option(
-        "-smp",
-        format!("cpus={count},sockets=1,cores={count},threads=1"),
-    );
+    line.option("-smp", processors(&machine.cpu));
     line.option("-m", format!("size={}B", machine.memory.0));
-    line.option("-rtc", "base=utc");
+    let clock = match machine.clock {
+        Clock::Utc => "base=utc",
+        Clock::Local => "base=localtime",
+    };
+    line.option("-rtc", clock);
     line.option("-boot", "strict=on");
     line.option(
         "-sandbox",
@@ -155,8 +162,37 @@ fn base(launch: &Launch<'_>, line: &mut Line) -> Result<(), CommandLineError> {
     );
     line.option("-run-with", "async-teardown=on");
     line.option("-msg", "timestamp=on");
-    line.option("-action", "panic=pause,watchdog=pause,shutdown=pause");
+    let watchdog = watchdog_action(machine);
+    let action = format!("panic=pause,watchdog={watchdog},shutdown=pause");
+    line.option("-action", action);
     Ok(())
+}
+
+fn processors(cpu: &Cpu) -> String {
+    let Topology {
+        sockets,
+        cores,
+        threads,
+    } = cpu.arranged();
+    let count = cpu.count;
+    format!("cpus={count},sockets={sockets},cores={cores},threads={threads}")
+}
+
+/// What QEMU does when the guest no longer feeds its watchdog.
+fn watchdog_action(machine: &Machine) -> &'static str {
+    let action = machine
+        .devices
+        .iter()
+        .find_map(|device| match &device.kind {
+            DeviceKind::Watchdog(watchdog) => Some(watchdog.action),
+            _ => None,
+        });
+    match action {
+        None | Some(WatchdogAction::Pause) => "pause",
+        Some(WatchdogAction::Reset) => "reset",
+        Some(WatchdogAction::PowerOff) => "poweroff",
+        Some(WatchdogAction::Nothing) => "none",
+    }
 }
 
 fn machine_type(launch: &Launch<'_>) -> Result<String, CommandLineError> {
@@ -211,7 +247,8 @@ fn firmware(launch: &Launch<'_>, line: &mut Line) -> Result<(), CommandLineError
     let code = launch.firmware;
     let code = code.ok_or(CommandLineError::NoFirmware { kind })?;
     blocks::firmware_code(code, line)?;
-    blocks::chain(launch, "firmware", &machine.firmware.variables, false, line)
+    let variables = &machine.firmware.variables;
+    blocks::chain(launch, "firmware", variables, Access::default(), line)
 }
 
 /// Monitors and agent channels: sockets whose unread output is dropped, so that no guest waits
@@ -222,10 +259,14 @@ fn channels(launch: &Launch<'_>, line: &mut Line) -> Result<(), CommandLineError
         socket(id, path, line)?;
         line.option("-mon", format!("chardev={id},mode=control"));
     }
+    let slot = match launch.machine.board() {
+        Board::Q35 => AGENTS_SLOT_Q35,
+        Board::I440fx => AGENTS_SLOT_I440FX,
+    };
     let bus = [
         ("id", "agents".to_owned()),
-        ("bus", "pcie.0".to_owned()),
-        ("addr", format!("{:#x}", devices::AGENTS_SLOT)),
+        ("bus", places::root_bus(launch.machine).to_owned()),
+        ("addr", format!("{slot:#x}")),
     ];
     line.device("virtio-serial-pci", &bus);
     for (id, path, name) in [

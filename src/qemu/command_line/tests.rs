@@ -29,6 +29,7 @@ fn machine(source: Source, firmware: FirmwareKind) -> Machine {
         memory: ByteSize::gib(1),
         disk_size: ByteSize::gib(8),
         firmware,
+        era: Default::default(),
     };
     let parts = defaults::Parts {
         id: MachineId(Uuid::from_u128(ID)),

@@ -60,6 +60,7 @@ pub fn doctor(places: &Places) -> ComputerReport {
         memory_free,
         disk_free,
         checks,
+        cpu_models: Vec::new(),
     }
 }
 

@@ -7,7 +7,7 @@ use egui::{RichText, Ui};
 use super::MachinePage;
 use crate::engine::message::Command;
 use crate::model::{
-    Action, ByteSize, Change, DeviceKind, FirmwareKind, Machine, MachineReport, check_name,
+    Action, ByteSize, Change, DeviceKind, Effect, FirmwareKind, Machine, MachineReport, check_name,
 };
 use crate::ui::actions;
 use crate::ui::icon::Icon;
@@ -307,17 +307,15 @@ fn apply_ui(
 
 /// When the changes reach the guest.
 fn when_it_counts(report: &MachineReport, changes: &[Change]) -> Option<&'static str> {
-    let waits = changes.iter().any(|change| match change {
-        Change::Cpus(_) | Change::Memory(_) | Change::Firmware(_) | Change::MemoryBacking(_) => {
-            true
-        }
-        Change::Name(_) | Change::Notes(_) | Change::Tags(_) | Change::Medium(_) => false,
-    });
+    let machine = report.machine.as_ref()?;
+    let waits = changes
+        .iter()
+        .any(|change| change.effect(machine) == Effect::NextStart);
     if !report.state.has_process() {
         None
     } else if waits {
         Some("Takes effect at the next start")
-    } else if report.pending {
+    } else if report.pending() {
         Some("Earlier changes take effect at the next start")
     } else {
         None

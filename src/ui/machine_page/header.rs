@@ -168,7 +168,7 @@ fn state_ui(ui: &mut Ui, view: &View, report: &MachineReport) {
             ui.label(RichText::new("·").color(p.dim));
             accelerator_ui(ui, view, accelerator);
         }
-        if report.pending {
+        if report.pending() {
             ui.label(RichText::new("·").color(p.dim));
             ui.label(RichText::new("changes wait for the next start").color(p.accent_text));
         }

@@ -164,9 +164,11 @@ fn device_ui(ui: &mut Ui, kind: &DeviceKind) {
             kit::fact(ui, Icon::Disc, "CD drive", &text);
         }
         DeviceKind::Nic(nic) => {
-            let text = match nic.network {
+            let text = match &nic.network {
+                _ if !nic.link => "The cable is out",
                 NicNetwork::User => "Through this computer",
                 NicNetwork::None => "Not connected",
+                NicNetwork::Switch(name) | NicNetwork::Bridge(name) => name,
             };
             kit::fact(ui, Icon::Network, "Network", text);
         }
@@ -174,10 +176,21 @@ fn device_ui(ui: &mut Ui, kind: &DeviceKind) {
             let text = format!("{} × {} at first", display.width, display.height);
             kit::fact(ui, Icon::Monitor, "Display", &text);
         }
+        DeviceKind::Floppy(drive) => {
+            let medium = drive.medium.as_deref().and_then(std::path::Path::file_name);
+            let text = medium.map_or_else(|| "Empty".into(), |name| name.to_string_lossy());
+            kit::fact(ui, Icon::Save, "Floppy drive", &text);
+        }
+        DeviceKind::Sound(sound) => {
+            kit::fact(ui, Icon::Volume2, "Sound", sound.model.label());
+        }
         // Every machine has them; a list of them tells nobody anything.
         DeviceKind::Keyboard
         | DeviceKind::Tablet
         | DeviceKind::UsbController
+        | DeviceKind::OldUsbController
+        | DeviceKind::ScsiController
+        | DeviceKind::Watchdog(_)
         | DeviceKind::Rng
         | DeviceKind::Balloon
         | DeviceKind::GenerationId

@@ -56,6 +56,7 @@ impl Bench {
             memory: ByteSize::mib(128),
             disk_size: ByteSize::gib(1),
             firmware: FirmwareKind::Bios,
+            era: Default::default(),
         };
         let parts = defaults::Parts {
             id,
