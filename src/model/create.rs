@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ByteSize, Era, FirmwareKind};
+use super::flavor::fitted;
+use super::{ByteSize, Era, FirmwareKind, Flavor, Recognised};
 
 /// What a new machine starts with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,14 +52,9 @@ impl NewMachine {
         };
         let (cpus, memory) = match &source {
             Source::TestCard { ballast } => (1, ByteSize::mib(128 + ballast.as_mib())),
-            Source::Iso(_) | Source::Disk(_) | Source::Copy(_) | Source::Empty => (
-                (host_cpus / 2).clamp(1, 4),
-                if host_memory >= ByteSize::gib(16) {
-                    ByteSize::gib(4)
-                } else {
-                    ByteSize::gib(2)
-                },
-            ),
+            Source::Iso(_) | Source::Disk(_) | Source::Copy(_) | Source::Empty => {
+                Flavor::Medium.size(host_cpus, host_memory)
+            }
         };
         Self {
             name,
@@ -69,6 +65,23 @@ impl NewMachine {
             firmware: FirmwareKind::Bios,
             era: Era::default(),
         }
+    }
+
+    /// The same, suited to what the source was found to be.
+    #[must_use]
+    pub fn suited(mut self, found: &Recognised, host_cpus: u32, host_memory: ByteSize) -> Self {
+        if let Some(system) = &found.system {
+            self.name = tidy_name(&system.name);
+            self.cpus = system.cpus.min(host_cpus.max(1));
+            self.memory = fitted(system.memory, host_memory);
+            self.disk_size = system.disk;
+            self.firmware = system.firmware;
+            self.era = system.era;
+        }
+        if let Some(firmware) = found.firmware {
+            self.firmware = firmware;
+        }
+        self
     }
 }
 
@@ -157,6 +170,7 @@ pub fn free_name(wanted: &str, taken: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{FileKind, System};
 
     #[test]
     fn names_are_unique_without_regard_to_case() {
@@ -192,7 +206,45 @@ mod tests {
         let iso = Source::Iso(PathBuf::from("/tmp/debian-12_netinst-amd64.iso"));
         let suggestion = NewMachine::suggest(iso, 8, ByteSize::gib(32));
         assert_eq!(suggestion.name, "debian 12 netinst amd64");
-        assert_eq!(suggestion.cpus, 4);
+        assert_eq!(suggestion.cpus, 2);
         assert_eq!(suggestion.memory, ByteSize::gib(4));
+    }
+
+    #[test]
+    fn a_recognised_system_gets_what_it_wants_and_no_more_than_there_is() {
+        let found = Recognised {
+            path: PathBuf::from("/tmp/x.iso"),
+            kind: FileKind::Iso { bootable: true },
+            size: ByteSize::gib(5),
+            system: Some(System {
+                name: "Windows 11".to_owned(),
+                cpus: 4,
+                memory: ByteSize::gib(8),
+                disk: ByteSize::gib(64),
+                firmware: FirmwareKind::Secure,
+                era: Era::Sata,
+                note: None,
+            }),
+            firmware: None,
+        };
+        let suggest = |found: &Recognised, cpus, memory| {
+            let source = Source::Iso(PathBuf::from("/tmp/x.iso"));
+            NewMachine::suggest(source, cpus, memory).suited(found, cpus, memory)
+        };
+        let wide = suggest(&found, 16, ByteSize::gib(64));
+        assert_eq!((wide.name.as_str(), wide.cpus), ("Windows 11", 4));
+        assert_eq!((wide.memory, wide.era), (ByteSize::gib(8), Era::Sata));
+        assert_eq!(wide.disk_size, ByteSize::gib(64));
+        assert_eq!(wide.firmware, FirmwareKind::Secure);
+        let narrow = suggest(&found, 2, ByteSize::gib(8));
+        assert_eq!((narrow.cpus, narrow.memory), (2, ByteSize::gib(4)));
+        let nameless = Recognised {
+            system: None,
+            firmware: Some(FirmwareKind::Uefi),
+            ..found
+        };
+        let general = suggest(&nameless, 16, ByteSize::gib(64));
+        assert_eq!((general.name.as_str(), general.cpus), ("x", 2));
+        assert_eq!(general.firmware, FirmwareKind::Uefi);
     }
 }

@@ -8,6 +8,7 @@ mod computer;
 mod create;
 mod drive;
 mod failure;
+mod flavor;
 mod hardware;
 mod machine;
 mod parts;
@@ -35,6 +36,7 @@ pub use drive::{
     LayerRef,
 };
 pub use failure::Failure;
+pub use flavor::{Flavor, FlavorError};
 pub use hardware::{
     Address, Board, BootOrder, Clock, Cpu, Device, DeviceKind, Firmware, FirmwareKind,
     MemoryBacking, Topology,

@@ -15,6 +15,16 @@ pub struct Recognised {
     pub size: ByteSize,
     /// The system on it, where the file tells.
     pub system: Option<System>,
+    /// The firmware that it starts by, where the file tells.
+    #[serde(default)]
+    pub firmware: Option<FirmwareKind>,
+}
+
+impl Recognised {
+    /// Whether a machine can be made from it.
+    pub fn usable(&self) -> bool {
+        !matches!(self.kind, FileKind::Unusable { .. })
+    }
 }
 
 /// How a file can be used.
@@ -44,6 +54,9 @@ pub struct System {
     pub firmware: FirmwareKind,
     /// The parts that it has drivers for.
     pub era: Era,
+    /// What to know before installing it here, in one sentence.
+    #[serde(default)]
+    pub note: Option<String>,
 }
 
 /// Which hardware a system knows.

@@ -6,10 +6,15 @@
 mod convert;
 mod create;
 pub mod header;
+mod iso;
 mod layer;
+mod partitions;
+mod recognise;
+mod systems;
 mod vmdk;
 
 pub use convert::{ConvertError, Progress, copy_in};
 pub use create::{create_args, overlay_args};
 pub use header::{Compression, HeaderError, ImageInfo, ImageKind, Qcow2, Refusal, read_header};
 pub use layer::{Backing, LayerError, NewLayer, write_layer};
+pub use recognise::recognise;
