@@ -212,7 +212,7 @@ fn machine_lines(machine: &Machine, lines: &mut Lines, now: Timestamp) {
 }
 
 /// The devices that a user chose; the rest of the board is of no interest here.
-fn device_line(device: &Device) -> Option<(&'static str, String)> {
+pub fn device_line(device: &Device) -> Option<(&'static str, String)> {
     match &device.kind {
         DeviceKind::Disk(disk) => {
             let bus = disk.bus.word();
