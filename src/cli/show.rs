@@ -127,12 +127,15 @@ pub fn show_json(report: &MachineReport) -> Result<String, Failure> {
         report: &'a MachineReport,
         memory_mib: Option<u64>,
         cpus: Option<u32>,
+        /// Changes wait for the next start.
+        pending: bool,
         error: Option<String>,
         trashed: Option<Timestamp>,
     }
     let row = Row::new(report);
     json(&Whole {
         report,
+        pending: report.pending(),
         memory_mib: row.memory_mib,
         cpus: row.cpus,
         error: row.error,

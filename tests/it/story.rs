@@ -4,6 +4,7 @@
 
 mod adoption;
 mod debian;
+mod hardware;
 mod life;
 mod others;
 mod save;
