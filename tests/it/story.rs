@@ -7,6 +7,7 @@ mod debian;
 mod hardware;
 mod life;
 mod others;
+mod parts;
 mod save;
 mod shapes;
 

@@ -47,7 +47,10 @@ fn pending(house: &House) -> bool {
 #[test]
 fn media_and_cables_change_at_once_and_stay_through_a_save() {
     let house = House::with_card();
-    let (one, two) = (file(&house, "one.iso", 1 << 20), file(&house, "two.iso", 3 << 20));
+    let (one, two) = (
+        file(&house, "one.iso", 1 << 20),
+        file(&house, "two.iso", 3 << 20),
+    );
     house.done(&["insert", "Card", &one]);
     {
         let qmp = monitor(&house, "Card");
@@ -58,8 +61,15 @@ fn media_and_cables_change_at_once_and_stay_through_a_save() {
         assert!(!pending(&house));
 
         house.done(&["set", "Card", &format!("cd={two}")]);
-        assert_eq!(drive(&qmp, "cd0")["inserted"]["image"]["virtual-size"], 3 << 20);
-        assert_eq!(query(&qmp, "query-fdsets").as_array().unwrap().len(), 1, "one file is in use");
+        assert_eq!(
+            drive(&qmp, "cd0")["inserted"]["image"]["virtual-size"],
+            3 << 20
+        );
+        assert_eq!(
+            query(&qmp, "query-fdsets").as_array().unwrap().len(),
+            1,
+            "one file is in use"
+        );
         house.done(&["device", "set", "Card", "nic0", "link=down"]);
         assert!(!pending(&house));
     }
@@ -67,7 +77,10 @@ fn media_and_cables_change_at_once_and_stay_through_a_save() {
     house.done(&["start", "Card"]);
     {
         let qmp = monitor(&house, "Card");
-        assert_eq!(drive(&qmp, "cd0")["inserted"]["image"]["virtual-size"], 3 << 20);
+        assert_eq!(
+            drive(&qmp, "cd0")["inserted"]["image"]["virtual-size"],
+            3 << 20
+        );
         // The cable can't be asked for; that it is out at the start is seen by a Debian.
         assert!(!pending(&house));
         house.done(&["eject", "Card"]);
@@ -131,7 +144,10 @@ fn a_floppy_is_changed_while_the_guest_runs_and_must_be_writable() {
     let qmp = monitor(&house, "Card");
     assert!(drive(&qmp, "floppy0").get("inserted").is_some());
     let complaint = house.refused(&["insert", "Card", &image, "--drive", "nic0"]);
-    assert!(complaint.contains("no drive for CDs or floppies"), "{complaint}");
+    assert!(
+        complaint.contains("no drive for CDs or floppies"),
+        "{complaint}"
+    );
 }
 
 #[test]
@@ -162,7 +178,10 @@ fn disks_are_added_detached_attached_and_deleted() {
     house.done(&["start", "Card"]);
     let qmp = monitor(&house, "Card");
     let sizes = query(&qmp, "query-block").to_string();
-    assert!(sizes.contains(&format!("\"virtual-size\":{}", 8 << 20)), "{sizes}");
+    assert!(
+        sizes.contains(&format!("\"virtual-size\":{}", 8 << 20)),
+        "{sizes}"
+    );
 
     // The running guest still has it.
     house.done(&["device", "remove", "Card", "disk1"]);
