@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::clock;
 use super::edit;
 use super::facts::{self, Facts};
-use super::jobs::Job;
+use super::jobs::{Cancelled, Job};
 use crate::confine::{self, Jail, Outcome, Program};
 use crate::library::{Library, Newcomer};
 use crate::model::{
@@ -16,7 +16,7 @@ use crate::model::{
     Machine, MachineId, NewMachine, Source, check_cpus, check_memory,
 };
 use crate::qemu::defaults::{self, Parts};
-use crate::storage::{NewLayer, read_header, write_layer};
+use crate::storage::{ConvertError, NewLayer, copy_in, read_header, write_layer};
 
 /// The test card's disk, made from the sources in `assets/test-card` by `build.rs`.
 const TEST_CARD: &[u8] = include_bytes!(env!("ORANGERY_TEST_CARD"));
@@ -39,9 +39,7 @@ pub fn check(spec: &NewMachine) -> Result<(), Failure> {
         Source::Disk(path) => {
             in_place(path)?;
         }
-        Source::Copy(path) => {
-            return Err(refuse(format!("{} can't be copied yet", path.display())));
-        }
+        Source::Copy(path) => can_be_copied(path)?,
         Source::Empty | Source::TestCard { .. } => {}
     }
     if matches!(spec.source, Source::Iso(_) | Source::Empty)
@@ -68,7 +66,7 @@ pub fn make(
     let machine_type = facts.machine_type()?;
     job.progress("Making the disk", 0, 0)?;
     let newcomer = library.begin(id).map_err(|error| error.failure(&what))?;
-    let (disk, disk_size) = make_disk(&newcomer, id, spec)?;
+    let (disk, disk_size) = make_disk(&newcomer, id, spec, job)?;
     job.progress("Writing the machine's file", 0, 0)?;
     let parts = Parts {
         id,
@@ -90,16 +88,14 @@ fn make_disk(
     newcomer: &Newcomer<'_>,
     id: MachineId,
     spec: &NewMachine,
+    job: &mut Job,
 ) -> Result<(DiskSource, ByteSize), Failure> {
     match &spec.source {
         Source::Disk(path) => {
             let (image, size) = in_place(path)?;
             Ok((DiskSource::InPlace(image), size))
         }
-        Source::Copy(path) => Err(Failure::new(
-            "The disk was not made",
-            format!("{} can't be copied yet", path.display()),
-        )),
+        Source::Copy(path) => copied(newcomer, id, path, job),
         Source::Iso(_) | Source::Empty => {
             let layer = new_layer(newcomer, id, spec.disk_size, &[])?;
             Ok((layer, spec.disk_size))
@@ -127,6 +123,37 @@ fn new_layer(
     write_layer(&newcomer.layer_file(layer), &new)
         .map_err(|error| Failure::new("The disk was not made", error.to_string()))?;
     Ok(DiskSource::Layers(vec![LayerRef { machine, layer }]))
+}
+
+/// Refuses early what the copy would refuse.
+fn can_be_copied(path: &Path) -> Result<(), Failure> {
+    let what = format!("{} can't be copied", path.display());
+    let info = read_header(path).map_err(|error| Failure::new(&what, error.to_string()))?;
+    info.copied_as()
+        .map(drop)
+        .map_err(|refusal| Failure::new(&what, refusal.to_string()))
+}
+
+/// Copies a disk image into the new machine's folder.
+fn copied(
+    newcomer: &Newcomer<'_>,
+    machine: MachineId,
+    path: &Path,
+    job: &mut Job,
+) -> Result<(DiskSource, ByteSize), Failure> {
+    let layer = LayerId(Uuid::new_v4());
+    let size = copy_in(path, &newcomer.layer_file(layer), &mut |done, of| {
+        match job.progress("Copying the disk", done, of) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(Cancelled) => ControlFlow::Break(()),
+        }
+    })
+    .map_err(|error| match error {
+        ConvertError::Cancelled => Cancelled.into(),
+        error => Failure::new("The disk was not copied", error.to_string()),
+    })?;
+    let layers = vec![LayerRef { machine, layer }];
+    Ok((DiskSource::Layers(layers), size))
 }
 
 /// What a disk image is, read once by our own reader; refused if it names other files.

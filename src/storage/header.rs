@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{self, FileType, Mode, OFlags};
 
+use super::vmdk;
 use crate::model::{ByteSize, ImageFormat};
 
 const HEAD: usize = 64 << 10;
@@ -33,7 +34,10 @@ pub enum ImageKind {
     /// No known header: the bytes themselves.
     Raw,
     Qcow2(Qcow2),
-    Vmdk,
+    Vmdk {
+        /// The name of another file that its data lies in or rests on: hostile, made safe to show.
+        other_file: Option<String>,
+    },
     Vdi,
     Vhdx,
     /// Virtual PC, `.vhd`.
@@ -113,6 +117,15 @@ pub enum Refusal {
     Packed { with: &'static str },
     #[error("{format} images can't be used in place; convert it to qcow2 first")]
     OtherFormat { format: &'static str },
+    #[error(
+        "this VMDK names another file (“{name}”) in which its data lies; whoever made it could \
+         read your files. Export the machine as one file (OVA, or a VMDK of one sparse file)"
+    )]
+    NamesExtent { name: String },
+    #[error("this disk keeps only what changed against another one; copy the merged disk")]
+    Differencing,
+    #[error("Orangery does not know {format} images")]
+    UnknownFormat { format: &'static str },
 }
 
 impl Compression {
@@ -138,7 +151,7 @@ impl ImageInfo {
         match &self.kind {
             ImageKind::Raw | ImageKind::Iso { .. } => Ok(ImageFormat::Raw),
             ImageKind::Qcow2(header) => header.in_place().map(|()| ImageFormat::Qcow2),
-            ImageKind::Vmdk => other("VMware (VMDK)"),
+            ImageKind::Vmdk { .. } => other("VMware (VMDK)"),
             ImageKind::Vdi => other("VirtualBox (VDI)"),
             ImageKind::Vhdx => other("Hyper-V (VHDX)"),
             ImageKind::Vpc => other("Virtual PC (VHD)"),
@@ -149,7 +162,8 @@ impl ImageInfo {
 }
 
 impl Qcow2 {
-    fn in_place(&self) -> Result<(), Refusal> {
+    /// Whether the file holds all of the disk, and nothing that we can't read.
+    pub(super) fn in_place(&self) -> Result<(), Refusal> {
         if let Some(name) = &self.backing {
             let name = name
                 .chars()
@@ -264,15 +278,11 @@ fn le64(bytes: &[u8], at: usize) -> Option<u64> {
 fn by_magic(head: &[u8]) -> Option<(ImageKind, Option<u64>)> {
     let packed = |with| Some((ImageKind::Compressed(with), None));
     let starts = |magic: &[u8]| head.starts_with(magic);
-    if starts(b"KDMV") {
-        let sectors = le64(head, 12);
-        return Some((
-            ImageKind::Vmdk,
-            sectors.and_then(|count| count.checked_mul(SECTOR)),
-        ));
-    }
-    if starts(b"COWD") || is_vmdk_text(head) {
-        return Some((ImageKind::Vmdk, None));
+    if starts(b"KDMV") || starts(b"COWD") || is_vmdk_text(head) {
+        let sectors = starts(b"KDMV").then(|| le64(head, 12)).flatten();
+        let other_file = vmdk::other_file(head);
+        let size = sectors.and_then(|count| count.checked_mul(SECTOR));
+        return Some((ImageKind::Vmdk { other_file }, size));
     }
     if head.get(64..68) == Some(&0xbeda_107f_u32.to_le_bytes()) {
         return Some((ImageKind::Vdi, le64(head, 0x170)));

@@ -3,10 +3,13 @@
 //! Image files are hostile until their header was read here: a bounded look that follows no
 //! reference. What runs `qemu-img` gets its argument list from here and runs it elsewhere.
 
+mod convert;
 mod create;
 pub mod header;
 mod layer;
+mod vmdk;
 
+pub use convert::{ConvertError, Progress, copy_in};
 pub use create::{create_args, overlay_args};
 pub use header::{Compression, HeaderError, ImageInfo, ImageKind, Qcow2, Refusal, read_header};
 pub use layer::{Backing, LayerError, NewLayer, write_layer};

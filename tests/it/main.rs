@@ -11,6 +11,7 @@ mod console_window;
 mod display_live;
 mod faults;
 mod guests;
+mod images;
 mod library_kill;
 mod qemu_live;
 mod story;
