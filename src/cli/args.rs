@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
+use super::hardware::{DeviceTask, DiskTask, Eject, Insert};
 use super::set::{self, firmware};
-use crate::model::{Action, ByteSize, Change, FirmwareKind};
+use crate::model::{Action, ByteSize, FirmwareKind};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -88,6 +89,18 @@ pub enum Task {
     Show(Target),
     Create(Create),
     Set(Set),
+    /// List, add, change or remove a machine's devices.
+    #[command(subcommand)]
+    Device(DeviceTask),
+    /// Make, attach, list or delete a machine's disks.
+    #[command(subcommand)]
+    Disk(DiskTask),
+    Insert(Insert),
+    Eject(Eject),
+    /// Forget the changes that wait for the next start.
+    ///
+    /// Disks that were added meanwhile stay, detached.
+    DropPending(Target),
     #[command(
         about = Action::Start.explain(),
         long_about = "Start the machine, or go on from its saved state. Returns when it runs."
@@ -240,7 +253,7 @@ pub struct Set {
     pub target: Target,
     /// What to change: cpus=4 memory=8G.
     #[arg(value_name = "KEY=VALUE", required = true, value_parser = set::assignment)]
-    pub changes: Vec<Change>,
+    pub changes: Vec<set::Assignment>,
 }
 
 /// Press the guest's power button and wait until it is off.

@@ -15,7 +15,9 @@ mod doors;
 #[cfg(test)]
 mod fake;
 mod file;
+mod hardware;
 mod owner;
+mod parts;
 mod pick;
 mod progress;
 mod session;

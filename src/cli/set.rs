@@ -3,24 +3,84 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use crate::model::{ByteSize, Change, FirmwareKind, MemoryBacking, check_name};
+use super::parts::choice;
+use crate::model::{
+    Board, BootOrder, ByteSize, Change, Clock, Cpu, FirmwareKind, MemoryBacking, Topology,
+    check_name,
+};
 
 /// The keys, for `--help`.
 pub const KEYS_HELP: &str = "\
 Keys:
   name=NAME
   cpus=N                            1 to 255
+  cpu=MODEL                         a model that QEMU knows; cpu= is the best there is
+  topology=SxCxT                    sockets, cores in each, threads of each: 1x4x2
   memory=SIZE                       512M, 4G
+  board=q35|i440fx                  i440fx for systems that know nothing newer
   firmware=bios|uefi|secure
   medium=FILE, cd=FILE              an ISO for the CD drive; medium= takes it out
   memory-backing=forkable|private   private memory can't be forked or shared
+  boot=DEVICE,DEVICE                what the firmware tries, in order: disk0,cd0
+  clock=utc|local                   what the guest's clock shows; Windows expects local
+  arguments=TEXT                    more arguments for QEMU, quoted as in a shell; nobody checks
+                                    them, and a wrong one keeps the machine from starting
   tags=WORD,WORD                    tags= removes them
   notes=TEXT
+  icon=WORD                         the machine's picture in the list
+
+Disks, cards and drives: orangery device --help
 
 Example:
   orangery set Debian cpus=4 memory=8G cd=";
 
-const KEYS: &str = "name, cpus, memory, firmware, medium (or cd), memory-backing, tags and notes";
+const KEYS: &str = "name, cpus, cpu, topology, memory, board, firmware, medium (or cd), memory-backing, boot, \
+                    clock, arguments, tags, notes and icon";
+
+/// What one KEY=VALUE asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Assignment {
+    Change(Change),
+    /// `None` is the best model there is.
+    Model(Option<String>),
+    Topology(Topology),
+}
+
+impl From<Change> for Assignment {
+    fn from(change: Change) -> Self {
+        Self::Change(change)
+    }
+}
+
+/// What `assignments` change on a machine whose processors are `cpu`.
+pub fn changes(assignments: Vec<Assignment>, mut cpu: Cpu) -> Vec<Change> {
+    let whole = assignments
+        .iter()
+        .any(|one| matches!(one, Assignment::Model(_) | Assignment::Topology(_)));
+    let mut changes = Vec::new();
+    let (mut count, mut arranged) = (None, None);
+    for assignment in assignments {
+        match assignment {
+            Assignment::Change(Change::Cpus(cpus)) if whole => count = Some(cpus),
+            Assignment::Change(change) => changes.push(change),
+            Assignment::Model(model) => cpu.model = model,
+            Assignment::Topology(topology) => arranged = Some(topology),
+        }
+    }
+    if let Some(count) = count {
+        cpu.count = count;
+        cpu.topology = None;
+    }
+    if let Some(topology) = arranged {
+        // A count that was given too is compared by the rules.
+        cpu.count = count.or(topology.count()).unwrap_or(cpu.count);
+        cpu.topology = Some(topology);
+    }
+    if whole {
+        changes.push(Change::Cpu(cpu));
+    }
+    changes
+}
 
 /// Why KEY=VALUE is no change. Each one names the key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,9 +98,20 @@ const MAX_NOTES: usize = 64 * 1024;
 const MAX_TAGS: usize = 64;
 
 /// Reads one KEY=VALUE.
-pub fn assignment(text: &str) -> Result<Change, SetError> {
+pub fn assignment(text: &str) -> Result<Assignment, SetError> {
     let (key, value) = text.split_once('=').ok_or(SetError::NoEquals)?;
-    match key.trim().to_ascii_lowercase().as_str() {
+    let key = key.trim().to_ascii_lowercase();
+    match key.as_str() {
+        "cpu" => Ok(Assignment::Model(
+            (!matches!(value, "" | "best")).then(|| value.to_owned()),
+        )),
+        "topology" => topology(value).map(Assignment::Topology),
+        _ => change(&key, value).map(Assignment::Change),
+    }
+}
+
+fn change(key: &str, value: &str) -> Result<Change, SetError> {
+    match key {
         "name" => {
             check_name(value, []).map_err(|error| bad("name", error))?;
             Ok(Change::Name(value.to_owned()))
@@ -63,12 +134,50 @@ pub fn assignment(text: &str) -> Result<Change, SetError> {
             "private" => Ok(Change::MemoryBacking(MemoryBacking::Private)),
             _ => Err(bad("memory-backing", "write forkable or private")),
         },
+        "board" => choice(value, &Board::ALL, |board| board.word())
+            .map(Change::Board)
+            .map_err(|why| bad("board", why)),
+        "clock" => match value {
+            "utc" => Ok(Change::Clock(Clock::Utc)),
+            "local" => Ok(Change::Clock(Clock::Local)),
+            _ => Err(bad("clock", "write utc or local")),
+        },
+        "boot" => Ok(Change::Boot(BootOrder(list(value)))),
+        "arguments" => shlex::split(value)
+            .map(Change::Arguments)
+            .ok_or_else(|| bad("arguments", "a quote is not closed")),
+        "icon" => Ok(Change::Icon(value.to_owned())),
         "tags" => tags(value).map(Change::Tags),
         "notes" if value.len() > MAX_NOTES => Err(bad("notes", "write less than 64 KiB")),
         "notes" => Ok(Change::Notes(value.to_owned())),
         other => Err(SetError::UnknownKey {
             key: other.chars().take(40).collect(),
         }),
+    }
+}
+
+/// Words between commas.
+fn list(value: &str) -> Vec<String> {
+    let words = value.split(',').map(str::trim);
+    words
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Reads sockets, cores and threads: `1x4x2`.
+fn topology(value: &str) -> Result<Topology, SetError> {
+    let numbers: Vec<Option<u32>> = value.split('x').map(|part| part.parse().ok()).collect();
+    match numbers.as_slice() {
+        [Some(sockets), Some(cores), Some(threads)] => Ok(Topology {
+            sockets: *sockets,
+            cores: *cores,
+            threads: *threads,
+        }),
+        _ => Err(bad(
+            "topology",
+            "write sockets, cores in each and threads of each: 1x4x2",
+        )),
     }
 }
 
@@ -83,7 +192,7 @@ pub fn firmware(text: &str) -> Result<FirmwareKind, String> {
 }
 
 /// The key that is given more than once, if there is one.
-pub fn doubled(changes: &[Change]) -> Option<&'static str> {
+pub fn doubled(changes: &[Assignment]) -> Option<&'static str> {
     changes.iter().enumerate().find_map(|(at, change)| {
         let again = changes[..at]
             .iter()
@@ -92,7 +201,12 @@ pub fn doubled(changes: &[Change]) -> Option<&'static str> {
     })
 }
 
-fn key(change: &Change) -> &'static str {
+fn key(assignment: &Assignment) -> &'static str {
+    let change = match assignment {
+        Assignment::Model(_) => return "cpu",
+        Assignment::Topology(_) => return "topology",
+        Assignment::Change(change) => change,
+    };
     match change {
         Change::Name(_) => "name",
         Change::Cpus(_) => "cpus",
@@ -145,7 +259,7 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, change: Change) {
-        assert_eq!(assignment(text), Ok(change));
+        assert_eq!(assignment(text), Ok(change.into()));
     }
 
     #[test]
@@ -165,6 +279,16 @@ mod tests {
             Change::Tags(vec!["web".to_owned(), "prod".to_owned()]),
         );
         check("notes=", Change::Notes(String::new()));
+        check("board=i440fx", Change::Board(Board::I440fx));
+        check("clock=local", Change::Clock(Clock::Local));
+        check("icon=server", Change::Icon("server".to_owned()));
+        let order = ["cd0", "disk0"].map(str::to_owned).to_vec();
+        check("boot=cd0, disk0,", Change::Boot(BootOrder(order)));
+        let words = ["-device", "edu", "-name", "a b"].map(str::to_owned);
+        check(
+            "arguments=-device edu -name 'a b'",
+            Change::Arguments(words.to_vec()),
+        );
     }
 
     #[test]
@@ -181,6 +305,10 @@ mod tests {
                 "there is no “colour”; the keys are name, cpus",
             ),
             ("cpus", "write KEY=VALUE"),
+            ("board=pc", "board: write q35 or i440fx"),
+            ("clock=mean", "clock: write utc or local"),
+            ("topology=2x2", "topology: write sockets, cores"),
+            ("arguments='", "arguments: a quote is not closed"),
         ] {
             let error = assignment(text).unwrap_err().to_string();
             assert!(error.contains(words), "{text}: {error}");
@@ -189,7 +317,32 @@ mod tests {
 
     #[test]
     fn a_key_given_twice_is_found() {
-        assert_eq!(doubled(&[Change::Cpus(1), Change::Cpus(2)]), Some("cpus"));
-        assert_eq!(doubled(&[Change::Cpus(1), Change::Medium(None)]), None);
+        let doubled = |changes: [Change; 2]| super::doubled(&changes.map(Assignment::from));
+        assert_eq!(doubled([Change::Cpus(1), Change::Cpus(2)]), Some("cpus"));
+        assert_eq!(doubled([Change::Cpus(1), Change::Medium(None)]), None);
+    }
+
+    #[test]
+    fn model_and_topology_keep_what_is_not_named() {
+        let changes = |words: &[&str]| {
+            let read = words.iter().map(|word| assignment(word).unwrap());
+            let mut changes = super::changes(read.collect(), Cpu::of(2));
+            changes.pop().unwrap()
+        };
+        let model = Some("Haswell".to_owned());
+        let haswell = Cpu {
+            model,
+            ..Cpu::of(2)
+        };
+        assert_eq!(changes(&["cpu=Haswell"]), Change::Cpu(haswell.clone()));
+        let Change::Cpu(cpu) = changes(&["topology=2x4x2", "cpu=Haswell"]) else {
+            panic!();
+        };
+        assert_eq!((cpu.count, cpu.model), (16, haswell.model));
+        let Change::Cpu(cpu) = changes(&["cpus=3", "topology=2x4x2"]) else {
+            panic!();
+        };
+        assert_eq!(cpu.count, 3); // For the rules to refuse.
+        assert_eq!(changes(&["cpus=3"]), Change::Cpus(3));
     }
 }

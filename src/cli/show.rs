@@ -127,12 +127,15 @@ pub fn show_json(report: &MachineReport) -> Result<String, Failure> {
         report: &'a MachineReport,
         memory_mib: Option<u64>,
         cpus: Option<u32>,
+        /// Changes wait for the next start.
+        pending: bool,
         error: Option<String>,
         trashed: Option<Timestamp>,
     }
     let row = Row::new(report);
     json(&Whole {
         report,
+        pending: report.pending(),
         memory_mib: row.memory_mib,
         cpus: row.cpus,
         error: row.error,
@@ -212,7 +215,7 @@ fn machine_lines(machine: &Machine, lines: &mut Lines, now: Timestamp) {
 }
 
 /// The devices that a user chose; the rest of the board is of no interest here.
-fn device_line(device: &Device) -> Option<(&'static str, String)> {
+pub fn device_line(device: &Device) -> Option<(&'static str, String)> {
     match &device.kind {
         DeviceKind::Disk(disk) => {
             let bus = disk.bus.word();

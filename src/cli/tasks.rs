@@ -4,18 +4,18 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::args::{Args, Combination, Create, Set, ShutDown, Target, Task, Trash};
+use super::args::{Args, Combination, Create, ShutDown, Target, Task, Trash};
 use super::pick::{Prefer, pick};
 use super::text::{clean, shell_line};
 use super::{doctor, file, show};
 use crate::engine::Command;
 use crate::model::{
-    Action, Answer, ByteSize, Change, ComputerReport, Failure, MachineId, MachineReport,
-    NewMachine, Source, Timestamp, TrashReport, check_name,
+    Action, Answer, ByteSize, ComputerReport, Failure, MachineId, MachineReport, NewMachine,
+    Source, Timestamp, TrashReport, check_name,
 };
 
 /// How long short requests may take; each has a shorter deadline of its own in the engine.
-const SHORT: Duration = Duration::from_secs(60);
+pub(super) const SHORT: Duration = Duration::from_secs(60);
 
 /// How long typing may take: the longest text at some 8 characters a second.
 const TYPING: Duration = Duration::from_secs(2400);
@@ -96,6 +96,11 @@ pub fn perform(session: &mut Session<'_>, args: Args) -> Result<Done, Failure> {
         Task::Show(target) => session.show(&target),
         Task::Create(create) => session.create(create),
         Task::Set(set) => session.set(set),
+        Task::Device(task) => session.device(task),
+        Task::Disk(task) => session.disk(task),
+        Task::Insert(insert) => session.insert(&insert),
+        Task::Eject(eject) => session.eject(&eject),
+        Task::DropPending(target) => session.drop_pending(&target),
         Task::Start(target) => session.act(&target, Action::Start, None),
         Task::Pause(target) => session.act(&target, Action::Pause, Some(SHORT)),
         Task::Resume(target) => session.act(&target, Action::Resume, None),
@@ -124,7 +129,11 @@ pub fn perform(session: &mut Session<'_>, args: Args) -> Result<Done, Failure> {
 }
 
 impl Session<'_> {
-    fn find(&mut self, target: &Target, prefer: Prefer) -> Result<MachineReport, Failure> {
+    pub(super) fn find(
+        &mut self,
+        target: &Target,
+        prefer: Prefer,
+    ) -> Result<MachineReport, Failure> {
         let reports = self.backend.reports()?;
         pick(&reports, &target.name, prefer).cloned()
     }
@@ -206,27 +215,6 @@ impl Session<'_> {
             firmware: firmware.unwrap_or(suggested.firmware),
             ..suggested
         })
-    }
-
-    fn set(&mut self, set: Set) -> Result<Done, Failure> {
-        let mut changes = set.changes;
-        for change in &mut changes {
-            if let Change::Medium(Some(path)) = change {
-                *path = absolute(&self.cwd, path)?;
-            }
-        }
-        let report = self.find(&set.target, Prefer::InUse)?;
-        let command = Command::Change {
-            machine: report.id,
-            changes,
-        };
-        self.finish(command, Some(SHORT), &report.name)?;
-        let what = if report.state.has_process() {
-            "is changed; what it can't take while it runs comes with the next start"
-        } else {
-            "is changed"
-        };
-        self.said(report.id, &report.name, what, "set")
     }
 
     fn act(
@@ -409,7 +397,7 @@ impl Session<'_> {
     }
 
     /// Sends `command` and insists on an answer.
-    fn finish(
+    pub(super) fn finish(
         &mut self,
         command: Command,
         patience: Option<Duration>,
@@ -422,7 +410,13 @@ impl Session<'_> {
     }
 
     /// The line that tells what was done to a machine.
-    fn said(&self, id: MachineId, name: &str, what: &str, done: &str) -> Result<Done, Failure> {
+    pub(super) fn said(
+        &self,
+        id: MachineId,
+        name: &str,
+        what: &str,
+        done: &str,
+    ) -> Result<Done, Failure> {
         #[derive(serde::Serialize)]
         struct Said<'a> {
             id: MachineId,
@@ -460,7 +454,7 @@ fn outcome(action: Action) -> (&'static str, &'static str) {
 }
 
 /// `path` seen from `cwd`, as text that the owner of the library understands.
-fn absolute(cwd: &Path, path: &Path) -> Result<PathBuf, Failure> {
+pub(super) fn absolute(cwd: &Path, path: &Path) -> Result<PathBuf, Failure> {
     let whole = cwd.join(path);
     if whole.to_str().is_none() {
         return Err(Failure::new(

@@ -22,7 +22,7 @@ use crate::storage::{ConvertError, NewLayer, copy_in, read_header, write_layer};
 const TEST_CARD: &[u8] = include_bytes!(env!("ORANGERY_TEST_CARD"));
 
 /// The smallest and the largest new disk.
-const DISK_SIZES: (ByteSize, ByteSize) = (ByteSize::mib(1), ByteSize::gib(64 << 10));
+pub(super) const DISK_SIZES: (ByteSize, ByteSize) = (ByteSize::mib(1), ByteSize::gib(64 << 10));
 
 /// Where the test card reads what is asked of it: byte offset and magic of its configuration
 /// sector, then ballast in bytes and a seed, both u64 little endian
@@ -159,7 +159,7 @@ fn copied(
 }
 
 /// What a disk image is, read once by our own reader; refused if it names other files.
-fn in_place(path: &Path) -> Result<(InPlaceImage, ByteSize), Failure> {
+pub(super) fn in_place(path: &Path) -> Result<(InPlaceImage, ByteSize), Failure> {
     let what = format!("{} can't be used as a disk", path.display());
     let info = read_header(path).map_err(|error| Failure::new(&what, error.to_string()))?;
     let format = info

@@ -8,6 +8,7 @@ pub mod agent;
 pub mod client;
 pub mod clock;
 mod control;
+mod disks;
 mod edit;
 mod facts;
 mod hub;

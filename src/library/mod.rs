@@ -7,6 +7,7 @@
 mod document;
 mod error;
 mod files;
+mod layers;
 mod lock;
 mod machines;
 mod merge;

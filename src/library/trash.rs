@@ -29,7 +29,7 @@ pub struct Emptied {
 
 /// Who names which layers and snapshots.
 #[derive(Debug, Default)]
-struct References {
+pub(super) struct References {
     /// By layer or snapshot: the folders whose records name it, with the machines' names.
     by_item: BTreeMap<Uuid, BTreeMap<Folder, String>>,
     /// Folders whose record could not even be searched: they may name anything.
@@ -55,7 +55,7 @@ impl References {
     }
 
     /// Names of those who name `item` and are not in `without`.
-    fn holders(&self, item: Uuid, without: &BTreeSet<MachineId>) -> Vec<String> {
+    pub(super) fn holders(&self, item: Uuid, without: &BTreeSet<MachineId>) -> Vec<String> {
         let without: BTreeSet<Folder> = without.iter().map(ToString::to_string).collect();
         let named = self.by_item.get(&item).into_iter().flatten();
         let unknown = self.unknown.iter().map(|folder| (folder, folder));
@@ -71,7 +71,7 @@ impl Library {
     /// The machines in the trash, in the order of their ids.
     pub fn trash(&self) -> Result<TrashReport, LibraryError> {
         let entries = self.scan()?;
-        let references = self.references(&entries);
+        let references = self.references(&entries, None);
         let machines = entries
             .iter()
             .filter_map(|entry| match entry {
@@ -118,7 +118,7 @@ impl Library {
         };
         let mut going: BTreeSet<MachineId> = ids.iter().copied().filter(in_trash).collect();
         let mut emptied = Emptied::default();
-        let references = self.references(&entries);
+        let references = self.references(&entries, None);
         // One that stays keeps those that it rests on, so ask again until nothing changes.
         loop {
             let stays: Vec<(MachineId, Vec<String>)> = going
@@ -206,15 +206,20 @@ impl Library {
             .collect()
     }
 
-    /// What all records name.
-    fn references(&self, entries: &[Entry]) -> References {
+    /// What all records name. Of `but`, only its snapshots count.
+    pub(super) fn references(&self, entries: &[Entry], but: Option<MachineId>) -> References {
         let mut found = References::default();
         for entry in entries {
             let folder = entry.folder();
             let folder_name = folder.file_name().unwrap_or_default().to_string_lossy();
             let mut records = vec![folder.join("machine.ron")];
             let name = match entry {
-                Entry::Machine(loaded) => loaded.machine.name.as_str(),
+                Entry::Machine(loaded) => {
+                    if but == Some(loaded.machine.id) {
+                        records.clear();
+                    }
+                    loaded.machine.name.as_str()
+                }
                 Entry::Broken(_) => {
                     // What it named when it could still be read counts too.
                     let old = save::previous(&records[0]);

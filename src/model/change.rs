@@ -93,6 +93,23 @@ pub fn only_live_parts_differ(one: &DeviceKind, other: &DeviceKind) -> bool {
     }
 }
 
+/// Gives `kind` those parts of `wanted` that a running guest can be given: media and cables. Says whether that changed
+/// anything.
+pub fn take_live_parts(kind: &mut DeviceKind, wanted: &DeviceKind) -> bool {
+    let before = kind.clone();
+    match (&mut *kind, wanted) {
+        (DeviceKind::Cdrom(drive), DeviceKind::Cdrom(wanted)) => {
+            drive.medium.clone_from(&wanted.medium);
+        }
+        (DeviceKind::Floppy(drive), DeviceKind::Floppy(wanted)) => {
+            drive.medium.clone_from(&wanted.medium);
+        }
+        (DeviceKind::Nic(nic), DeviceKind::Nic(wanted)) => nic.link = wanted.link,
+        _ => {}
+    }
+    *kind != before
+}
+
 /// Makes `change` on `machine`, whatever the rules say; ask [`super::complaints`] afterwards.
 pub fn apply(machine: &mut Machine, change: Change) {
     match change {

@@ -25,7 +25,7 @@ mod time;
 pub use action::Action;
 pub use change::{
     Change, DiskContent, Effect, NewDisk, apply, changes_between, detached, fit_topology,
-    only_live_parts_differ,
+    only_live_parts_differ, take_live_parts,
 };
 pub use computer::{
     Accelerator, AcceleratorChoice, Check, CheckLevel, ComputerReport, HostLoad, KvmVerdict,

@@ -11,6 +11,7 @@ pub mod doctor;
 pub mod explain;
 pub mod firmware;
 pub mod kvm;
+pub mod media;
 pub mod memory;
 pub mod memory_store;
 mod proc;

@@ -4,8 +4,10 @@
 
 mod adoption;
 mod debian;
+mod hardware;
 mod life;
 mod others;
+mod parts;
 mod save;
 mod shapes;
 

@@ -31,7 +31,11 @@ impl Supervisor {
         match command {
             Command::Act { machine, action } => self.act(asker, machine, action),
             Command::Create { spec, start } => self.create(asker, spec, start),
-            Command::Change { machine, changes } => self.change(asker, machine, changes),
+            Command::Change { machine, changes } => {
+                if self.permitted(asker, machine, Action::Edit) {
+                    self.edit(asker, machine, changes, None);
+                }
+            }
             command @ (Command::Insert { .. }
             | Command::DropPending { .. }
             | Command::AddDisk { .. }
@@ -222,21 +226,12 @@ impl Supervisor {
         });
     }
 
-    /// Applies all changes or none.
-    fn change(&mut self, asker: Asker, machine: MachineId, changes: Vec<Change>) {
-        if !self.permitted(asker, machine, Action::Edit) {
-            return;
-        }
-        let result = self
-            .checked_changes(machine, &changes)
-            .and_then(|new| self.change_record(machine, Box::new(move |record| *record = new)));
-        self.look_at_disks();
-        self.publish(machine);
-        self.hub.answer(asker, result.map(|()| Answer::Done), None);
-    }
-
     /// What the machine becomes by `changes`.
-    fn checked_changes(&self, machine: MachineId, changes: &[Change]) -> Result<Machine, Failure> {
+    pub(super) fn checked_changes(
+        &self,
+        machine: MachineId,
+        changes: &[Change],
+    ) -> Result<Machine, Failure> {
         for change in changes {
             if let Change::Name(name) = change {
                 let others = self

@@ -13,7 +13,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::events::not_responding;
 use super::files::{Files, arguments, layers, rights, written_file};
-use super::{Begun, Live, Order, PATIENCE, Post, refuse_order};
+use super::{Begun, Live, Order, PATIENCE, Post, hardware, refuse_order};
 use crate::engine::clock;
 use crate::engine::facts::Facts;
 use crate::engine::hub::Asker;
@@ -100,6 +100,7 @@ pub fn adopt(post: &Post, adoption: Adoption, orders: &Receiver<Order>) -> Optio
                 }
                 if status.as_deref() == Some("prelaunch") && !incoming {
                     // The last owner was about to. The first look shows what came of it.
+                    hardware::pull_cables(&qmp, &machine).ok();
                     qmp.call_raw("cont", serde_json::json!({}), PATIENCE).ok();
                 }
                 live = Live::of_process(State::Running, &process); // Until the first look.
@@ -396,6 +397,8 @@ impl<'a> Start<'a> {
                 .record(Box::new(|record| record.saved = None))
                 .inspect_err(|_| self.name_again(process, saved))?;
         }
+        let cables = hardware::pull_cables(qmp, &self.machine).map_err(ProcessError::from);
+        cables.map_err(|error| self.explain(&error, Some(process)))?;
         match qmp.call_raw("cont", serde_json::json!({}), PATIENCE) {
             // It took the command and is busy with it; the heartbeat tells what becomes of it.
             Ok(_) | Err(QmpError::Timeout { .. }) => {}

@@ -64,6 +64,8 @@ pub fn rights(machine: &Machine, library: &Library) -> Rights {
                 }
             }
             DeviceKind::Cdrom(cdrom) => rights.reads.extend(cdrom.medium.clone()),
+            // Guests write to floppies.
+            DeviceKind::Floppy(floppy) => rights.writes.extend(floppy.medium.clone()),
             DeviceKind::Nic(nic) if nic.network == NicNetwork::User => {
                 rights.network = Network::Outgoing;
             }

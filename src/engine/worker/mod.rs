@@ -12,6 +12,7 @@ mod act;
 mod begin;
 mod events;
 mod files;
+mod hardware;
 mod input;
 mod picture;
 mod save;
@@ -36,6 +37,7 @@ use crate::qemu::qmp::{Client as QmpClient, QmpEvent};
 
 pub use begin::{Adoption, Launching};
 pub use files::{disk_files, preview};
+pub use hardware::Edit;
 
 /// Orders waiting for one worker: more than a person or script sends while it is busy.
 const ORDERS_LEN: usize = 64;
@@ -102,6 +104,7 @@ pub enum Order {
         job: Box<Job>,
         asker: Asker,
     },
+    Edit(Box<Edit>),
     Keys {
         keys: Vec<String>,
         asker: Asker,
@@ -298,6 +301,7 @@ fn refuse_order(post: &Post, order: Order) {
             job.end(Err(gone(post)));
             asker
         }
+        Order::Edit(edit) => edit.asker,
         Order::Keys { asker, .. }
         | Order::Type { asker, .. }
         | Order::OpenDisplay { asker }
@@ -409,6 +413,7 @@ impl Worker {
         match order {
             Order::Act { action, asker } => return self.act(action, asker),
             Order::Save { job, asker } => return self.save(*job, asker),
+            Order::Edit(edit) => self.edit(*edit),
             Order::Keys { keys, asker } => {
                 let result = self.press(&keys);
                 self.post.answer(asker, result.map(|()| Answer::Done));

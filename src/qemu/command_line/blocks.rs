@@ -64,6 +64,11 @@ pub fn drive_node(device: &str) -> String {
     format!("{device}-image")
 }
 
+/// The node of the file below it.
+pub fn medium_file_node(device: &str) -> String {
+    format!("{device}-file")
+}
+
 /// Adds a disk's nodes and gives the name of the one a device uses.
 pub(super) fn disk(
     launch: &Launch<'_>,
@@ -95,7 +100,9 @@ pub(super) fn medium(
     let Some(path) = &cdrom.medium else {
         return Ok(None);
     };
-    in_place(id, path, ImageFormat::Raw, Access::READ, line)?;
+    for options in medium_nodes(id, path, false)? {
+        add(line, &options);
+    }
     Ok(Some(drive_node(id)))
 }
 
@@ -108,12 +115,21 @@ pub(super) fn floppy(
     let Some(path) = &floppy.medium else {
         return Ok(None);
     };
-    let access = Access {
-        discard: false,
-        ..Access::default()
-    };
-    in_place(id, path, ImageFormat::Raw, access, line)?;
+    for options in medium_nodes(id, path, true)? {
+        add(line, &options);
+    }
     Ok(Some(drive_node(id)))
+}
+
+/// The nodes of what lies in a drive, the file's first: always raw, whatever the file says it is.
+pub fn medium_nodes(id: &str, path: &Path, writable: bool) -> Result<[Value; 2], CommandLineError> {
+    let access = Access {
+        read_only: !writable,
+        ..Access::READ
+    };
+    let file = medium_file_node(id);
+    let image = format_options(&drive_node(id), &file, ImageFormat::Raw, access);
+    Ok([file_options(&file, path, access)?, image])
 }
 
 fn in_place(
@@ -123,7 +139,7 @@ fn in_place(
     access: Access,
     line: &mut Line,
 ) -> Result<(), CommandLineError> {
-    let file = format!("{id}-file");
+    let file = medium_file_node(id);
     add(line, &file_options(&file, path, access)?);
     let mut options = format_options(&drive_node(id), &file, format, access);
     if format == ImageFormat::Qcow2 {

@@ -3,8 +3,8 @@
 use super::places::{FLOPPY_CONTROLLER, Properties, in_drive, on_pci};
 use super::{CommandLineError, Launch, Line, blocks, socket, sound};
 use crate::model::{
-    Board, Cdrom, Device, DeviceKind, Disk, DiskBus, DiskCache, Display, DisplayModel, Nic,
-    NicModel, NicNetwork,
+    Address, Board, Cdrom, Device, DeviceKind, Disk, DiskBus, DiskCache, Display, DisplayModel,
+    Nic, NicModel, NicNetwork,
 };
 
 pub(super) fn add(launch: &Launch<'_>, line: &mut Line) -> Result<(), CommandLineError> {
@@ -40,7 +40,7 @@ fn one(launch: &Launch<'_>, device: &Device, line: &mut Line) -> Result<(), Comm
             if let Some(node) = blocks::floppy(id, floppy, line)? {
                 properties.push(("drive", node));
             }
-            properties.extend(boot_index(launch, device));
+            floppy_boot_index(launch, device, line);
             plain(line, "floppy", properties)
         }
         DeviceKind::Nic(nic) => add_nic(launch, device, nic, line),
@@ -95,6 +95,17 @@ fn boot_index(launch: &Launch<'_>, device: &Device) -> Option<(&'static str, Str
     let order = &launch.machine.boot.0;
     let place = order.iter().position(|id| *id == device.id)?;
     Some(("bootindex", (place + 1).to_string()))
+}
+
+/// For a floppy drive it is a property of the controller, which on the i440fx is the board's own.
+fn floppy_boot_index(launch: &Launch<'_>, device: &Device, line: &mut Line) {
+    let drive = match device.address {
+        Address::Floppy { unit: 0 } => "bootindexA",
+        _ => "bootindexB",
+    };
+    if let Some((_, index)) = boot_index(launch, device) {
+        line.option("-global", format!("isa-fdc.{drive}={index}"));
+    }
 }
 
 /// Errors of the host's disk pause the guest, which loses nothing and can go on.

@@ -29,7 +29,7 @@ use crate::model::{
     FirmwareKind, ImageFormat, LayerRef, Machine, MemoryBacking, Topology, WatchdogAction,
 };
 use blocks::Access;
-pub use blocks::{drive_node, file_node, layer_node};
+pub use blocks::{drive_node, file_node, layer_node, medium_file_node, medium_nodes};
 use value::escape;
 
 /// The number that the memory file has in QEMU.

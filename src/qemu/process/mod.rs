@@ -23,6 +23,7 @@ pub use manifest::{Manifest, PidRecord, Sockets};
 use super::proc;
 use super::qmp::{Client, QmpError, QmpEvent};
 use crate::confine::{self, Confinement, Network, Output, Program, SpawnError};
+use crate::model::Machine;
 
 /// QEMU's standard output and error.
 const LOG: &str = "qemu.log";
@@ -142,6 +143,17 @@ impl Process {
 
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// Notes that the guest was given other hardware while it ran, for a later owner.
+    pub fn set_hardware(&mut self, hardware: Machine) -> io::Result<()> {
+        let manifest = Manifest {
+            hardware: Some(hardware),
+            ..self.manifest.clone()
+        };
+        manifest.write(&self.folder)?;
+        self.manifest = manifest;
+        Ok(())
     }
 
     pub fn folder(&self) -> &Path {

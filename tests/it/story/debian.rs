@@ -8,13 +8,13 @@ use super::{House, is_alive};
 use crate::guests::{debian_disk, or_skip};
 
 /// A shell on the guest's first serial port.
-struct Shell {
+pub struct Shell {
     socket: UnixStream,
     heard: String,
 }
 
 impl Shell {
-    fn of(house: &House, name: &str) -> Self {
+    pub fn of(house: &House, name: &str) -> Self {
         let manifest = std::fs::read(house.launch(name).join("launch.json")).unwrap();
         let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
         let socket = UnixStream::connect(manifest["sockets"]["serial"].as_str().unwrap()).unwrap();
@@ -55,7 +55,7 @@ impl Shell {
     }
 
     /// Waits for a shell that answers.
-    fn wait_for_login(&mut self) {
+    pub fn wait_for_login(&mut self) {
         for attempt in 0..60 {
             self.say(&format!("echo here-$(({attempt}+1000))"));
             if self.hear(&format!("here-{}", attempt + 1000), 4).is_some() {
@@ -67,7 +67,7 @@ impl Shell {
 
     /// What a command prints.
     #[track_caller]
-    fn ask(&mut self, command: &str) -> String {
+    pub fn ask(&mut self, command: &str) -> String {
         // The mark is not in the echo of the command, only in what it prints.
         self.say(&format!("echo \"mark\"\": $({command})\""));
         self.hear("mark: ", 30)

@@ -1,0 +1,198 @@
+//! Disks of machines that are there already: made and plugged in, or removed for good.
+
+use std::path::{Path, PathBuf};
+
+use crossbeam_channel::{Sender, bounded};
+use uuid::Uuid;
+
+use super::edit;
+use super::jobs::Job;
+use super::making::{DISK_SIZES, in_place};
+use super::supervisor::{Message, RecordChange};
+use crate::library::Library;
+use crate::model::{
+    ByteSize, Change, DeviceKind, Disk, DiskBus, DiskContent, DiskSource, Failure, LayerId,
+    LayerRef, Machine, MachineId, NewDisk, apply, detached, no_room,
+};
+use crate::storage::{NewLayer, write_layer};
+
+fn refuse(why: impl Into<String>) -> Failure {
+    Failure::new("The disk was not added", why)
+}
+
+/// Checks what needs no work: that there is room, and that the file can be used.
+pub fn check(machine: &Machine, new: &NewDisk) -> Result<(), Failure> {
+    match &new.content {
+        DiskContent::Empty(size) if !(DISK_SIZES.0..=DISK_SIZES.1).contains(size) => {
+            return Err(refuse(format!(
+                "A disk has {} to {}, not {size}",
+                DISK_SIZES.0, DISK_SIZES.1
+            )));
+        }
+        DiskContent::Empty(_) => {}
+        DiskContent::InPlace(path) => {
+            in_place(path)?;
+        }
+        DiskContent::Copy(path) => {
+            return Err(refuse(format!("{} can't be copied yet", path.display()))
+                .fix("Use it where it lies instead"));
+        }
+    }
+    let nowhere = DiskSource::Layers(vec![LayerRef {
+        machine: machine.id,
+        layer: LayerId(Uuid::nil()),
+    }]);
+    let disk = on_bus(new.bus, nowhere, ByteSize::mib(1));
+    plugged(machine, &disk).map(|_fits| ())
+}
+
+fn on_bus(bus: DiskBus, source: DiskSource, size: ByteSize) -> Disk {
+    Disk {
+        bus,
+        ..Disk::new(source, size)
+    }
+}
+
+/// Makes the disk and plugs it in, with the controller that it needs. Nothing is left behind when it fails or is
+/// cancelled.
+pub fn add(
+    library: &Library,
+    sender: &Sender<Message>,
+    machine: MachineId,
+    new: &NewDisk,
+    job: &mut Job,
+) -> Result<(), Failure> {
+    job.progress("Making the disk", 0, 0)?;
+    let (source, size, made) = make(library, machine, &new.content)?;
+    let disk = on_bus(new.bus, source, size);
+    let result = job
+        .progress("Writing the machine's file", 0, 0)
+        .map_err(Failure::from)
+        .and_then(|()| {
+            job.commit();
+            record(sender, machine, move |record| plugged(record, &disk))
+        });
+    if result.is_err()
+        && let Some(path) = made
+    {
+        std::fs::remove_file(path).ok(); // Nothing names it.
+    }
+    result
+}
+
+/// The disk's bytes, what the guest sees of them, and the file that was made for it.
+fn make(
+    library: &Library,
+    machine: MachineId,
+    content: &DiskContent,
+) -> Result<(DiskSource, ByteSize, Option<PathBuf>), Failure> {
+    match content {
+        DiskContent::InPlace(path) => {
+            let (image, size) = in_place(path)?;
+            Ok((DiskSource::InPlace(image), size, None))
+        }
+        DiskContent::Copy(path) => Err(refuse(format!("{} can't be copied yet", path.display()))),
+        DiskContent::Empty(size) => {
+            let layer = LayerRef {
+                machine,
+                layer: LayerId(Uuid::new_v4()),
+            };
+            let path = library.layer_file(layer);
+            empty_layer(&path, *size)?;
+            Ok((DiskSource::Layers(vec![layer]), *size, Some(path)))
+        }
+    }
+}
+
+fn empty_layer(path: &Path, size: ByteSize) -> Result<(), Failure> {
+    let new = NewLayer {
+        size,
+        backing: None,
+        content: &[],
+    };
+    write_layer(path, &new).map_err(|error| refuse(error.to_string()))
+}
+
+/// The machine with the disk plugged in. A SCSI disk brings its controller along.
+fn plugged(machine: &Machine, disk: &Disk) -> Result<Machine, Failure> {
+    let mut before = machine.clone();
+    if !disk.layers().is_empty() {
+        before.detached.push(disk.clone()); // Of the library, and nowhere plugged in yet.
+    }
+    let mut after = before.clone();
+    let mut kinds = Vec::new();
+    if disk.bus == DiskBus::Scsi && !machine.has(|kind| matches!(kind, DeviceKind::ScsiController))
+    {
+        kinds.push(DeviceKind::ScsiController);
+    }
+    if disk.bus == DiskBus::Usb && !machine.has(|kind| matches!(kind, DeviceKind::UsbController)) {
+        return Err(refuse("A USB disk needs the USB 3 controller")
+            .fix("Give the machine a USB 3 controller first"));
+    }
+    kinds.push(DeviceKind::Disk(disk.clone()));
+    let mut changes = Vec::new();
+    for kind in kinds {
+        let full = no_room(&kind, machine.board());
+        let device = after.new_device(kind).ok_or_else(|| refuse(full))?;
+        apply(&mut after, Change::Add(device.clone()));
+        changes.push(Change::Add(device));
+    }
+    edit::changed(&before, &changes)
+}
+
+/// Removes a detached disk for good: the record first, then the files that nothing names any more.
+pub fn delete(
+    library: &Library,
+    sender: &Sender<Message>,
+    machine: MachineId,
+    top: LayerId,
+    job: &mut Job,
+) -> Result<(), Failure> {
+    let what = "The disk was not deleted";
+    job.progress("Looking for who needs it", 0, 0)?;
+    let holders = library
+        .layer_holders(top, machine)
+        .map_err(|error| error.failure(what))?;
+    if let Some(holder) = holders.first() {
+        return Err(Failure::new(what, format!("{holder} still rests on it"))
+            .fix("Delete that first, or make it independent"));
+    }
+    job.commit();
+    let (told, chain) = bounded(1);
+    record(sender, machine, move |record| {
+        let gone = || Failure::new(what, "It is no longer detached from the machine");
+        let disk = detached(record, top).ok_or_else(gone)?;
+        told.send(disk.layers().to_vec()).ok(); // Taken below.
+        let mut new = record.clone();
+        let is_it = |disk: &Disk| disk.layers().last().is_some_and(|layer| layer.layer == top);
+        new.detached.retain(|disk| !is_it(disk));
+        Ok(new)
+    })?;
+    let chain: Vec<LayerRef> = chain.try_recv().unwrap_or_default();
+    library
+        .remove_layers(machine, &chain)
+        .map_err(|error| error.failure("The disk's files were not removed"))
+}
+
+/// Has the supervisor change the machine's record, if `change` allows it, and waits until it is on disk.
+fn record(
+    sender: &Sender<Message>,
+    machine: MachineId,
+    change: impl FnOnce(&Machine) -> Result<Machine, Failure> + Send + 'static,
+) -> Result<(), Failure> {
+    let (reply, written) = bounded(1);
+    let (checked, outcome) = bounded(1);
+    let change: RecordChange = Box::new(move |record| {
+        let result = change(record).map(|new| *record = new);
+        checked.send(result).ok(); // Taken below.
+    });
+    let ending = || Failure::new("The machine's file was not saved", "Orangery is ending");
+    let message = Message::Record {
+        machine,
+        change,
+        reply,
+    };
+    sender.send(message).map_err(|_closed| ending())?;
+    written.recv().map_err(|_closed| ending())??;
+    outcome.try_recv().map_err(|_never| ending())?
+}

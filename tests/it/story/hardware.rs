@@ -1,0 +1,199 @@
+//! Hardware edited from the command line: at once where the guest runs, with the next start otherwise.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use orangery::qemu::qmp::Client;
+use serde_json::{Value, json};
+
+use super::House;
+
+const SOON: Duration = Duration::from_secs(10);
+
+/// QEMU's second monitor, which is free for others.
+pub fn monitor(house: &House, name: &str) -> Client {
+    let manifest = fs::read(house.launch(name).join("launch.json")).unwrap();
+    let manifest: Value = serde_json::from_slice(&manifest).unwrap();
+    let socket = manifest["sockets"]["monitor2"].as_str().unwrap();
+    Client::connect(Path::new(socket), SOON).unwrap().0
+}
+
+pub fn query(client: &Client, command: &str) -> Value {
+    client.call_raw(command, json!({}), SOON).unwrap()
+}
+
+/// What QEMU says of a drive.
+fn drive(client: &Client, id: &str) -> Value {
+    let all = query(client, "query-block");
+    let mut all = all.as_array().unwrap().iter();
+    all.find(|drive| drive["qdev"] == id).unwrap().clone()
+}
+
+fn file(house: &House, name: &str, size: u64) -> String {
+    let path = house.path().join(name);
+    fs::File::create(&path).unwrap().set_len(size).unwrap();
+    path.display().to_string()
+}
+
+fn machine(house: &House) -> Value {
+    house.json(&["show", "Card"])["machine"].clone()
+}
+
+fn pending(house: &House) -> bool {
+    house.json(&["show", "Card"])["pending"].as_bool().unwrap()
+}
+
+#[test]
+fn media_and_cables_change_at_once_and_stay_through_a_save() {
+    let house = House::with_card();
+    let (one, two) = (
+        file(&house, "one.iso", 1 << 20),
+        file(&house, "two.iso", 3 << 20),
+    );
+    house.done(&["insert", "Card", &one]);
+    {
+        let qmp = monitor(&house, "Card");
+        let cd = drive(&qmp, "cd0");
+        assert_eq!(cd["inserted"]["image"]["virtual-size"], 1 << 20);
+        assert_eq!(cd["tray_open"], false);
+        assert_eq!(cd["inserted"]["ro"], true);
+        assert!(!pending(&house));
+
+        house.done(&["set", "Card", &format!("cd={two}")]);
+        assert_eq!(
+            drive(&qmp, "cd0")["inserted"]["image"]["virtual-size"],
+            3 << 20
+        );
+        assert_eq!(
+            query(&qmp, "query-fdsets").as_array().unwrap().len(),
+            1,
+            "one file is in use"
+        );
+        house.done(&["device", "set", "Card", "nic0", "link=down"]);
+        assert!(!pending(&house));
+    }
+    house.done(&["save", "Card"]);
+    house.done(&["start", "Card"]);
+    {
+        let qmp = monitor(&house, "Card");
+        assert_eq!(
+            drive(&qmp, "cd0")["inserted"]["image"]["virtual-size"],
+            3 << 20
+        );
+        // The cable can't be asked for; that it is out at the start is seen by a Debian.
+        assert!(!pending(&house));
+        house.done(&["eject", "Card"]);
+        assert!(drive(&qmp, "cd0").get("inserted").is_none());
+        let nodes = query(&qmp, "query-named-block-nodes");
+        assert!(!nodes.to_string().contains("two.iso"), "{nodes}");
+    }
+    let shown = machine(&house).to_string();
+    assert!(!shown.contains("two.iso"), "{shown}");
+
+    let gone = house.path().join("gone.iso").display().to_string();
+    let complaint = house.refused(&["insert", "Card", &gone]);
+    assert!(complaint.contains("No such file"), "{complaint}");
+    let complaint = house.refused(&["insert", "Card", house.path().to_str().unwrap()]);
+    assert!(complaint.contains("is not a file"), "{complaint}");
+    assert!(!machine(&house).to_string().contains("gone.iso"));
+}
+
+#[test]
+fn a_later_owner_knows_what_was_changed_while_the_guest_ran() {
+    let house = House::with_card();
+    let iso = file(&house, "one.iso", 1 << 20);
+    house.done(&["insert", "Card", &iso]);
+    house.done(&["device", "set", "Card", "nic0", "link=down"]);
+    house.kill_agent();
+    assert!(!pending(&house));
+    house.done(&["eject", "Card"]);
+    house.done(&["device", "set", "Card", "nic0", "link=up"]);
+    assert!(!pending(&house));
+    house.done(&["device", "set", "Card", "nic0", "model=e1000"]);
+    assert!(pending(&house));
+    house.kill_agent();
+    assert!(pending(&house));
+    house.done(&["drop-pending", "Card"]);
+    assert!(!pending(&house));
+}
+
+#[test]
+fn a_floppy_is_changed_while_the_guest_runs_and_must_be_writable() {
+    let house = House::new();
+    house.done(&["create", "Card", "--test-card"]);
+    house.done(&["device", "add", "Card", "floppy"]);
+    house.done(&["start", "Card"]);
+    let image = file(&house, "a.img", 1_474_560);
+    house.done(&["insert", "Card", &image, "--drive", "floppy0"]);
+    let qmp = monitor(&house, "Card");
+    let floppy = drive(&qmp, "floppy0");
+    assert_eq!(floppy["inserted"]["ro"], false, "{floppy}");
+    let fixed = file(&house, "fixed.img", 1_474_560);
+    let mut access = fs::metadata(&fixed).unwrap().permissions();
+    access.set_readonly(true);
+    fs::set_permissions(&fixed, access).unwrap();
+    let complaint = house.refused(&["insert", "Card", &fixed, "--drive", "floppy0"]);
+    assert!(complaint.contains("must be writable"), "{complaint}");
+    house.done(&["eject", "Card", "--drive", "floppy0"]);
+    assert!(drive(&qmp, "floppy0").get("inserted").is_none());
+    house.done(&["insert", "Card", &image, "--drive", "floppy0"]);
+    drop(qmp);
+    house.done(&["save", "Card"]);
+    house.done(&["start", "Card"]);
+    let qmp = monitor(&house, "Card");
+    assert!(drive(&qmp, "floppy0").get("inserted").is_some());
+    let complaint = house.refused(&["insert", "Card", &image, "--drive", "nic0"]);
+    assert!(
+        complaint.contains("no drive for CDs or floppies"),
+        "{complaint}"
+    );
+}
+
+#[test]
+fn disks_are_added_detached_attached_and_deleted() {
+    let house = House::with_card();
+    let disks = || house.json(&["disk", "list", "Card"]);
+    let files = || {
+        let folder = fs::read_dir(house.machine("Card").join("disks")).unwrap();
+        folder.count()
+    };
+    house.done(&["disk", "add", "Card", "--size", "8M", "--bus", "scsi"]);
+    assert!(pending(&house));
+    assert_eq!(files(), 2);
+    let text = house.done(&["device", "list", "Card"]);
+    assert!(text.contains("scsi0") && text.contains("disk1"), "{text}");
+    let complaint = house.refused(&["disk", "add", "Card", "--size", "8M", "--bus", "ide"]);
+    assert!(complaint.contains("This board has no IDE"), "{complaint}");
+    assert_eq!(files(), 2);
+
+    // What waits is dropped, and the disk is not lost.
+    house.done(&["drop-pending", "Card"]);
+    assert!(!pending(&house));
+    let all = disks();
+    assert_eq!(all[1]["device"], Value::Null, "{all}");
+    let id = all[1]["id"].as_str().unwrap()[..8].to_owned();
+    house.done(&["disk", "attach", "Card", &id, "--bus", "virtio"]);
+    house.done(&["power-off", "Card"]);
+    house.done(&["start", "Card"]);
+    let qmp = monitor(&house, "Card");
+    let sizes = query(&qmp, "query-block").to_string();
+    assert!(
+        sizes.contains(&format!("\"virtual-size\":{}", 8 << 20)),
+        "{sizes}"
+    );
+
+    // The running guest still has it.
+    house.done(&["device", "remove", "Card", "disk1"]);
+    let complaint = house.refused(&["disk", "delete", "Card", &id, "--yes"]);
+    assert!(complaint.contains("still has it"), "{complaint}");
+    assert_eq!(files(), 2);
+    drop(qmp);
+    house.done(&["power-off", "Card"]);
+    let complaint = house.refused(&["disk", "delete", "Card", &id]);
+    assert!(complaint.contains("Add --yes"), "{complaint}");
+    house.done(&["disk", "delete", "Card", &id, "--yes"]);
+    assert_eq!(files(), 1);
+    assert_eq!(disks().as_array().unwrap().len(), 1);
+    house.done(&["start", "Card"]);
+}
