@@ -78,6 +78,17 @@ fn choose(pick: FilePick) -> Picked {
             .set_title("Choose an ISO image")
             .add_filter("ISO images", &["iso", "ISO"])
             .add_filter("All files", &["*"]),
+        FilePick::Floppy(_) => dialog
+            .set_title("Choose a floppy image")
+            .add_filter("Floppy images", &["img", "IMG", "ima", "flp", "vfd"])
+            .add_filter("All files", &["*"]),
+        FilePick::DiskImage(_) => dialog
+            .set_title("Choose a disk image")
+            .add_filter(
+                "Disk images",
+                &["qcow2", "raw", "img", "vmdk", "vdi", "vhdx", "vhd"],
+            )
+            .add_filter("All files", &["*"]),
     };
     match dialog.pick_file() {
         Some(path) => Picked::File(pick, path),

@@ -143,9 +143,9 @@ fn change(key: &str, value: &str) -> Result<Change, SetError> {
             _ => Err(bad("clock", "write utc or local")),
         },
         "boot" => Ok(Change::Boot(BootOrder(list(value)))),
-        "arguments" => shlex::split(value)
+        "arguments" => shell_words::split(value)
             .map(Change::Arguments)
-            .ok_or_else(|| bad("arguments", "a quote is not closed")),
+            .map_err(|_open| bad("arguments", "a quote is not closed")),
         "icon" => Ok(Change::Icon(value.to_owned())),
         "tags" => tags(value).map(Change::Tags),
         "notes" if value.len() > MAX_NOTES => Err(bad("notes", "write less than 64 KiB")),

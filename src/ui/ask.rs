@@ -41,6 +41,10 @@ pub enum FilePick {
     NewMachine,
     /// The ISO in a machine's CD drive.
     Medium(MachineId),
+    /// The image in a machine's floppy drive.
+    Floppy(MachineId),
+    /// The image of a disk that is added to a machine.
+    DiskImage(MachineId),
 }
 
 /// The steps of closing the window while machines run.

@@ -26,3 +26,33 @@ pub fn paint(painter: &egui::Painter, center: egui::Pos2, icon: Icon, size: f32,
         color,
     );
 }
+
+/// The pictures that a machine can have in the list: the word in its file, and the picture.
+pub const MACHINE_ICONS: [(&str, Icon); 20] = [
+    ("desktop", Icon::Monitor),
+    ("laptop", Icon::Laptop),
+    ("server", Icon::Server),
+    ("terminal", Icon::SquareTerminal),
+    ("router", Icon::Router),
+    ("shield", Icon::Shield),
+    ("database", Icon::Database),
+    ("globe", Icon::Globe),
+    ("cloud", Icon::Cloud),
+    ("container", Icon::Container),
+    ("code", Icon::Code),
+    ("hammer", Icon::Hammer),
+    ("flask", Icon::FlaskConical),
+    ("bug", Icon::Bug),
+    ("rocket", Icon::Rocket),
+    ("gamepad", Icon::Gamepad2),
+    ("school", Icon::GraduationCap),
+    ("work", Icon::Briefcase),
+    ("home", Icon::House),
+    ("leaf", Icon::Leaf),
+];
+
+/// The picture that a machine's `icon` names; `None` for the usual one.
+pub fn machine_icon(word: &str) -> Option<Icon> {
+    let known = MACHINE_ICONS.iter().find(|(known, _)| *known == word)?;
+    Some(known.1)
+}

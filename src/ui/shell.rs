@@ -75,7 +75,9 @@ impl Shell {
                 Some(dialog) => dialog.take_file(view, path),
                 None => self.open_new_machine(view, Some(path)),
             },
-            FilePick::Medium(_) => self.machine_page.picked_medium(path),
+            FilePick::Medium(id) | FilePick::Floppy(id) | FilePick::DiskImage(id) => {
+                self.machine_page.picked(id, path);
+            }
         }
     }
 

@@ -18,6 +18,8 @@ mod story;
 mod tidy;
 mod ui_app;
 mod ui_fixture;
+mod ui_hardware;
+mod ui_hardware_look;
 mod ui_look;
 mod ui_paint;
 mod ui_screens;

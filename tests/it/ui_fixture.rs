@@ -22,8 +22,11 @@ pub fn id(number: u128) -> MachineId {
 pub fn machine(number: u128, name: &str) -> Machine {
     let device = |id: &str, kind: DeviceKind, slot: u8| Device {
         id: id.to_owned(),
+        address: match kind {
+            DeviceKind::Cdrom(_) => Address::Sata { port: 0 },
+            _ => Address::Pci { slot },
+        },
         kind,
-        address: Address::Pci { slot },
     };
     Machine {
         cpu: Cpu::of(2),

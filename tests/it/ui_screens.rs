@@ -255,23 +255,6 @@ fn a_guest_that_ignores_its_power_button_can_be_cut_off_or_waited_for() {
 }
 
 #[test]
-fn edited_hardware_is_applied_together_and_only_what_changed() {
-    let mut harness = with([report(1, "Debian", State::Running)]);
-    click(&mut harness, "Hardware");
-    assert!(harness.get_by_label("Apply").accesskit_node().is_disabled());
-    click(&mut harness, "BIOS");
-    click(&mut harness, "Take it out");
-    harness.get_by_label("Takes effect at the next start");
-    click(&mut harness, "Apply");
-    let changes = vec![Change::Firmware(FirmwareKind::Bios), Change::Medium(None)];
-    let expected = Ask::Engine(Command::Change {
-        machine: id(1),
-        changes,
-    });
-    assert_eq!(asks(&harness), [expected]);
-}
-
-#[test]
 fn a_machine_is_renamed_in_place() {
     let mut harness = with([report(1, "Debian", State::Off)]);
     click(&mut harness, "Rename");

@@ -1,10 +1,11 @@
 //! The head of a machine's page: name, state and what can be done now.
 
-use egui::{Key, RichText, TextEdit, Ui, vec2};
+use egui::{Color32, Key, RichText, TextEdit, Ui, vec2};
 
 use super::MachinePage;
 use super::keys;
 use crate::engine::message::Command;
+use crate::language::{count, fill, told, tr};
 use crate::model::{Accelerator, Action, Change, MachineReport, State, check_name};
 use crate::ui::actions::{self, Shape};
 use crate::ui::icon::{self, Icon};
@@ -43,7 +44,7 @@ pub(super) fn header_ui(
             ui.vertical(|ui| {
                 ui.spacing_mut().item_spacing.y = 2.0;
                 name_ui(ui, page, view, report, asks);
-                state_ui(ui, view, report);
+                state_ui(ui, view, report, asks);
             });
         });
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
@@ -89,16 +90,16 @@ fn name_ui(
         let allowed = actions::verdict(report, Action::Edit, view.handed_over);
         let pencil = egui::Button::new(icon::text(Icon::Pencil, 15.0).color(p.dim))
             .frame_when_inactive(false);
-        let rename = kit::name(ui.add_enabled(allowed.is_ok(), pencil), "Rename");
+        let rename = kit::name(ui.add_enabled(allowed.is_ok(), pencil), tr("Rename"));
         match allowed {
             Ok(()) => {
-                let rename = rename.on_hover_text("Rename, or double-click the name");
+                let rename = rename.on_hover_text(tr("Rename, or double-click the name"));
                 if rename.clicked() || label.double_clicked() {
                     page.rename = Some(report.name.clone());
                 }
             }
             Err(reason) => {
-                rename.on_disabled_hover_text(reason);
+                rename.on_disabled_hover_text(told(&reason));
             }
         }
     });
@@ -116,7 +117,7 @@ fn rename_ui(
     let others = view.names().into_iter().filter(|name| *name != report.name);
     let complaint = check_name(name, others)
         .err()
-        .map(|error| error.to_string());
+        .map(|error| told(&error.to_string()).into_owned());
     ui.horizontal(|ui| {
         ui.set_height(30.0);
         let edit = TextEdit::singleline(name)
@@ -127,7 +128,7 @@ fn rename_ui(
         let value = name.clone();
         response.widget_info(|| {
             let mut info = egui::WidgetInfo::text_edit(true, &value, &value, "");
-            info.label = Some("New name".to_owned());
+            info.label = Some(tr("New name").to_owned());
             info
         });
         if response.lost_focus() {
@@ -152,62 +153,128 @@ fn rename_ui(
     }
 }
 
-fn state_ui(ui: &mut Ui, view: &View, report: &MachineReport) {
+/// Below this width the line is short of room, and so are its words.
+const LONG_PENDING: f32 = 420.0;
+
+/// A piece of the line below the name.
+struct Piece {
+    text: String,
+    color: Color32,
+    tooltip: String,
+    /// Leads to the hardware.
+    leads: bool,
+}
+
+/// State and particulars; what does not fit beside the buttons is left out, the least important first.
+fn state_ui(ui: &mut Ui, view: &View, report: &MachineReport, asks: &mut Vec<Ask>) {
     let p = palette(ui);
     ui.horizontal(|ui| {
         ui.set_height(22.0);
         ui.spacing_mut().item_spacing.x = 7.0;
         kit::state_word(ui, report.state);
-        if let Some(text) = since_text(view, report) {
-            ui.label(RichText::new("·").color(p.dim));
-            let exact = format!("{} seconds", view.now.0.saturating_sub(report.since.0));
-            ui.label(RichText::new(text).color(p.dim))
-                .on_hover_text(exact);
+        let pieces = pieces(ui, view, report);
+        let mut room = ui.available_width();
+        // In the order of importance, from the right: pending, accelerator, since when.
+        let mut shown: Vec<Piece> = Vec::new();
+        for piece in pieces.into_iter().rev() {
+            let font = theme::regular(theme::BODY);
+            let galley = ui
+                .painter()
+                .layout_no_wrap(piece.text.clone(), font, piece.color);
+            room -= galley.size().x + 20.0; // with the dot before it
+            if room >= 0.0 {
+                shown.insert(0, piece);
+            }
         }
-        if let (Some(accelerator), true) = (report.accelerator, report.state.has_process()) {
+        for piece in shown {
             ui.label(RichText::new("·").color(p.dim));
-            accelerator_ui(ui, view, accelerator);
-        }
-        if report.pending() {
-            ui.label(RichText::new("·").color(p.dim));
-            ui.label(RichText::new("changes wait for the next start").color(p.accent_text));
+            let text = RichText::new(&piece.text).color(piece.color);
+            if piece.leads {
+                let link = egui::Label::new(text.underline()).sense(egui::Sense::click());
+                let link = kit::name(ui.add(link), &piece.text)
+                    .on_hover_cursor(egui::CursorIcon::PointingHand)
+                    .on_hover_text(&piece.tooltip);
+                if link.clicked() {
+                    asks.push(Ask::ShowHardware(report.id));
+                }
+            } else {
+                ui.label(text).on_hover_text(&piece.tooltip);
+            }
         }
     });
 }
 
+/// What stands behind the state, the most important last.
+fn pieces(ui: &Ui, view: &View, report: &MachineReport) -> Vec<Piece> {
+    let p = palette(ui);
+    let mut pieces = Vec::new();
+    if let Some(text) = since_text(view, report) {
+        let seconds = view.now.0.saturating_sub(report.since.0);
+        pieces.push(Piece {
+            text,
+            color: p.dim,
+            tooltip: count(seconds, "{count} second", "{count} seconds"),
+            leads: false,
+        });
+    }
+    if let (Some(accelerator), true) = (report.accelerator, report.state.has_process()) {
+        pieces.push(accelerator_piece(ui, view, accelerator));
+    }
+    if report.pending() {
+        pieces.push(Piece {
+            text: if ui.available_width() > LONG_PENDING {
+                tr("changes wait for the next start").to_owned()
+            } else {
+                tr("changes wait").to_owned()
+            },
+            color: p.accent_text,
+            tooltip: tr("Changes of the hardware wait for the next start. Click to see them")
+                .to_owned(),
+            leads: true,
+        });
+    }
+    pieces
+}
+
 fn since_text(view: &View, report: &MachineReport) -> Option<String> {
+    let span = || report.since.span_to(view.now);
     match report.state {
-        State::Running => Some(format!("up {}", report.since.span_to(view.now))),
-        State::Paused => Some(format!("for {}", report.since.span_to(view.now))),
+        State::Running => Some(fill("up {span}", &[("span", &told(&span()))])),
+        State::Paused => Some(fill("for {span}", &[("span", &told(&span()))])),
         State::Off | State::Saved | State::Crashed | State::NotResponding => {
-            Some(report.since.ago(view.now))
+            Some(told(&report.since.ago(view.now)).into_owned())
         }
         State::Stopping => report.force_after.map(|at| {
             if at > view.now {
-                format!("{} left for the guest", view.now.span_to(at))
+                let left = view.now.span_to(at);
+                fill("{span} left for the guest", &[("span", &told(&left))])
             } else {
-                "the guest does not react".to_owned()
+                tr("the guest does not react").to_owned()
             }
         }),
         State::Starting | State::Saving | State::Broken | State::Unavailable => None,
     }
 }
 
-fn accelerator_ui(ui: &mut Ui, view: &View, accelerator: Accelerator) {
+fn accelerator_piece(ui: &Ui, view: &View, accelerator: Accelerator) -> Piece {
     let p = palette(ui);
-    let reason = view
-        .computer
-        .as_ref()
-        .map(|computer| computer.accelerator.reason.clone());
+    let computer = view.computer.as_ref();
+    let reason = computer.map(|computer| told(&computer.accelerator.reason).into_owned());
     match accelerator {
-        Accelerator::Kvm => {
-            ui.label(RichText::new("KVM").color(p.dim))
-                .on_hover_text("The processor runs the guest itself");
-        }
+        Accelerator::Kvm => Piece {
+            text: "KVM".to_owned(),
+            color: p.dim,
+            tooltip: tr("The processor runs the guest itself").to_owned(),
+            leads: false,
+        },
         Accelerator::Tcg => {
-            let why = reason.unwrap_or_else(|| "KVM is not used".to_owned());
-            ui.label(RichText::new("software emulation").color(p.warn))
-                .on_hover_text(format!("Slower than KVM. {why}"));
+            let why = reason.unwrap_or_else(|| tr("KVM is not used").to_owned());
+            Piece {
+                text: tr("software emulation").to_owned(),
+                color: p.warn,
+                tooltip: fill("Slower than KVM. {why}", &[("why", &why)]),
+                leads: false,
+            }
         }
     }
 }
@@ -218,7 +285,7 @@ fn buttons_ui(ui: &mut Ui, view: &View, report: &MachineReport, asks: &mut Vec<A
     let button = |ui: &mut Ui, action, shape, asks: &mut Vec<Ask>| {
         actions::button(ui, report, action, shape, handed_over, asks);
     };
-    kit::menu_button(ui, true, Icon::Ellipsis, "More actions", |ui| {
+    kit::menu_button(ui, true, Icon::Ellipsis, tr("More actions"), |ui| {
         for action in MORE {
             button(ui, action, Shape::MenuItem, asks);
             if matches!(

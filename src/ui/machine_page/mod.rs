@@ -14,8 +14,9 @@ use super::screen_view::Scaling;
 use super::theme::{self, palette};
 use super::view::View;
 use super::{Ask, kit};
+use crate::language::tr;
 use crate::model::{MachineId, MachineReport, Timestamp};
-use hardware::HardwareForm;
+use hardware::HardwareTab;
 pub(super) use hardware::memory_complaint;
 
 /// The parts of the page.
@@ -49,7 +50,7 @@ pub struct MachinePage {
     pub scaling: Scaling,
     /// The name that is being typed.
     rename: Option<String>,
-    hardware: Option<HardwareForm>,
+    hardware: HardwareTab,
     /// The user chose to keep waiting for the guest, or for QEMU, at that time.
     waiting_since: Option<Timestamp>,
     /// The command line was asked for.
@@ -93,10 +94,12 @@ impl MachinePage {
             && (self.tab == Tab::Screen || !report.console_open)
     }
 
-    /// A file that was chosen for the CD drive.
-    pub fn picked_medium(&mut self, path: &std::path::Path) {
-        if let Some(form) = &mut self.hardware {
-            form.medium = path.display().to_string();
+    /// A file that was chosen for a drive or a new disk.
+    pub fn picked(&mut self, machine: MachineId, path: &std::path::Path) {
+        if self.machine == Some(machine)
+            && let Some(form) = &mut self.hardware.form
+        {
+            form.take_file(path);
         }
     }
 
@@ -114,7 +117,8 @@ impl MachinePage {
         });
         match self.tab {
             Tab::Screen => screen::screen_tab_ui(ui, self, view, report, asks),
-            Tab::Overview | Tab::Hardware | Tab::Log => self.scrolled_ui(ui, view, report, asks),
+            Tab::Hardware => hardware::hardware_tab_ui(ui, self, view, report, asks),
+            Tab::Overview | Tab::Log => self.scrolled_ui(ui, view, report, asks),
         }
     }
 
@@ -134,7 +138,7 @@ impl MachinePage {
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = 22.0;
             for tab in Tab::ALL {
-                if kit::tab(ui, self.tab == tab, tab.word()) {
+                if kit::tab(ui, self.tab == tab, tr(tab.word())) {
                     self.tab = tab;
                 }
             }
@@ -162,9 +166,8 @@ impl MachinePage {
                     trouble::trouble_ui(ui, self, view, report, asks);
                     match self.tab {
                         Tab::Overview => overview::overview_ui(ui, self, view, report, asks),
-                        Tab::Hardware => hardware::hardware_ui(ui, self, view, report, asks),
                         Tab::Log => log::log_ui(ui, self, view, report, asks),
-                        Tab::Screen => {}
+                        Tab::Screen | Tab::Hardware => {}
                     }
                 });
             });

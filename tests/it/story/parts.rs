@@ -152,7 +152,7 @@ fn boot(house: &House) -> Shell {
 fn all(house: &House, lines: &[&str]) {
     for line in lines {
         house.done(
-            &shlex::split(line)
+            &shell_words::split(line)
                 .unwrap()
                 .iter()
                 .map(String::as_str)
