@@ -13,6 +13,7 @@ pub mod firmware;
 pub mod kvm;
 pub mod memory;
 pub mod memory_store;
+pub mod packets;
 mod proc;
 pub mod process;
 pub mod qmp;
