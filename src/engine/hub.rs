@@ -75,6 +75,22 @@ impl Hub {
         }
     }
 
+    /// Tells everyone who wants events what may be missed, and wakes only those it is urgent for.
+    pub fn whisper(&self, event: &Event, urgent: impl Fn(ListenerId) -> bool) {
+        for (id, (listener, lag)) in &self.listeners {
+            if !listener.events || *lag == Lag::Behind {
+                continue;
+            }
+            let delivery = Delivery {
+                event: event.clone(),
+                fd: None,
+            };
+            if listener.outbox.try_send(delivery).is_ok() && urgent(*id) {
+                (listener.wake)();
+            }
+        }
+    }
+
     /// Tells one listener.
     pub fn tell(&mut self, id: ListenerId, event: Event) {
         if let Some((listener, lag)) = self.listeners.get_mut(&id) {
