@@ -94,8 +94,8 @@ impl PacketCount {
         qmp.call_raw("object-del", json!({ "id": object }), within)
             .ok();
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-        let file = rustix::fs::memfd_create("orangery-packets", flags)
-            .map_err(std::io::Error::from)?;
+        let file =
+            rustix::fs::memfd_create("orangery-packets", flags).map_err(std::io::Error::from)?;
         let passed = qmp.call_with_fd("add-fd", json!({}), file.as_fd(), within)?;
         let number = |key| passed.get(key).and_then(Value::as_i64);
         let (Some(number), Some(set)) = (number("fd"), number("fdset-id")) else {
@@ -290,7 +290,10 @@ mod tests {
     fn what_qemu_would_not_write_ends_the_count() {
         let mut counter = counter(ROOM);
         write(&counter, 0, 60);
-        counter.file.write_all_at(&[0xff; 64], HEADER + RECORD).unwrap();
+        counter
+            .file
+            .write_all_at(&[0xff; 64], HEADER + RECORD)
+            .unwrap();
         counter.count();
         assert_eq!(counter.count(), 60);
     }

@@ -8,6 +8,7 @@ pub mod computer_page;
 pub mod empty_page;
 pub mod footer;
 pub mod guest_picture;
+pub mod history;
 pub mod icon;
 pub mod kit;
 pub mod library_list;

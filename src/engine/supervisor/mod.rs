@@ -46,9 +46,6 @@ const THUMBNAIL_EVERY: Duration = Duration::from_secs(10);
 /// How soon after its start a machine gets its first one.
 const FIRST_THUMBNAIL: Duration = Duration::from_secs(2);
 
-/// How often the footer's load is measured while a window listens.
-const LOAD_EVERY: Duration = Duration::from_secs(15);
-
 /// An agent with nothing to do ends after this long.
 const AGENT_IDLE: Duration = Duration::from_secs(30);
 
@@ -274,8 +271,7 @@ impl Supervisor {
         }
         let now = Instant::now();
         if self.window && now >= self.next_load {
-            self.next_load = now + LOAD_EVERY;
-            self.measure_load();
+            self.measure_load(now);
         }
         if now >= self.next_thumbnail && !self.in_sight.is_empty() {
             self.next_thumbnail = now + THUMBNAIL_EVERY;

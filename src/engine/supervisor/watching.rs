@@ -1,10 +1,15 @@
 //! Which running machines are measured, and how often; and this computer's own load.
 
+use std::time::{Duration, Instant};
+
 use super::Supervisor;
 use crate::engine::hub::{Asker, ListenerId, WINDOW};
 use crate::engine::message::Event;
 use crate::engine::worker::{Level, Order};
 use crate::model::{Answer, HostLoad, MachineId, Sample};
+
+/// How often the footer's load is measured while a window listens.
+const LOAD_EVERY: Duration = Duration::from_secs(15);
 
 /// A change of the processors' load below this is not worth a frame, in shares of all.
 const VISIBLE_LOAD: f32 = 0.03;
@@ -62,9 +67,7 @@ impl Supervisor {
             return;
         };
         let told = slot.looked_at.filter(|(to, _)| *to == number);
-        if told.map_or(Level::Off, |(_, level)| level) != level
-            && slot.order(Order::Watch(level))
-        {
+        if told.map_or(Level::Off, |(_, level)| level) != level && slot.order(Order::Watch(level)) {
             slot.looked_at = Some((number, level));
         }
     }
@@ -94,14 +97,15 @@ impl Supervisor {
     }
 
     /// Tells how busy this computer is; wakes the window only for what can be seen.
-    pub(super) fn measure_load(&mut self) {
+    pub(super) fn measure_load(&mut self, now: Instant) {
+        self.next_load = now + LOAD_EVERY;
         let load = self.load.measure();
         let news = self
             .told_load
             .as_ref()
             .is_none_or(|told| looks_different(told, &load));
         if news {
-            self.told_load = Some(load.clone());
+            self.told_load = Some(load);
         }
         self.hub
             .whisper(&Event::Load(load), |id| news && id == WINDOW);

@@ -30,18 +30,16 @@ struct Counter {
 impl Counter {
     fn start(qmp: &QmpClient, id: &str, before: Traffic) -> Self {
         let netdev = format!("{id}-net");
-        let begin = |direction| {
-            PacketCount::start(qmp, &netdev, direction, packets::ROOM, STATS_PATIENCE)
-        };
-        let count = begin(Direction::ToGuest).and_then(|to_guest| {
-            match begin(Direction::FromGuest) {
+        let begin =
+            |direction| PacketCount::start(qmp, &netdev, direction, packets::ROOM, STATS_PATIENCE);
+        let count =
+            begin(Direction::ToGuest).and_then(|to_guest| match begin(Direction::FromGuest) {
                 Ok(from_guest) => Ok((to_guest, from_guest)),
                 Err(error) => {
                     to_guest.stop(qmp, STATS_PATIENCE);
                     Err(error)
                 }
-            }
-        });
+            });
         Self {
             id: id.to_owned(),
             before,

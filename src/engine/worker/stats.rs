@@ -240,9 +240,7 @@ impl Worker {
                 "value": if poll { BALLOON_EVERY } else { 0 },
             });
             // Then there are no figures, and the page says so.
-            self.qmp
-                .call_raw("qom-set", arguments, STATS_PATIENCE)
-                .ok();
+            self.qmp.call_raw("qom-set", arguments, STATS_PATIENCE).ok();
         }
     }
 

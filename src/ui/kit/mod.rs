@@ -4,6 +4,7 @@ mod button;
 mod card;
 mod feedback;
 mod field;
+pub mod graph;
 
 pub use button::{
     danger, icon_button, link, menu_button, menu_item, name, primary, primary_wide, secondary,
