@@ -4,6 +4,7 @@
 
 mod adoption;
 mod debian;
+mod graphs;
 mod life;
 mod others;
 mod save;

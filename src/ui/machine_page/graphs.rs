@@ -55,7 +55,7 @@ fn card_ui(
 ) {
     kit::card(ui, "", |ui| {
         ui.horizontal(|ui| {
-            ui.set_height(24.0);
+            ui.set_height(theme::CONTROL + 2.0);
             let title = RichText::new(graph.name).font(theme::semibold(theme::BODY));
             ui.label(title.color(palette(ui).text));
             more(ui);
