@@ -7,6 +7,7 @@ mod feed;
 mod files;
 mod keyboard;
 mod leave;
+mod sight;
 mod window;
 mod winit_bridge;
 
@@ -49,6 +50,8 @@ pub struct App {
     keeper: Keeper,
     pending: BTreeMap<RequestId, Purpose>,
     in_sight: Vec<MachineId>,
+    /// Whose graphs the engine was told to feed.
+    watched: Option<MachineId>,
     /// What was last chosen, and what the desktop then preferred.
     theme: Option<(ThemeChoice, Option<Theme>)>,
     /// What the desktop prefers.
@@ -74,6 +77,7 @@ impl App {
             keeper: Keeper::new(waker.clone()),
             pending: BTreeMap::new(),
             in_sight: Vec::new(),
+            watched: None,
             theme: None,
             desktop: Arc::default(),
             page: Page::default(),
@@ -112,6 +116,7 @@ impl App {
         self.follow_leaving();
         self.follow_closing(ctx);
         self.follow_screen(ctx);
+        self.follow_graphs(ctx);
         self.plan_repaint(ctx);
     }
 
@@ -168,6 +173,8 @@ impl App {
     fn plan_repaint(&self, ctx: &egui::Context) {
         let pause = if self.view.counts_down() || self.feed.waits() || self.view.leaving.is_some() {
             Duration::from_secs(1)
+        } else if self.sees_running() {
+            Duration::from_secs(15) // Its line in the list.
         } else if self.view.running().is_empty() {
             return;
         } else {
@@ -178,7 +185,7 @@ impl App {
 
     /// Watches the screen that is shown. A hidden window shows none: that costs the guest nothing.
     fn follow_screen(&mut self, ctx: &egui::Context) {
-        let hidden = ctx.input(|input| input.viewport().visible() == Some(false));
+        let hidden = sight::is_hidden(ctx);
         let wanted = self.shell.wants_screen(&self.view).filter(|_| !hidden);
         let backend = self.backend.as_ref();
         if let Next::Open(machine) = self.feed.follow(wanted, backend, self.view.now) {
@@ -203,15 +210,6 @@ impl App {
             if self.page == Page::Trash {
                 self.send(Command::ShowTrash);
             }
-        }
-    }
-
-    fn tell_sight(&mut self) {
-        if self.shell.library.in_sight != self.in_sight {
-            self.in_sight = self.shell.library.in_sight.clone();
-            let rows = self.in_sight.clone();
-            // If the engine is too busy for thumbnails, the next scroll tells it again.
-            self.backend.send(Command::InSight(rows)).ok();
         }
     }
 

@@ -162,8 +162,20 @@ pub enum Task {
         #[arg(required = true, num_args = 1..=64, value_parser = combination)]
         keys: Vec<Combination>,
     },
-    /// Measure a running machine: processor, memory, disk.
-    Stats(Target),
+    /// Measure a running machine: processors, memory, disks, and with --watch network.
+    #[command(
+        after_long_help = "With --json: processor times are shares of one processor, sizes are in \
+                           bytes; bytes of disks count from the start of the machine, bytes of \
+                           network cards from the start of --watch. With --watch each measurement \
+                           is one line."
+    )]
+    Stats {
+        #[command(flatten)]
+        target: Target,
+        /// Measure once a second until Ctrl+C.
+        #[arg(long)]
+        watch: bool,
+    },
     #[command(about = Action::Delete.explain())]
     Delete(Target),
     #[command(about = Action::Restore.explain())]

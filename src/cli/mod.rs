@@ -23,6 +23,7 @@ mod progress;
 mod session;
 mod set;
 mod show;
+mod stats;
 mod tasks;
 #[cfg(test)]
 mod tests;

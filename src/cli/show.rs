@@ -1,4 +1,4 @@
-//! What `list`, `show`, `stats` and `trash` print.
+//! What `list`, `show` and `trash` print.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::text::{Lean, clean, table};
 use crate::model::{
     ByteSize, Device, DeviceKind, DiskSource, Failure, Machine, MachineId, MachineReport,
-    MemoryBacking, NicNetwork, Sample, State, Timestamp, TrashReport,
+    MemoryBacking, NicNetwork, State, Timestamp, TrashReport,
 };
 
 /// A value as it is printed with `--json`: indented, and a line break at the end.
@@ -262,11 +262,11 @@ fn medium_text(medium: Option<&Path>) -> String {
 
 /// Titles and values under each other.
 #[derive(Debug, Default)]
-struct Lines(Vec<[String; 2]>);
+pub(super) struct Lines(Vec<[String; 2]>);
 
 impl Lines {
     /// Adds a fact; a value of several lines goes on under its first.
-    fn add(&mut self, title: &str, value: impl ToString) {
+    pub(super) fn add(&mut self, title: &str, value: impl ToString) {
         let value = value.to_string();
         let mut title = title;
         for line in value.lines() {
@@ -275,60 +275,9 @@ impl Lines {
         }
     }
 
-    fn finish(self) -> String {
+    pub(super) fn finish(self) -> String {
         table([Lean::Left, Lean::Left], &self.0)
     }
-}
-
-/// `stats --json`.
-pub fn stats_json(report: &MachineReport, sample: &Sample) -> Result<String, Failure> {
-    #[derive(Serialize)]
-    struct Stats<'a> {
-        id: MachineId,
-        name: &'a str,
-        at_ms: u64,
-        /// In shares of one processor.
-        cpu: f64,
-        resident: ByteSize,
-        disk_read: u64,
-        disk_written: u64,
-    }
-    let &Sample {
-        at_ms,
-        cpu,
-        resident,
-        disk,
-        ..
-    } = sample;
-    let disk = disk.unwrap_or_default();
-    json(&Stats {
-        id: report.id,
-        name: &report.name,
-        at_ms,
-        cpu: (f64::from(cpu) * 1000.0).round() / 1000.0,
-        resident,
-        disk_read: disk.from,
-        disk_written: disk.to,
-    })
-}
-
-/// `stats`.
-pub fn stats_text(sample: &Sample) -> String {
-    let &Sample {
-        at_ms,
-        cpu,
-        resident,
-        disk,
-        ..
-    } = sample;
-    let disk = disk.unwrap_or_default();
-    let mut lines = Lines::default();
-    lines.add("Runs for", Timestamp(0).span_to(Timestamp(at_ms / 1000)));
-    lines.add("Processor", format!("{:.0} % of one", cpu * 100.0));
-    lines.add("Memory", format!("{resident} on this computer"));
-    lines.add("Read", ByteSize(disk.from));
-    lines.add("Written", ByteSize(disk.to));
-    lines.finish()
 }
 
 /// `trash`.

@@ -113,7 +113,7 @@ pub fn perform(session: &mut Session<'_>, args: Args) -> Result<Done, Failure> {
         Task::Screenshot { target, file } => session.screenshot(&target, &file),
         Task::Type { target, text } => session.type_text(&target, text),
         Task::Key { target, keys } => session.press(&target, keys),
-        Task::Stats(target) => session.stats(&target),
+        Task::Stats { target, watch } => session.stats(&target, watch),
         Task::Delete(target) => session.act(&target, Action::Delete, Some(SHORT)),
         Task::Restore(target) => session.act(&target, Action::Restore, Some(SHORT)),
         Task::Trash(trash) => session.trash(&trash),
@@ -308,19 +308,6 @@ impl Session<'_> {
         Ok(Done::default())
     }
 
-    fn stats(&mut self, target: &Target) -> Result<Done, Failure> {
-        let report = self.find(target, Prefer::InUse)?;
-        let command = Command::Stats { machine: report.id };
-        let Answer::Stats(sample) = self.finish(command, Some(SHORT), &report.name)? else {
-            return Err(unexpected());
-        };
-        Ok(Done::from(if self.json {
-            show::stats_json(&report, &sample)?
-        } else {
-            show::stats_text(&sample)
-        }))
-    }
-
     fn command_line(&mut self, target: &Target) -> Result<Done, Failure> {
         let report = self.find(target, Prefer::InUse)?;
         let command = Command::CommandLine { machine: report.id };
@@ -474,7 +461,7 @@ fn late(subject: &str) -> Failure {
     .fix("Look at it with orangery list, then try again")
 }
 
-fn unexpected() -> Failure {
+pub(super) fn unexpected() -> Failure {
     Failure::new(
         "The answer makes no sense",
         "The process that owns the library seems to be of another version",

@@ -75,6 +75,22 @@ impl Hub {
         }
     }
 
+    /// Tells everyone who wants events what may be missed, and wakes only those it is urgent for.
+    pub fn whisper(&self, event: &Event, urgent: impl Fn(ListenerId) -> bool) {
+        for (id, (listener, lag)) in &self.listeners {
+            if !listener.events || *lag == Lag::Behind {
+                continue;
+            }
+            let delivery = Delivery {
+                event: event.clone(),
+                fd: None,
+            };
+            if listener.outbox.try_send(delivery).is_ok() && urgent(*id) {
+                (listener.wake)();
+            }
+        }
+    }
+
     /// Tells one listener.
     pub fn tell(&mut self, id: ListenerId, event: Event) {
         if let Some((listener, lag)) = self.listeners.get_mut(&id) {
@@ -157,6 +173,33 @@ mod tests {
         inbox.recv().unwrap();
         assert_eq!(hub.take_behind(), [ListenerId(1)]);
         assert!(!hub.someone_is_behind());
+    }
+
+    #[test]
+    fn a_whisper_wakes_nobody_and_makes_nobody_fall_behind() {
+        use std::sync::Arc;
+        use std::sync::atomic::{AtomicU32, Ordering};
+
+        let mut hub = Hub::default();
+        let woken = Arc::new(AtomicU32::new(0));
+        let (mut window, inbox) = listener(true, 1);
+        let counter = Arc::clone(&woken);
+        window.wake = Box::new(move || {
+            counter.fetch_add(1, Ordering::Relaxed);
+        });
+        hub.join(ListenerId(1), window);
+        let event = Event::Sample {
+            machine: MachineId(uuid::Uuid::nil()),
+            sample: crate::model::Sample::default(),
+        };
+        hub.whisper(&event, |_| false);
+        assert_eq!((inbox.len(), woken.load(Ordering::Relaxed)), (1, 0));
+        hub.whisper(&event, |_| true);
+        assert!(!hub.someone_is_behind(), "a full listener misses a sample");
+        assert_eq!(woken.load(Ordering::Relaxed), 0);
+        inbox.recv().unwrap();
+        hub.whisper(&event, |id| id == ListenerId(1));
+        assert_eq!((inbox.len(), woken.load(Ordering::Relaxed)), (1, 1));
     }
 
     #[test]

@@ -109,6 +109,9 @@ pub struct Sample {
     /// Bytes of each network card since counting began, by device id.
     #[serde(default)]
     pub nics: BTreeMap<String, Traffic>,
+    /// Why a network card's bytes can't be counted, by device id.
+    #[serde(default)]
+    pub uncounted: BTreeMap<String, String>,
 }
 
 /// Bytes in both directions, as the guest sees it.

@@ -14,6 +14,7 @@ pub mod kvm;
 pub mod media;
 pub mod memory;
 pub mod memory_store;
+pub mod packets;
 mod proc;
 pub mod process;
 pub mod qmp;

@@ -1,5 +1,7 @@
 //! The footer: how this computer is doing, and the jobs.
 
+use std::fmt::Display;
+
 use egui::{Color32, RichText, Ui, vec2};
 
 use super::actions::Errand;
@@ -8,46 +10,77 @@ use super::theme::{self, palette};
 use super::view::View;
 use super::{Ask, kit};
 use crate::engine::message::Command;
+use crate::language::{self, fill, told, tr};
 use crate::model::{Accelerator, ByteSize, CheckLevel, JobReport};
 
 /// Below this share of free memory, or this much disk, the footer warns.
 const FULL_MEMORY: f64 = 0.9;
+/// From this share on the processors have no time left.
+const BUSY: f32 = 0.95;
 const LOW_DISK: ByteSize = ByteSize::gib(5);
 
 pub fn footer_ui(ui: &mut Ui, view: &View, asks: &mut Vec<Ask>) {
     ui.horizontal_centered(|ui| {
         ui.spacing_mut().item_spacing.x = 6.0;
         computer_ui(ui, view, asks);
-        let load = &view.load;
-        if load.memory_total.0 > 0 {
-            divider(ui);
-            let cpu = format!("{:.0} % busy", f64::from(load.cpu) * 100.0);
-            item_ui(ui, Icon::Cpu, &cpu, false, "Processors of this computer");
-            divider(ui);
-            let full = load.memory_used.0 as f64 > load.memory_total.0 as f64 * FULL_MEMORY;
-            let memory = format!("{} of {} used", load.memory_used, load.memory_total);
-            item_ui(
-                ui,
-                Icon::MemoryStick,
-                &memory,
-                full,
-                "Memory of this computer",
-            );
-            divider(ui);
-            let disk = format!("{} free", load.disk_free);
-            let low = load.disk_free < LOW_DISK;
-            item_ui(
-                ui,
-                Icon::HardDrive,
-                &disk,
-                low,
-                "Disk space where the library lies",
-            );
+        if view.load.memory_total.0 > 0 {
+            load_ui(ui, view);
         }
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             jobs_ui(ui, view, asks);
         });
     });
+}
+
+/// This computer's own processors, memory and disk. What is short says so in a word, not by colour alone.
+fn load_ui(ui: &mut Ui, view: &View) {
+    let load = &view.load;
+    divider(ui);
+    let percent = format!("{:.0}", f64::from(load.cpu) * 100.0);
+    let cpu = fill("{percent} % busy", &[("percent", &percent)]);
+    let count = view.computer.as_ref().map_or(0, |computer| computer.cpus);
+    let mut hint = vec![tr("Processors of this computer, in the last seconds").to_owned()];
+    if count > 0 {
+        hint.push(language::count(
+            u64::from(count),
+            "{count} processor",
+            "{count} processors",
+        ));
+    }
+    item_ui(ui, Icon::Cpu, &cpu, load.cpu >= BUSY, &hint);
+    divider(ui);
+    let values: [(&str, &dyn Display); 2] =
+        [("used", &load.memory_used), ("total", &load.memory_total)];
+    let full = load.memory_used.0 as f64 > load.memory_total.0 as f64 * FULL_MEMORY;
+    let memory = if full {
+        fill("{used} of {total} used, nearly full", &values)
+    } else {
+        fill("{used} of {total} used", &values)
+    };
+    let free = ByteSize(load.memory_total.0.saturating_sub(load.memory_used.0));
+    let mut hint = vec![
+        tr("Memory of this computer").to_owned(),
+        fill("{free} can still be used", &[("free", &free)]),
+    ];
+    if full {
+        hint.push(tr("Machines become slow; save or shut one down").to_owned());
+    }
+    item_ui(ui, Icon::MemoryStick, &memory, full, &hint);
+    divider(ui);
+    let low = load.disk_free < LOW_DISK;
+    let free: [(&str, &dyn Display); 1] = [("free", &load.disk_free)];
+    let disk = if low {
+        fill("only {free} free", &free)
+    } else {
+        fill("{free} free", &free)
+    };
+    let mut hint = vec![tr("Disk space where the library lies").to_owned()];
+    if low {
+        hint.push(
+            tr("A machine that finds no room pauses; make room or empty the trash").to_owned(),
+        );
+    }
+    item_ui(ui, Icon::HardDrive, &disk, low, &hint);
 }
 
 fn divider(ui: &mut Ui) {
@@ -56,7 +89,7 @@ fn divider(ui: &mut Ui) {
     ui.painter().vline(rect.center().x, rect.y_range(), stroke);
 }
 
-fn item_ui(ui: &mut Ui, glyph: Icon, text: &str, warn: bool, what: &str) {
+fn item_ui(ui: &mut Ui, glyph: Icon, text: &str, warn: bool, hint: &[String]) {
     let p = palette(ui);
     let (glyph, color) = if warn {
         (Icon::TriangleAlert, p.warn)
@@ -65,7 +98,11 @@ fn item_ui(ui: &mut Ui, glyph: Icon, text: &str, warn: bool, what: &str) {
     };
     icon::show(ui, glyph, 15.0, color);
     ui.label(RichText::new(text).size(13.0).color(color))
-        .on_hover_text(what);
+        .on_hover_ui(|ui| {
+            for line in hint {
+                ui.label(line);
+            }
+        });
 }
 
 /// The accelerator and whether all is well; a click opens the findings.
@@ -74,9 +111,9 @@ fn computer_ui(ui: &mut Ui, view: &View, asks: &mut Vec<Ask>) {
     let (glyph, text, color, hint): (_, _, Color32, String) = match &view.computer {
         None => (
             Icon::Hourglass,
-            "Looking at this computer…",
+            tr("Looking at this computer…"),
             p.dim,
-            Errand::ShowComputer.word().to_owned(),
+            tr(Errand::ShowComputer.word()).to_owned(),
         ),
         Some(computer) => {
             let bad = computer
@@ -86,21 +123,21 @@ fn computer_ui(ui: &mut Ui, view: &View, asks: &mut Vec<Ask>) {
             match (bad, computer.accelerator.choice) {
                 (Some(check), _) => (
                     Icon::CircleAlert,
-                    "Machines can't run",
+                    tr("Machines can't run"),
                     p.error,
-                    check.finding.clone(),
+                    told(&check.finding).into_owned(),
                 ),
                 (None, Accelerator::Kvm) => (
                     Icon::Zap,
-                    "KVM works",
+                    tr("KVM works"),
                     p.leaf,
-                    computer.accelerator.reason.clone(),
+                    told(&computer.accelerator.reason).into_owned(),
                 ),
                 (None, Accelerator::Tcg) => (
                     Icon::TriangleAlert,
-                    "Software emulation",
+                    tr("Software emulation"),
                     p.warn,
-                    computer.accelerator.reason.clone(),
+                    told(&computer.accelerator.reason).into_owned(),
                 ),
             }
         }
@@ -117,7 +154,7 @@ fn computer_ui(ui: &mut Ui, view: &View, asks: &mut Vec<Ask>) {
             ui.add(button)
         })
         .inner;
-    let name = format!("This computer, {text}");
+    let name = fill("This computer, {text}", &[("text", &text)]);
     if kit::name(response, &name).on_hover_text(hint).clicked() {
         asks.push(Ask::Errand(Errand::ShowComputer));
     }
@@ -127,9 +164,8 @@ fn jobs_ui(ui: &mut Ui, view: &View, asks: &mut Vec<Ask>) {
     let p = palette(ui);
     let count = view.jobs.len();
     let text = match count {
-        0 => "No jobs".to_owned(),
-        1 => "1 job".to_owned(),
-        _ => format!("{count} jobs"),
+        0 => tr("No jobs").to_owned(),
+        _ => language::count(count as u64, "{count} job", "{count} jobs"),
     };
     let color = if count > 0 { p.accent_text } else { p.dim };
     let button = egui::Button::new((
@@ -151,7 +187,7 @@ fn jobs_ui(ui: &mut Ui, view: &View, asks: &mut Vec<Ask>) {
         .show(|ui| {
             ui.set_width(340.0);
             if view.jobs.is_empty() {
-                ui.label(RichText::new("Nothing is being done").color(palette(ui).dim));
+                ui.label(RichText::new(tr("Nothing is being done")).color(palette(ui).dim));
             }
             for job in view.jobs.values() {
                 job_ui(ui, job, asks);
@@ -164,18 +200,18 @@ fn job_ui(ui: &mut Ui, job: &JobReport, asks: &mut Vec<Ask>) {
     ui.push_id(job.id, |ui| {
         egui::Frame::NONE.inner_margin(6).show(ui, |ui| {
             ui.horizontal(|ui| {
-                let title = RichText::new(&job.title).font(theme::semibold(theme::BODY));
+                let title = RichText::new(told(&job.title)).font(theme::semibold(theme::BODY));
                 ui.label(title.color(p.text));
                 if job.can_cancel {
                     ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                        let cancel = kit::secondary(ui, true, None, "Cancel");
+                        let cancel = kit::secondary(ui, true, None, tr("Cancel"));
                         if cancel.clicked() {
                             asks.push(Ask::Engine(Command::CancelJob(job.id)));
                         }
                     });
                 }
             });
-            ui.label(RichText::new(&job.step).size(13.0).color(p.dim));
+            ui.label(RichText::new(told(&job.step)).size(13.0).color(p.dim));
             kit::progress(ui, job, ui.available_width());
         });
     });

@@ -172,7 +172,16 @@ fn row_ui(ui: &mut Ui, view: &View, report: &MachineReport, selected: bool, asks
     );
     match view.job_of(report) {
         Some(job) => job_line_ui(ui, p, job, pos2(left, rect.top() + 41.0), right),
-        None => state_line_ui(ui, p, report, pos2(left, rect.top() + 41.0)),
+        None => {
+            state_line_ui(ui, p, report, pos2(left, rect.top() + 41.0));
+            if let (Some(history), Some(machine)) = (view.history(report.id), &report.machine) {
+                let line = Rect::from_min_max(
+                    pos2(right - 60.0, rect.top() + 32.0),
+                    pos2(right, rect.top() + 50.0),
+                );
+                kit::graph::sparkline(ui, line, history, machine.cpu.count);
+            }
+        }
     }
     if response.clicked() {
         asks.push(Ask::Select(report.id));

@@ -9,6 +9,7 @@ pub mod empty_page;
 pub mod footer;
 pub mod guest_picture;
 pub mod hardware_help;
+pub mod history;
 pub mod icon;
 pub mod kit;
 pub mod library_list;

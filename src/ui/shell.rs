@@ -57,6 +57,13 @@ impl Shell {
             .map(|report| report.id)
     }
 
+    /// The machine whose graphs are in sight.
+    pub fn wants_graphs(&self, view: &View) -> Option<MachineId> {
+        self.shown(view)
+            .filter(|report| self.machine_page.wants_graphs(report) && !view.full_screen)
+            .map(|report| report.id)
+    }
+
     pub fn select(&mut self, machine: MachineId) {
         self.chosen = Some(machine);
         self.page = Page::Machine;

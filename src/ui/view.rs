@@ -8,9 +8,10 @@ use egui::{ColorImage, TextureHandle, TextureOptions};
 use crate::engine::message::Event;
 use crate::model::{
     ComputerReport, Failure, HostLoad, JobId, JobReport, JobState, MachineId, MachineReport,
-    Settings, State, Timestamp, TrashReport,
+    Sample, Settings, State, Timestamp, TrashReport,
 };
 
+use super::history::History;
 use super::toasts::{Toast, Toasts};
 
 /// Larger thumbnails are refused: they are made small, and a bad one must not eat memory.
@@ -29,6 +30,7 @@ pub struct View {
     pub settings: Settings,
     pub toasts: Toasts,
     thumbnails: BTreeMap<MachineId, TextureHandle>,
+    histories: BTreeMap<MachineId, History>,
     pub command_lines: BTreeMap<MachineId, Vec<String>>,
     /// The live screen of the machine whose page is open.
     pub screen: Option<LiveScreen>,
@@ -78,13 +80,14 @@ impl View {
             Event::Gone(id) => {
                 self.machines.remove(&id);
                 self.thumbnails.remove(&id);
+                self.histories.remove(&id);
                 self.command_lines.remove(&id);
                 self.sort();
             }
             Event::Job(job) => self.put_job(job),
             Event::Computer(report) => self.computer = Some(*report),
             Event::Load(load) => self.load = load,
-            Event::Sample { .. } => {}
+            Event::Sample { machine, sample } => self.put_sample(machine, sample),
             Event::Trash(report) => self.trash = report,
             Event::Settings(settings) => self.settings = settings,
             Event::Thumbnail {
@@ -112,6 +115,7 @@ impl View {
         if newest {
             if !report.state.has_process() {
                 self.thumbnails.remove(&report.id);
+                self.histories.remove(&report.id); // What was is not shown as what is.
             }
             let place = |report: &MachineReport| (report.name.clone(), report.trashed().is_some());
             let new = place(&report);
@@ -166,6 +170,18 @@ impl View {
                 self.thumbnails.insert(machine, texture);
             }
         }
+    }
+
+    fn put_sample(&mut self, machine: MachineId, sample: Sample) {
+        let runs = |report: &MachineReport| report.state.has_process();
+        if self.machines.get(&machine).is_some_and(runs) {
+            self.histories.entry(machine).or_default().add(sample);
+        }
+    }
+
+    /// What a running machine did in the last minutes, if it was measured.
+    pub fn history(&self, id: MachineId) -> Option<&History> {
+        self.histories.get(&id)
     }
 
     pub fn machine(&self, id: MachineId) -> Option<&MachineReport> {

@@ -5,6 +5,7 @@
 mod adoption;
 mod debian;
 mod hardware;
+mod graphs;
 mod life;
 mod others;
 mod parts;

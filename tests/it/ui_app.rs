@@ -117,6 +117,48 @@ fn a_failure_is_shown_with_cause_fix_and_details() {
 }
 
 #[test]
+fn only_graphs_in_sight_are_fed() {
+    let watched = |fake: &Fake| -> Vec<Option<MachineId>> {
+        let script = fake.0.borrow();
+        let watch = |command: &Command| match command {
+            Command::Watch(machine) => Some(*machine),
+            _ => None,
+        };
+        script.sent.iter().filter_map(watch).collect()
+    };
+    let (mut harness, fake) = open(&[
+        report(1, "Debian", State::Running),
+        report(2, "Fedora", State::Off),
+    ]);
+    assert_eq!(watched(&fake), [Some(id(1))]);
+    // Another tab hides them, and turning back shows them again.
+    harness.get_by_label("Log").click();
+    harness.run_ok();
+    assert_eq!(watched(&fake), [Some(id(1)), None]);
+    harness.get_by_label("Overview").click();
+    harness.run_ok();
+    assert_eq!(watched(&fake).last(), Some(&Some(id(1))));
+    // So does a page of another machine that does not run, and a hidden window.
+    harness.get_by_label("Fedora").click();
+    harness.run_ok();
+    assert_eq!(watched(&fake).last(), Some(&None));
+    harness.get_by_label("Debian").click();
+    harness.run_ok();
+    assert_eq!(watched(&fake).last(), Some(&Some(id(1))));
+    let viewport = |harness: &mut Harness<'_, _>, minimized| {
+        let viewports = &mut harness.input_mut().viewports;
+        viewports
+            .get_mut(&egui::ViewportId::ROOT)
+            .unwrap()
+            .minimized = Some(minimized);
+    };
+    viewport(&mut harness, true);
+    harness.run_ok();
+    assert_eq!(watched(&fake).last(), Some(&None));
+    assert_eq!(watched(&fake).len(), 6, "each change is told once");
+}
+
+#[test]
 fn moving_to_the_trash_can_be_undone() {
     let (mut harness, fake) = open(&[report(1, "Debian", State::Off)]);
     harness.get_by_label("More actions").click();

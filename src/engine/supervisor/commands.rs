@@ -85,10 +85,7 @@ impl Supervisor {
             }
             Command::SaveSettings(settings) => self.save_settings(asker, settings),
             Command::ConsoleShown { machine, shown } => self.console_shown(asker, machine, shown),
-            Command::InSight(machines) => {
-                self.in_sight = machines;
-                self.hub.answer(asker, Ok(Answer::Done), None);
-            }
+            Command::InSight(machines) => self.see(asker, machines),
             Command::HandOver => {
                 self.hub.answer(asker, Ok(Answer::Done), None);
                 return Next::End;

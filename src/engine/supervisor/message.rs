@@ -9,7 +9,7 @@ use crate::engine::facts::Facts;
 use crate::engine::hub::{Asker, Listener, ListenerId};
 use crate::engine::message::{Command, Event, RequestId};
 use crate::engine::worker::Live;
-use crate::model::{Answer, ComputerReport, Failure, JobReport, Machine, MachineId};
+use crate::model::{Answer, ComputerReport, Failure, JobReport, Machine, MachineId, Sample};
 
 /// A change to a machine's record, made by the supervisor on a worker's behalf.
 pub type RecordChange = Box<dyn FnOnce(&mut Machine) + Send>;
@@ -34,6 +34,12 @@ pub enum Message {
         machine: MachineId,
         change: RecordChange,
         reply: Sender<Result<(), Failure>>,
+    },
+    /// The worker of this number measured its machine.
+    Sample {
+        machine: MachineId,
+        number: u64,
+        sample: Sample,
     },
     /// Something to pass on to everyone.
     Publish(Event),
@@ -62,6 +68,7 @@ impl std::fmt::Debug for Message {
             Self::Live(..) => "Live",
             Self::WorkerEnded(..) => "WorkerEnded",
             Self::Record { .. } => "Record",
+            Self::Sample { .. } => "Sample",
             Self::Publish(..) => "Publish",
             Self::Answer(..) => "Answer",
             Self::Job(..) => "Job",

@@ -31,10 +31,10 @@ use super::facts::Facts;
 use super::hub::{Asker, Hub, Listener, ListenerId, WINDOW};
 use super::load::LoadMeter;
 use super::message::{Command, Event};
-use super::worker::{Live, Order};
+use super::worker::Live;
 use crate::library::{Library, Places};
 use crate::model::{
-    ComputerReport, Failure, JobId, JobReport, JobState, MachineId, Settings, State,
+    ComputerReport, Failure, HostLoad, JobId, JobReport, JobState, MachineId, Settings, State,
 };
 pub use message::{Message, RecordChange};
 pub use records::read_slots;
@@ -45,9 +45,6 @@ const THUMBNAIL_EVERY: Duration = Duration::from_secs(10);
 
 /// How soon after its start a machine gets its first one.
 const FIRST_THUMBNAIL: Duration = Duration::from_secs(2);
-
-/// How often the footer's load is measured while a window listens.
-const LOAD_EVERY: Duration = Duration::from_secs(30);
 
 /// An agent with nothing to do ends after this long.
 const AGENT_IDLE: Duration = Duration::from_secs(30);
@@ -87,9 +84,13 @@ pub struct Supervisor {
     sender: Sender<Message>,
     window: bool,
     in_sight: Vec<MachineId>,
+    /// Whose graphs each listener looks at.
+    watched: BTreeMap<ListenerId, MachineId>,
     next_thumbnail: Instant,
     next_load: Instant,
     load: LoadMeter,
+    /// The load that the window was last woken for.
+    told_load: Option<HostLoad>,
     idle_since: Option<Instant>,
     control: Option<Control>,
     /// Where the machines' sockets are.
@@ -140,9 +141,11 @@ impl Supervisor {
             sender,
             window,
             in_sight: Vec::new(),
+            watched: BTreeMap::new(),
             next_thumbnail: Instant::now(),
             next_load: Instant::now(),
             load,
+            told_load: None,
             idle_since: None,
             control: Some(control),
             runtime,
@@ -238,6 +241,11 @@ impl Supervisor {
                 reply.send(result).ok(); // The worker gave up waiting.
                 self.publish(machine);
             }
+            Message::Sample {
+                machine,
+                number,
+                sample,
+            } => self.sample(machine, number, sample),
             Message::Publish(event) => self.hub.publish(&event),
             Message::Answer(asker, result, fd) => self.hub.answer(asker, result, fd),
             Message::Job(report) => self.job(report),
@@ -263,25 +271,13 @@ impl Supervisor {
         }
         let now = Instant::now();
         if self.window && now >= self.next_load {
-            self.next_load = now + LOAD_EVERY;
-            let load = self.load.measure();
-            self.hub.publish(&Event::Load(load));
+            self.measure_load(now);
         }
         if now >= self.next_thumbnail && !self.in_sight.is_empty() {
             self.next_thumbnail = now + THUMBNAIL_EVERY;
             self.ask_for_thumbnails();
         }
         self.end_if_idle(now)
-    }
-
-    fn ask_for_thumbnails(&self) {
-        for id in &self.in_sight {
-            if let Some(slot) = self.slots.get(id)
-                && slot.wants_thumbnail()
-            {
-                slot.order(Order::Thumbnail);
-            }
-        }
     }
 
     /// An agent ends when nothing runs, nobody is connected and no job is under way.
@@ -310,6 +306,7 @@ impl Supervisor {
 
     fn left(&mut self, id: ListenerId) {
         self.hub.leave(id);
+        self.stop_watching(id);
         let closed: Vec<MachineId> = self
             .slots
             .iter_mut()
@@ -367,6 +364,7 @@ impl Supervisor {
                 let soon = Instant::now() + FIRST_THUMBNAIL;
                 self.next_thumbnail = self.next_thumbnail.min(soon);
             }
+            self.tell_level(machine);
             self.publish(machine);
             self.take_up_waiting();
         }

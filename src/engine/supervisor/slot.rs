@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::engine::hub::ListenerId;
-use crate::engine::worker::{Handle, Live, Order};
+use crate::engine::worker::{Handle, Level, Live, Order};
 use crate::model::{JobId, Machine, MachineId, MachineReport, State};
 
 /// One machine in the library, running or not.
@@ -18,6 +18,8 @@ pub struct Slot {
     /// Who shows the screen in a window of its own.
     pub console: Option<ListenerId>,
     pub worker: Option<Handle>,
+    /// How closely the worker of that number was told to look.
+    pub looked_at: Option<(u64, Level)>,
     /// Found running, and its worker has not looked yet; requests wait that long.
     pub adopting: bool,
 }
@@ -34,6 +36,7 @@ impl Slot {
             job: None,
             console: None,
             worker: None,
+            looked_at: None,
             adopting: false,
         }
     }

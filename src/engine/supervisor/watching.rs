@@ -1,12 +1,141 @@
-//! Which running machines are measured, and how often.
+//! Which running machines are measured, and how often; and this computer's own load.
+
+use std::time::{Duration, Instant};
 
 use super::Supervisor;
-use crate::engine::hub::Asker;
-use crate::model::{Failure, MachineId};
+use crate::engine::hub::{Asker, ListenerId, WINDOW};
+use crate::engine::message::Event;
+use crate::engine::worker::{Level, Order};
+use crate::model::{Answer, HostLoad, MachineId, Sample};
+
+/// How often the footer's load is measured while a window listens.
+const LOAD_EVERY: Duration = Duration::from_secs(15);
+
+/// A change of the processors' load below this is not worth a frame, in shares of all.
+const VISIBLE_LOAD: f32 = 0.03;
 
 impl Supervisor {
-    pub(super) fn watch(&mut self, asker: Asker, _machine: Option<MachineId>) {
-        let failure = Failure::new("That was not done", "It is being built");
-        self.hub.answer(asker, Err(failure), None);
+    /// Measures the machine whose graphs the asker looks at each second, and no other for it.
+    pub(super) fn watch(&mut self, asker: Asker, machine: Option<MachineId>) {
+        match machine {
+            Some(machine) => self.watched.insert(asker.listener, machine),
+            None => self.watched.remove(&asker.listener),
+        };
+        self.tell_levels();
+        self.hub.answer(asker, Ok(Answer::Done), None);
+    }
+
+    /// Measures the machines whose rows are in sight now and then, and takes their pictures.
+    pub(super) fn see(&mut self, asker: Asker, machines: Vec<MachineId>) {
+        self.in_sight = machines;
+        self.tell_levels();
+        self.hub.answer(asker, Ok(Answer::Done), None);
+    }
+
+    /// Measures nothing more for a listener that left.
+    pub(super) fn stop_watching(&mut self, listener: ListenerId) {
+        if self.watched.remove(&listener).is_some() {
+            self.tell_levels();
+        }
+    }
+
+    fn tell_levels(&mut self) {
+        let running: Vec<MachineId> = self
+            .slots
+            .iter()
+            .filter(|(_, slot)| slot.has_worker())
+            .map(|(machine, _)| *machine)
+            .collect();
+        for machine in running {
+            self.tell_level(machine);
+        }
+    }
+
+    /// Tells a machine's worker how closely to look, if that is news to it.
+    pub(super) fn tell_level(&mut self, machine: MachineId) {
+        let level = if self.watched.values().any(|watched| *watched == machine) {
+            Level::Full
+        } else if self.window && self.in_sight.contains(&machine) {
+            Level::Cheap
+        } else {
+            Level::Off
+        };
+        let Some(slot) = self.slots.get_mut(&machine) else {
+            return;
+        };
+        let Some(number) = slot.worker_number() else {
+            return;
+        };
+        let told = slot.looked_at.filter(|(to, _)| *to == number);
+        if told.map_or(Level::Off, |(_, level)| level) != level && slot.order(Order::Watch(level)) {
+            slot.looked_at = Some((number, level));
+        }
+    }
+
+    pub(super) fn ask_for_thumbnails(&self) {
+        for id in &self.in_sight {
+            if let Some(slot) = self.slots.get(id)
+                && slot.wants_thumbnail()
+            {
+                slot.order(Order::Thumbnail);
+            }
+        }
+    }
+
+    /// Passes a measurement on. Only who looks at that machine's graphs is woken by it.
+    pub(super) fn sample(&self, machine: MachineId, number: u64, sample: Sample) {
+        let current = self
+            .slots
+            .get(&machine)
+            .is_some_and(|slot| slot.worker_number() == Some(number));
+        if current {
+            let watched = &self.watched;
+            self.hub.whisper(&Event::Sample { machine, sample }, |id| {
+                watched.get(&id) == Some(&machine)
+            });
+        }
+    }
+
+    /// Tells how busy this computer is; wakes the window only for what can be seen.
+    pub(super) fn measure_load(&mut self, now: Instant) {
+        self.next_load = now + LOAD_EVERY;
+        let load = self.load.measure();
+        let news = self
+            .told_load
+            .as_ref()
+            .is_none_or(|told| looks_different(told, &load));
+        if news {
+            self.told_load = Some(load);
+        }
+        self.hub
+            .whisper(&Event::Load(load), |id| news && id == WINDOW);
+    }
+}
+
+/// Whether the footer would show something else.
+fn looks_different(told: &HostLoad, now: &HostLoad) -> bool {
+    (told.cpu - now.cpu).abs() >= VISIBLE_LOAD
+        || told.memory_used.to_string() != now.memory_used.to_string()
+        || told.memory_total != now.memory_total
+        || told.disk_free.to_string() != now.disk_free.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ByteSize;
+
+    #[test]
+    fn only_a_visible_change_of_the_load_is_news() {
+        let load = |cpu: f32, used: u64| HostLoad {
+            cpu,
+            memory_used: ByteSize(used),
+            memory_total: ByteSize::gib(32),
+            disk_free: ByteSize::gib(400),
+        };
+        let told = load(0.10, 5 << 30);
+        assert!(!looks_different(&told, &load(0.12, (5 << 30) + 4096)));
+        assert!(looks_different(&told, &load(0.14, 5 << 30)));
+        assert!(looks_different(&told, &load(0.10, 6 << 30)));
     }
 }

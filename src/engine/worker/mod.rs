@@ -14,6 +14,7 @@ mod events;
 mod files;
 mod hardware;
 mod input;
+mod network;
 mod picture;
 mod save;
 mod stats;
@@ -38,6 +39,7 @@ use crate::qemu::qmp::{Client as QmpClient, QmpEvent};
 pub use begin::{Adoption, Launching};
 pub use files::{disk_files, preview};
 pub use hardware::Edit;
+pub use stats::Level;
 
 /// Orders waiting for one worker: more than a person or script sends while it is busy.
 const ORDERS_LEN: usize = 64;
@@ -123,6 +125,8 @@ pub enum Order {
         in_process: bool,
     },
     Thumbnail,
+    /// Look at the machine so closely from now on.
+    Watch(Level),
     Stats {
         asker: Asker,
     },
@@ -233,6 +237,11 @@ impl Post {
         })
     }
 
+    /// Tells what may be missed.
+    pub fn tell_if_room(&self, message: Message) {
+        self.supervisor.try_send(message).ok(); // The next measurement comes in a second.
+    }
+
     pub fn tell(&self, message: Message) {
         self.supervisor.send(message).ok(); // The engine is ending; QEMU stays.
     }
@@ -249,8 +258,11 @@ pub fn launch(post: Post, launching: Launching) -> std::io::Result<Handle> {
 /// Starts a worker that takes over a machine that runs already.
 pub fn adopt(post: Post, adoption: Adoption) -> std::io::Result<Handle> {
     spawn(post, move |post, orders, switches| {
-        begin::adopt(&post, adoption, &orders)
-            .map(|begun| Worker::new(post, orders, switches, begun))
+        begin::adopt(&post, adoption, &orders).map(|begun| {
+            let worker = Worker::new(post, orders, switches, begun);
+            worker.forget_counters();
+            worker
+        })
     })
 }
 
@@ -307,7 +319,7 @@ fn refuse_order(post: &Post, order: Order) {
         | Order::OpenDisplay { asker }
         | Order::Screenshot { asker, .. }
         | Order::Stats { asker } => asker,
-        Order::Thumbnail => return,
+        Order::Thumbnail | Order::Watch(_) => return,
     };
     post.answer(asker, Err(gone(post)));
 }
@@ -350,6 +362,7 @@ struct Worker {
     next_beat: Instant,
     missed_beats: u32,
     meter: stats::Meter,
+    counters: network::Counters,
     switches: Arc<Switches>,
     /// The picture that was published last, and when.
     last_thumbnail: Option<(Instant, Arc<Vec<u8>>)>,
@@ -362,11 +375,14 @@ impl Worker {
         switches: Arc<Switches>,
         begun: Begun,
     ) -> Self {
+        let started = begun.process.manifest().created;
+        let age = Duration::from_secs(clock::now().0.saturating_sub(started.0));
         Self {
             post,
             switches,
             orders,
-            meter: stats::Meter::default(),
+            meter: stats::Meter::new(age),
+            counters: network::Counters::default(),
             last_thumbnail: None,
             process: begun.process,
             qmp: begun.qmp,
@@ -381,13 +397,18 @@ impl Worker {
     }
 
     fn run(mut self) {
+        self.live_on();
+        self.end_counting(); // A QEMU that goes on without us must not fill a file that nobody reads.
+    }
+
+    fn live_on(&mut self) {
         // What happened before we listened. A machine found paused is news as well: who adopts it waits for that.
         if matches!(self.look(), Flow::End) {
             return;
         }
         self.publish();
         loop {
-            let patience = self.next_beat.saturating_duration_since(Instant::now());
+            let patience = self.due().saturating_duration_since(Instant::now());
             let flow = crossbeam_channel::select! {
                 recv(self.orders) -> order => match order {
                     Ok(order) => self.order(order),
@@ -397,7 +418,7 @@ impl Worker {
                     Ok(event) => self.event(&event),
                     Err(_) => self.monitor_closed(),
                 },
-                default(patience) => self.beat(),
+                default(patience) => Flow::Go,
             };
             if matches!(flow, Flow::End) {
                 return;
@@ -406,6 +427,7 @@ impl Worker {
             if Instant::now() >= self.next_beat && matches!(self.beat(), Flow::End) {
                 return;
             }
+            self.sample_if_due();
         }
     }
 
@@ -429,6 +451,7 @@ impl Worker {
                 in_process,
             } => self.screenshot(asker, machine, in_process),
             Order::Thumbnail => self.thumbnail(),
+            Order::Watch(level) => self.watch(level),
             Order::Stats { asker } => {
                 let result = self.measure();
                 self.post.answer(asker, result.map(Answer::Stats));

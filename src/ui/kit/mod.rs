@@ -5,6 +5,7 @@ mod card;
 mod feedback;
 mod field;
 mod pick;
+pub mod graph;
 
 pub use button::{
     danger, icon_button, link, menu_button, menu_item, name, primary, primary_wide, secondary,

@@ -1,5 +1,6 @@
 //! The page of one machine: its header and what each tab shows.
 
+mod graphs;
 mod hardware;
 mod header;
 mod keys;
@@ -92,6 +93,11 @@ impl MachinePage {
         report.state.has_screen()
             && matches!(self.tab, Tab::Overview | Tab::Screen)
             && (self.tab == Tab::Screen || !report.console_open)
+    }
+
+    /// Whether the graphs are in sight, and something can be measured.
+    pub fn wants_graphs(&self, report: &MachineReport) -> bool {
+        report.state.has_process() && self.tab == Tab::Overview
     }
 
     /// A file that was chosen for a drive or a new disk.

@@ -2,11 +2,12 @@
 
 use egui::{CornerRadius, Pos2, Rect, RichText, Sense, Ui, pos2, vec2};
 
-use super::{MachinePage, Tab};
+use super::{MachinePage, Tab, graphs};
+use crate::language::{fill, told, tr};
 use crate::model::{DeviceKind, DiskSource, Machine, MachineReport, NicNetwork, State};
 use crate::ui::icon::{self, Icon};
 use crate::ui::screen_view::{self, Scaling};
-use crate::ui::theme::palette;
+use crate::ui::theme::{self, palette};
 use crate::ui::view::View;
 use crate::ui::{Ask, kit};
 
@@ -15,28 +16,46 @@ pub(super) fn overview_ui(
     page: &mut MachinePage,
     view: &View,
     report: &MachineReport,
-    _asks: &mut Vec<Ask>,
+    asks: &mut Vec<Ask>,
 ) {
     if report.machine.is_none() {
         return; // The trouble card says it all.
     }
     job_ui(ui, view, report);
+    let live = report.state.has_process();
     kit::columns(
         ui,
-        |ui| screen_card_ui(ui, page, view, report),
         |ui| {
-            if let Some(machine) = &report.machine {
-                kit::card(ui, "Hardware", |ui| facts_ui(ui, machine));
-                notes_ui(ui, machine);
+            screen_card_ui(ui, page, view, report);
+            if live {
+                ui.add_space(theme::GAP - 8.0);
+                made_of_ui(ui, report);
+            }
+        },
+        |ui| {
+            if live {
+                graphs::graphs_ui(ui, view, report, asks);
+            } else {
+                made_of_ui(ui, report);
+                ui.add_space(theme::GAP - 8.0);
+                graphs::no_graphs_ui(ui);
             }
         },
     );
 }
 
+/// What the machine is made of, and what was noted about it.
+fn made_of_ui(ui: &mut Ui, report: &MachineReport) {
+    if let Some(machine) = &report.machine {
+        kit::card(ui, tr("Hardware"), |ui| facts_ui(ui, machine));
+        notes_ui(ui, machine);
+    }
+}
+
 fn job_ui(ui: &mut Ui, view: &View, report: &MachineReport) {
     if let Some(job) = view.job_of(report) {
-        kit::card(ui, &job.title, |ui| {
-            ui.label(RichText::new(&job.step).color(palette(ui).dim));
+        kit::card(ui, &told(&job.title), |ui| {
+            ui.label(RichText::new(told(&job.step)).color(palette(ui).dim));
             let width = ui.available_width();
             kit::progress(ui, job, width);
         });
@@ -45,22 +64,23 @@ fn job_ui(ui: &mut Ui, view: &View, report: &MachineReport) {
 }
 
 fn screen_card_ui(ui: &mut Ui, page: &mut MachinePage, view: &View, report: &MachineReport) {
-    kit::card(ui, "Screen", |ui| {
+    kit::card(ui, tr("Screen"), |ui| {
         let picture = picture(view, report);
         let (width, height) = picture.map_or((16, 10), |(_, guest)| guest);
         let shape = (height as f32 / width.max(1) as f32).clamp(0.4, 0.8);
         let room = ui.available_width();
         let size = vec2(room, (room * shape).min(380.0));
         let (rect, response) = ui.allocate_exact_size(size, Sense::click());
-        response
-            .widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, "Show the screen"));
+        response.widget_info(|| {
+            egui::WidgetInfo::labeled(egui::Role::Button, true, tr("Show the screen"))
+        });
         match picture {
             Some((texture, guest)) => picture_ui(ui, rect, texture, guest),
             None => void_ui(ui, rect, report),
         }
         if report.state.has_screen() {
             let response = response.on_hover_cursor(egui::CursorIcon::PointingHand);
-            if response.on_hover_text("Use the screen").clicked() {
+            if response.on_hover_text(tr("Use the screen")).clicked() {
                 page.tab = Tab::Screen;
             }
         }
@@ -121,7 +141,7 @@ fn void_ui(ui: &Ui, rect: Rect, report: &MachineReport) {
     ui.painter().text(
         rect.center() + vec2(0.0, 18.0),
         egui::Align2::CENTER_CENTER,
-        text,
+        tr(text),
         crate::ui::theme::regular(13.0),
         p.dim,
     );
@@ -130,59 +150,67 @@ fn void_ui(ui: &Ui, rect: Rect, report: &MachineReport) {
 fn facts_ui(ui: &mut Ui, machine: &Machine) {
     ui.spacing_mut().item_spacing.y = 7.0;
     let count = machine.cpu.count;
-    kit::fact(ui, Icon::Cpu, "Processors", &count.to_string());
-    kit::fact(ui, Icon::MemoryStick, "Memory", &machine.memory.to_string());
+    kit::fact(ui, Icon::Cpu, tr("Processors"), &count.to_string());
+    kit::fact(
+        ui,
+        Icon::MemoryStick,
+        tr("Memory"),
+        &machine.memory.to_string(),
+    );
     kit::fact(
         ui,
         Icon::ShieldCheck,
-        "Firmware",
-        machine.firmware.kind.label(),
+        tr("Firmware"),
+        tr(machine.firmware.kind.label()),
     );
     for device in &machine.devices {
         device_ui(ui, &device.kind);
     }
-    kit::fact(ui, Icon::CircuitBoard, "Board", &machine.machine_type);
+    kit::fact(ui, Icon::CircuitBoard, tr("Board"), &machine.machine_type);
 }
 
 fn device_ui(ui: &mut Ui, kind: &DeviceKind) {
     match kind {
         DeviceKind::Disk(disk) => {
             let place = match &disk.source {
-                DiskSource::Layers(_) => "in the library".to_owned(),
+                DiskSource::Layers(_) => tr("in the library").to_owned(),
                 DiskSource::InPlace(image) => image.path.display().to_string(),
             };
             kit::fact(
                 ui,
                 Icon::HardDrive,
-                "Disk",
+                tr("Disk"),
                 &format!("{}, {place}", disk.size),
             );
         }
         DeviceKind::Cdrom(drive) => {
             let medium = drive.medium.as_deref().and_then(std::path::Path::file_name);
-            let text = medium.map_or_else(|| "Empty".into(), |name| name.to_string_lossy());
-            kit::fact(ui, Icon::Disc, "CD drive", &text);
+            let text = medium.map_or_else(|| tr("Empty").into(), |name| name.to_string_lossy());
+            kit::fact(ui, Icon::Disc, tr("CD drive"), &text);
         }
         DeviceKind::Nic(nic) => {
             let text = match &nic.network {
-                _ if !nic.link => "The cable is out",
-                NicNetwork::User => "Through this computer",
-                NicNetwork::None => "Not connected",
+                _ if !nic.link => tr("The cable is out"),
+                NicNetwork::User => tr("Through this computer"),
+                NicNetwork::None => tr("Not connected"),
                 NicNetwork::Switch(name) | NicNetwork::Bridge(name) => name,
             };
-            kit::fact(ui, Icon::Network, "Network", text);
+            kit::fact(ui, Icon::Network, tr("Network"), text);
         }
         DeviceKind::Display(display) => {
-            let text = format!("{} × {} at first", display.width, display.height);
-            kit::fact(ui, Icon::Monitor, "Display", &text);
+            let text = fill(
+                "{width} × {height} at first",
+                &[("width", &display.width), ("height", &display.height)],
+            );
+            kit::fact(ui, Icon::Monitor, tr("Display"), &text);
         }
         DeviceKind::Floppy(drive) => {
             let medium = drive.medium.as_deref().and_then(std::path::Path::file_name);
-            let text = medium.map_or_else(|| "Empty".into(), |name| name.to_string_lossy());
-            kit::fact(ui, Icon::Save, "Floppy drive", &text);
+            let text = medium.map_or_else(|| tr("Empty").into(), |name| name.to_string_lossy());
+            kit::fact(ui, Icon::Save, tr("Floppy drive"), &text);
         }
         DeviceKind::Sound(sound) => {
-            kit::fact(ui, Icon::Volume2, "Sound", sound.model.label());
+            kit::fact(ui, Icon::Volume2, tr("Sound"), tr(sound.model.label()));
         }
         // Every machine has them; a list of them tells nobody anything.
         DeviceKind::Keyboard
@@ -201,7 +229,7 @@ fn device_ui(ui: &mut Ui, kind: &DeviceKind) {
 fn notes_ui(ui: &mut Ui, machine: &Machine) {
     if !machine.notes.trim().is_empty() {
         ui.add_space(6.0);
-        kit::card(ui, "Notes", |ui| {
+        kit::card(ui, tr("Notes"), |ui| {
             ui.add(egui::Label::new(RichText::new(&machine.notes)).wrap());
         });
     }

@@ -8,13 +8,13 @@ use super::{House, is_alive};
 use crate::guests::{debian_disk, or_skip};
 
 /// A shell on the guest's first serial port.
-pub struct Shell {
+pub(super) struct Shell {
     socket: UnixStream,
     heard: String,
 }
 
 impl Shell {
-    pub fn of(house: &House, name: &str) -> Self {
+    pub(super) fn of(house: &House, name: &str) -> Self {
         let manifest = std::fs::read(house.launch(name).join("launch.json")).unwrap();
         let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
         let socket = UnixStream::connect(manifest["sockets"]["serial"].as_str().unwrap()).unwrap();
@@ -27,13 +27,13 @@ impl Shell {
         }
     }
 
-    fn say(&mut self, line: &str) {
+    pub(super) fn say(&mut self, line: &str) {
         writeln!(self.socket, "{line}").unwrap();
     }
 
     /// Waits until the guest says `word`; gives the rest of that line.
     #[track_caller]
-    fn hear(&mut self, word: &str, seconds: u64) -> Option<String> {
+    pub(super) fn hear(&mut self, word: &str, seconds: u64) -> Option<String> {
         let until = Instant::now() + Duration::from_secs(seconds);
         let mut bytes = [0; 4096];
         loop {
@@ -55,7 +55,7 @@ impl Shell {
     }
 
     /// Waits for a shell that answers.
-    pub fn wait_for_login(&mut self) {
+    pub(super) fn wait_for_login(&mut self) {
         for attempt in 0..60 {
             self.say(&format!("echo here-$(({attempt}+1000))"));
             if self.hear(&format!("here-{}", attempt + 1000), 4).is_some() {
@@ -67,14 +67,14 @@ impl Shell {
 
     /// What a command prints.
     #[track_caller]
-    pub fn ask(&mut self, command: &str) -> String {
+    pub(super) fn ask(&mut self, command: &str) -> String {
         // The mark is not in the echo of the command, only in what it prints.
         self.say(&format!("echo \"mark\"\": $({command})\""));
         self.hear("mark: ", 30)
             .unwrap_or_else(|| panic!("{command}: {}", self.heard))
     }
 
-    fn uptime(&mut self) -> f64 {
+    pub(super) fn uptime(&mut self) -> f64 {
         self.ask("cut -d' ' -f1 /proc/uptime").parse().unwrap()
     }
 }
