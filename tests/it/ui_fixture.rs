@@ -185,6 +185,7 @@ impl Window {
     pub fn new(events: impl IntoIterator<Item = Event>) -> Self {
         let mut view = View::default();
         view.now = NOW;
+        view.whole = true;
         Self {
             shell: Shell::default(),
             view,
