@@ -21,6 +21,11 @@ pub(super) enum Purpose {
         spec: Box<NewMachine>,
         start: bool,
     },
+    /// One request of several that are told about together.
+    Batch {
+        batch: u64,
+        machine: MachineId,
+    },
     /// Changed what lies in the trash.
     Trash,
 }
@@ -97,6 +102,9 @@ impl App {
 
     fn answer(&mut self, request: RequestId, result: Result<Answer, Failure>) {
         let purpose = self.pending.remove(&request).unwrap_or(Purpose::Tell);
+        if let Purpose::Batch { batch, machine } = purpose {
+            return self.batch_answer(batch, machine, result);
+        }
         match result {
             Ok(answer) => self.succeed(purpose, answer),
             Err(failure) if purpose == Purpose::Quiet => drop(failure),

@@ -3,8 +3,10 @@
 
 mod answers;
 mod backend;
+mod batch;
 mod feed;
 mod files;
+mod frames;
 mod keyboard;
 mod leave;
 mod sight;
@@ -31,6 +33,7 @@ use crate::ui::shell::{Page, Shell};
 use crate::ui::view::View;
 use crate::ui::{Ask, theme};
 use answers::Purpose;
+use batch::Batches;
 use feed::{Feed, Next};
 use files::{Chooser, Keeper, Picked};
 use keyboard::Keyboard;
@@ -49,6 +52,7 @@ pub struct App {
     chooser: Chooser,
     keeper: Keeper,
     pending: BTreeMap<RequestId, Purpose>,
+    batches: Batches,
     in_sight: Vec<MachineId>,
     /// Whose graphs the engine was told to feed.
     watched: Option<MachineId>,
@@ -76,6 +80,7 @@ impl App {
             chooser: Chooser::new(waker.clone()),
             keeper: Keeper::new(waker.clone()),
             pending: BTreeMap::new(),
+            batches: Batches::default(),
             in_sight: Vec::new(),
             watched: None,
             theme: None,
@@ -229,6 +234,7 @@ impl App {
     fn do_ask(&mut self, ask: Ask, ctx: &egui::Context) {
         match ask {
             Ask::Engine(command) => self.send(command),
+            Ask::Many(commands) => self.begin_many(commands),
             Ask::Screenshot(machine) => self.send(Command::Screenshot { machine }),
             Ask::CommandLine(machine) => self.send(Command::CommandLine { machine }),
             Ask::Pick(pick) => {
@@ -246,6 +252,9 @@ impl App {
             }
             // The shell did these already.
             Ask::Select(_)
+            | Ask::Rename(_)
+            | Ask::EditTags(_)
+            | Ask::ArrangeList(_)
             | Ask::ShowHardware(_)
             | Ask::ShowKeys(_)
             | Ask::ConfirmDelete(_)

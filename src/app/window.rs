@@ -77,6 +77,7 @@ pub fn run_on(
         inner,
         keyboard,
         waker: waker.clone(),
+        frames: super::frames::Frames::from_environment(),
     };
     target
         .run_app(&mut bridge)

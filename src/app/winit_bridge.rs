@@ -3,6 +3,8 @@
 //! egui's own key events merge the number pad with the main block, know no Japanese or Korean
 //! keys and turn Ctrl+C into a clipboard event; winit tells each key by its place.
 
+use std::time::Instant;
+
 use eframe::{EframeWinitApplication, UserEvent};
 use winit::application::ApplicationHandler;
 use winit::event::{DeviceEvent, DeviceId, ElementState, KeyEvent, StartCause, WindowEvent};
@@ -11,6 +13,7 @@ use winit::platform::scancode::PhysicalKeyExtScancode as _;
 use winit::window::WindowId;
 
 use super::backend::Waker;
+use super::frames::Frames;
 use super::keyboard::Keyboard;
 use crate::engine::screen::KeyCode;
 
@@ -19,6 +22,7 @@ pub struct Bridge<'a> {
     pub inner: EframeWinitApplication<'a>,
     pub keyboard: Keyboard,
     pub waker: Waker,
+    pub frames: Frames,
 }
 
 impl Bridge<'_> {
@@ -62,8 +66,13 @@ impl Bridge<'_> {
 
 impl ApplicationHandler<UserEvent> for Bridge<'_> {
     fn window_event(&mut self, target: &ActiveEventLoop, window: WindowId, event: WindowEvent) {
-        if !self.keep(&event) {
-            self.inner.window_event(target, window, event);
+        if self.keep(&event) {
+            return;
+        }
+        let frame = matches!(event, WindowEvent::RedrawRequested).then(Instant::now);
+        self.inner.window_event(target, window, event);
+        if let Some(begun) = frame {
+            self.frames.note(begun.elapsed());
         }
     }
 

@@ -92,6 +92,10 @@ impl Owner {
                 Event::Machine(report) => {
                     self.known.insert(report.id, *report);
                 }
+                Event::Machines(reports) => {
+                    let reports = reports.into_iter().map(|report| (report.id, report));
+                    self.known.extend(reports);
+                }
                 Event::Gone(id) => {
                     self.known.remove(&id);
                 }

@@ -213,6 +213,12 @@ impl Shared {
             Event::Machine(report) if report.id == self.machine => {
                 self.tell(OwnerNews::Report(report));
             }
+            Event::Machines(reports) => {
+                let ours = reports.into_iter().find(|report| report.id == self.machine);
+                if let Some(report) = ours {
+                    self.tell(OwnerNews::Report(Box::new(report)));
+                }
+            }
             Event::Gone(id) if id == self.machine => self.tell(OwnerNews::Removed),
             Event::Answer { request, result } => {
                 if let Some(news) = self.answer(request, result, fd) {

@@ -148,6 +148,10 @@ impl Command {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Event {
     Machine(Box<MachineReport>),
+    /// Several machines at once: a library of ten thousand is some hundred of these.
+    Machines(Vec<MachineReport>),
+    /// Everything there is has been told once; before that a list is not whole.
+    Whole,
     /// The machine's folder is gone.
     Gone(MachineId),
     Job(JobReport),

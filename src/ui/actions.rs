@@ -58,12 +58,14 @@ pub enum Errand {
     ShowSettings,
     ShowHelp,
     FullScreen,
+    /// The list of all commands.
+    Palette,
     /// From a page of the window to the machines.
     Back,
 }
 
 impl Errand {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::NewMachine,
         Self::Search,
         Self::ShowTrash,
@@ -71,6 +73,7 @@ impl Errand {
         Self::ShowSettings,
         Self::ShowHelp,
         Self::FullScreen,
+        Self::Palette,
         Self::Back,
     ];
 
@@ -92,6 +95,7 @@ impl Errand {
                 Icon::Maximize,
                 Some(KeyboardShortcut::new(Modifiers::NONE, Key::F11)),
             ),
+            Self::Palette => ("Commands", Icon::Command, ctrl(Key::K)),
             Self::Back => (
                 "Back to the machines",
                 Icon::ArrowLeft,

@@ -1,7 +1,7 @@
 //! What a screen asks of the app.
 
 use crate::engine::message::Command;
-use crate::model::{ClosePolicy, MachineId};
+use crate::model::{ClosePolicy, ListSettings, MachineId};
 
 use super::actions::Errand;
 use super::screen_view::Pointer;
@@ -12,6 +12,14 @@ use super::toasts::ToastId;
 pub enum Ask {
     /// For the engine.
     Engine(Command),
+    /// For the engine, one for each of several machines; told about as one.
+    Many(Vec<Command>),
+    /// Open the field for a machine's new name in the list.
+    Rename(MachineId),
+    /// Open the dialog for the tags of these machines.
+    EditTags(Vec<MachineId>),
+    /// Show the list in another order, or in other groups.
+    ArrangeList(ListSettings),
     /// Show a machine's page.
     Select(MachineId),
     ShowHardware(MachineId),

@@ -7,9 +7,10 @@ use egui::{Frame, Margin, Panel, RichText, Ui};
 use super::actions::{self, Errand};
 use super::brand::Brand;
 use super::close_dialog::CloseDialog;
-use super::library_list::LibraryList;
+use super::library::LibraryList;
 use super::machine_page::{MachinePage, Tab};
 use super::new_machine::NewMachineDialog;
+use super::palette::CommandPalette;
 use super::theme::{self, palette};
 use super::trash_page::TrashPage;
 use super::view::View;
@@ -37,6 +38,7 @@ pub struct Shell {
     pub machine_page: MachinePage,
     trash: TrashPage,
     new_machine: Option<NewMachineDialog>,
+    palette: Option<CommandPalette>,
     close: CloseDialog,
     brand: Brand,
 }
@@ -115,6 +117,7 @@ impl Shell {
             Errand::ShowSettings => self.page = Page::Settings,
             Errand::ShowHelp => self.page = Page::Help,
             Errand::Back => self.page = Page::Machine,
+            Errand::Palette => self.palette = Some(CommandPalette::default()),
             Errand::FullScreen => {
                 if self.shown(view).is_some() {
                     self.machine_page.tab = Tab::Screen;
@@ -138,6 +141,9 @@ impl Shell {
                     self.machine_page.tab = Tab::Screen;
                 }
                 Ask::ConfirmDelete(machine) => self.trash.confirm_delete(machine),
+                Ask::Rename(machine) => self.library.rename(view, machine),
+                Ask::EditTags(machines) => self.library.edit_tags(view, machines),
+                Ask::ArrangeList(list) => self.library.arrange_by(|now| *now = list),
                 Ask::Errand(errand) => {
                     self.run_errand(view, errand);
                     if errand == Errand::FullScreen {
@@ -145,6 +151,7 @@ impl Shell {
                     }
                 }
                 Ask::Engine(_)
+                | Ask::Many(_)
                 | Ask::Pick(_)
                 | Ask::Screenshot(_)
                 | Ask::CommandLine(_)
@@ -189,7 +196,11 @@ impl Shell {
     }
 
     fn shortcuts(&self, ui: &Ui, view: &View, asks: &mut Vec<Ask>) {
-        if self.new_machine.is_some() || view.leaving.is_some() || view.captured.is_some() {
+        if self.new_machine.is_some()
+            || self.palette.is_some()
+            || view.leaving.is_some()
+            || view.captured.is_some()
+        {
             return;
         }
         let on_machine = self.page == Page::Machine;
@@ -203,9 +214,10 @@ impl Shell {
                 asks.push(Ask::Errand(errand));
             }
         }
-        if let Some(report) = self.shown(view)
-            && ui.memory(|memory| memory.focused().is_none())
-        {
+        // A row with the keyboard is meant, else the open page.
+        let row = self.library.focused().and_then(|id| view.machine(id));
+        let free = ui.memory(|memory| memory.focused().is_none());
+        if let Some(report) = row.or_else(|| self.shown(view).filter(|_| free)) {
             actions::shortcuts(ui, report, view.handed_over, asks);
         }
     }
@@ -257,6 +269,7 @@ impl Shell {
                 None if view.is_empty() => {
                     empty_page::empty_ui(ui, &mut self.brand, view, asks);
                 }
+                None if !view.whole => {}
                 None => empty_page::nothing_chosen_ui(ui),
             },
             Page::Computer => computer_page::computer_ui(ui, view, asks),
@@ -271,6 +284,12 @@ impl Shell {
             && !dialog.ui(ui, view, asks)
         {
             self.new_machine = None;
+        }
+        if let Some(mut palette) = self.palette.take() {
+            let marked = self.library.marked(view);
+            if palette.ui(ui, view, self.shown(view), &marked, asks) {
+                self.palette = Some(palette);
+            }
         }
         self.trash.questions_ui(ui, view, asks);
         self.close.ui(ui, view, asks);

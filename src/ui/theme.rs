@@ -13,6 +13,9 @@ use crate::model::{State, ThemeChoice};
 pub const SIDEBAR: f32 = 288.0;
 /// The height of a row in the library.
 pub const ROW: f32 = 60.0;
+/// The height of a group's heading there, and the space between two lines.
+pub const GROUP_ROW: f32 = 30.0;
+pub const ROW_GAP: f32 = 4.0;
 /// A thumbnail in the library.
 pub const THUMBNAIL: Vec2 = vec2(67.0, 42.0);
 /// The height of buttons and fields.

@@ -6,6 +6,7 @@ use super::icon::{self, Icon};
 use super::theme::{self, palette};
 use super::{Ask, kit};
 use crate::engine::message::Command;
+use crate::language::tr;
 use crate::model::{Action, Failure, MachineId, Timestamp};
 
 /// How long good news stays, in seconds.
@@ -26,6 +27,8 @@ pub struct Toast {
     pub details: Option<String>,
     pub failed: bool,
     pub undo: Option<(MachineId, Action)>,
+    /// Machines that can be taken out of the trash together.
+    pub restore: Vec<MachineId>,
     since: Timestamp,
 }
 
@@ -38,6 +41,7 @@ impl Toast {
             details: failure.details,
             failed: true,
             undo: None,
+            restore: Vec::new(),
             since: now,
         }
     }
@@ -50,6 +54,7 @@ impl Toast {
             details: None,
             failed: false,
             undo: None,
+            restore: Vec::new(),
             since: now,
         }
     }
@@ -58,6 +63,13 @@ impl Toast {
     #[must_use]
     pub fn undo(mut self, machine: MachineId, action: Action) -> Self {
         self.undo = Some((machine, action));
+        self
+    }
+
+    /// Offers to take them all out of the trash.
+    #[must_use]
+    pub fn restore_all(mut self, machines: Vec<MachineId>) -> Self {
+        self.restore = machines;
         self
     }
 
@@ -187,6 +199,16 @@ fn undo_ui(ui: &mut Ui, id: ToastId, toast: &Toast, asks: &mut Vec<Ask>) {
         && kit::secondary(ui, true, Some(Icon::Undo2), "Undo").clicked()
     {
         asks.push(Ask::Engine(Command::Act { machine, action }));
+        asks.push(Ask::DismissToast(id));
+    }
+    if !toast.restore.is_empty()
+        && kit::secondary(ui, true, Some(Icon::Undo2), tr("Restore all")).clicked()
+    {
+        let restore = |machine: &MachineId| Command::Act {
+            machine: *machine,
+            action: Action::Restore,
+        };
+        asks.push(Ask::Many(toast.restore.iter().map(restore).collect()));
         asks.push(Ask::DismissToast(id));
     }
 }

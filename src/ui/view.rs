@@ -1,5 +1,6 @@
 //! All that the screens show, as plain data; events are folded into it, screens only read it.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -21,8 +22,10 @@ const MAX_THUMBNAIL_SIDE: u32 = 512;
 #[derive(Default)]
 pub struct View {
     machines: BTreeMap<MachineId, MachineReport>,
-    /// Ids of the machines outside the trash, by name.
-    order: Vec<MachineId>,
+    order: OnceCell<Order>,
+    generation: u64,
+    /// Everything was told once; before that machines may be missing.
+    pub whole: bool,
     pub jobs: BTreeMap<JobId, JobReport>,
     pub computer: Option<ComputerReport>,
     pub load: HostLoad,
@@ -42,6 +45,14 @@ pub struct View {
     pub handed_over: bool,
     /// Closing waits for machines to be saved or shut down.
     pub leaving: Option<Leaving>,
+}
+
+/// The machines outside the trash, by name. Made when it is first asked for after a change, so
+/// that a library of thousands is sorted once, not with each report.
+struct Order {
+    all: Vec<MachineId>,
+    /// Those with a process.
+    running: Vec<MachineId>,
 }
 
 /// A guest's screen, ready to be painted.
@@ -77,12 +88,19 @@ impl View {
     pub fn apply(&mut self, event: Event, ctx: &egui::Context) {
         match event {
             Event::Machine(report) => self.put_machine(*report),
+            Event::Machines(reports) => {
+                for report in reports {
+                    self.put_machine(report);
+                }
+            }
+            Event::Whole => self.whole = true,
             Event::Gone(id) => {
                 self.machines.remove(&id);
                 self.thumbnails.remove(&id);
                 self.histories.remove(&id);
                 self.command_lines.remove(&id);
-                self.sort();
+                self.generation += 1;
+                self.order.take();
             }
             Event::Job(job) => self.put_job(job),
             Event::Computer(report) => self.computer = Some(*report),
@@ -117,24 +135,42 @@ impl View {
                 self.thumbnails.remove(&report.id);
                 self.histories.remove(&report.id); // What was is not shown as what is.
             }
-            let place = |report: &MachineReport| (report.name.clone(), report.trashed().is_some());
+            let place = |report: &MachineReport| {
+                (
+                    report.name.clone(),
+                    report.trashed().is_some(),
+                    report.state.has_process(),
+                )
+            };
             let new = place(&report);
             let old = self.machines.insert(report.id, report);
+            self.generation += 1;
             if old.as_ref().map(place) != Some(new) {
-                self.sort();
+                self.order.take();
             }
         }
     }
 
-    fn sort(&mut self) {
-        let mut named: Vec<(String, MachineId)> = self
-            .machines
-            .values()
-            .filter(|report| report.trashed().is_none())
-            .map(|report| (report.name.to_lowercase(), report.id))
-            .collect();
-        named.sort();
-        self.order = named.into_iter().map(|(_, id)| id).collect();
+    fn order(&self) -> &Order {
+        self.order.get_or_init(|| {
+            let mut named: Vec<(String, &MachineReport)> = self
+                .machines
+                .values()
+                .filter(|report| report.trashed().is_none())
+                .map(|report| (report.name.to_lowercase(), report))
+                .collect();
+            named.sort_by(|(name, report), (other_name, other)| {
+                (name, report.id).cmp(&(other_name, other.id))
+            });
+            Order {
+                all: named.iter().map(|(_, report)| report.id).collect(),
+                running: named
+                    .iter()
+                    .filter(|(_, report)| report.state.has_process())
+                    .map(|(_, report)| report.id)
+                    .collect(),
+            }
+        })
     }
 
     fn put_job(&mut self, job: JobReport) {
@@ -190,11 +226,26 @@ impl View {
 
     /// The machines outside the trash, by name.
     pub fn machines(&self) -> impl DoubleEndedIterator<Item = &MachineReport> {
-        self.order.iter().filter_map(|id| self.machines.get(id))
+        self.order()
+            .all
+            .iter()
+            .filter_map(|id| self.machines.get(id))
     }
 
+    /// How many machines there are outside the trash.
+    pub fn count(&self) -> usize {
+        self.order().all.len()
+    }
+
+    /// Whether it is known that there is no machine.
     pub fn is_empty(&self) -> bool {
-        self.order.is_empty()
+        self.whole && self.order().all.is_empty()
+    }
+
+    /// Grows with each news of a machine: what was made from the machines is still right as long
+    /// as this is the same.
+    pub fn generation(&self) -> u64 {
+        self.generation
     }
 
     pub fn thumbnail(&self, id: MachineId) -> Option<&TextureHandle> {
@@ -217,10 +268,7 @@ impl View {
 
     /// Machines with a process, in list order.
     pub fn running(&self) -> Vec<MachineId> {
-        self.machines()
-            .filter(|report| report.state.has_process())
-            .map(|report| report.id)
-            .collect()
+        self.order().running.clone()
     }
 
     /// The job that works on a machine.
@@ -232,7 +280,10 @@ impl View {
     pub fn counts_down(&self) -> bool {
         self.toasts.expire()
             || self
-                .machines()
+                .order()
+                .running
+                .iter()
+                .filter_map(|id| self.machines.get(id))
                 .any(|report| report.state == State::Stopping && report.force_after.is_some())
     }
 }

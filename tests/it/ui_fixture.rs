@@ -188,6 +188,7 @@ impl Window {
     pub fn new(events: impl IntoIterator<Item = Event>) -> Self {
         let mut view = View::default();
         view.now = NOW;
+        view.whole = true;
         Self {
             shell: Shell::default(),
             view,

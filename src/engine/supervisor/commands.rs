@@ -69,10 +69,7 @@ impl Supervisor {
                 });
             }
             Command::CommandLine { machine } => self.command_line(asker, machine),
-            Command::ShowTrash => {
-                let trash = self.trash();
-                self.hub.answer(asker, Ok(Answer::Trash(trash)), None);
-            }
+            Command::ShowTrash => self.show_trash(asker),
             Command::EmptyTrash => self.empty_trash(asker, None),
             Command::CancelJob(job) => {
                 self.cancel_job(job);
@@ -105,14 +102,12 @@ impl Supervisor {
                 "No such machine",
                 "It may have been deleted meanwhile",
             )),
-            Some(slot) => permit(slot.report(machine).standing(), action)
-                .err()
-                .map(|denied| {
-                    Failure::new(
-                        format!("{}: “{}” is not possible now", slot.name, action.name()),
-                        denied.to_string(),
-                    )
-                }),
+            Some(slot) => permit(slot.standing(), action).err().map(|denied| {
+                Failure::new(
+                    format!("{}: “{}” is not possible now", slot.name, action.name()),
+                    denied.to_string(),
+                )
+            }),
         };
         match refusal {
             None => true,

@@ -57,7 +57,7 @@ impl Supervisor {
         let devices = self.given_at_once(machine, &new, insertion);
         if devices.is_empty() {
             let result = self.change_record(machine, Box::new(move |record| *record = new));
-            self.look_at_disks();
+            self.look_at_disks_of(machine);
             self.publish(machine);
             self.hub.answer(asker, result.map(|()| Answer::Done), None);
             return;

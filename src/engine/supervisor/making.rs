@@ -36,7 +36,7 @@ impl Supervisor {
         if self.leaving {
             return; // Nobody is told: the next owner's first report shows it.
         }
-        self.look_at_disks();
+        self.look_at_disks_of(machine);
         if !self.permitted(asker, machine, Action::Start) {
             return;
         }

@@ -9,7 +9,9 @@ use crate::engine::facts::Facts;
 use crate::engine::hub::{Asker, Listener, ListenerId};
 use crate::engine::message::{Command, Event, RequestId};
 use crate::engine::worker::Live;
-use crate::model::{Answer, ComputerReport, Failure, JobReport, Machine, MachineId, Sample};
+use crate::model::{
+    Answer, ComputerReport, Failure, JobReport, Machine, MachineId, Sample, TrashReport,
+};
 
 /// A change to a machine's record, made by the supervisor on a worker's behalf.
 pub type RecordChange = Box<dyn FnOnce(&mut Machine) + Send>;
@@ -53,6 +55,8 @@ pub enum Message {
     },
     /// A machine's folder is gone.
     Removed(MachineId),
+    /// What lies in the trash.
+    TrashSeen(TrashReport),
     Examined(Box<ComputerReport>, Arc<Facts>),
     /// The owner's process ends: let the library go, machines run on.
     Stop,
@@ -74,6 +78,7 @@ impl std::fmt::Debug for Message {
             Self::Job(..) => "Job",
             Self::Made { .. } => "Made",
             Self::Removed(..) => "Removed",
+            Self::TrashSeen(_) => "TrashSeen",
             Self::Examined(..) => "Examined",
             Self::Stop => "Stop",
         })

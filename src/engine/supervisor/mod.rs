@@ -16,6 +16,8 @@ mod message;
 mod recognising;
 mod records;
 mod slot;
+mod telling;
+mod trash;
 mod watching;
 
 use std::collections::BTreeMap;
@@ -39,6 +41,7 @@ use crate::model::{
 pub use message::{Message, RecordChange};
 pub use records::read_slots;
 pub use slot::Slot;
+use trash::Trash;
 
 /// How often rows in sight get a new thumbnail.
 const THUMBNAIL_EVERY: Duration = Duration::from_secs(10);
@@ -98,6 +101,8 @@ pub struct Supervisor {
     places: Places,
     /// What went wrong before anyone listened.
     notices: Vec<Failure>,
+    trash: Trash,
+    looked_at_disks: Instant,
     /// Nothing new begins any more.
     leaving: bool,
 }
@@ -151,6 +156,8 @@ impl Supervisor {
             runtime,
             places,
             notices: Vec::new(),
+            trash: Trash::default(),
+            looked_at_disks: Instant::now(),
             leaving: false,
         };
         if let Err(error) = supervisor.library.sweep_saves() {
@@ -214,7 +221,7 @@ impl Supervisor {
     fn handle(&mut self, message: Message) -> Next {
         match message {
             Message::Joined(id, listener) => {
-                self.look_at_disks(); // Drives come and go without a word.
+                self.look_at_disks_again(); // Drives come and go without a word.
                 self.join(id, listener);
             }
             Message::Left(id) => self.left(id),
@@ -257,8 +264,9 @@ impl Supervisor {
             Message::Removed(machine) => {
                 self.slots.remove(&machine);
                 self.hub.publish(&Event::Gone(machine));
-                self.publish_trash();
+                self.look_at_trash();
             }
+            Message::TrashSeen(report) => self.trash_seen(report),
             Message::Examined(report, facts) => self.examined(report, facts),
         }
         Next::Go
@@ -285,7 +293,8 @@ impl Supervisor {
         let busy = self.window
             || self.hub.clients() > 0
             || self.slots.values().any(Slot::has_worker)
-            || self.jobs_running();
+            || self.jobs_running()
+            || self.trash.is_looking();
         if busy {
             self.idle_since = None;
             return Next::Go;
@@ -318,37 +327,6 @@ impl Supervisor {
             .collect();
         for machine in closed {
             self.publish(machine);
-        }
-    }
-
-    /// Sends everything there is to one listener.
-    fn tell_everything(&mut self, listener: ListenerId) {
-        let mut events: Vec<Event> = Vec::new();
-        events.push(Event::Settings(self.settings.clone()));
-        if let Some(computer) = &self.computer {
-            events.push(Event::Computer(computer.clone()));
-        }
-        for (id, slot) in &self.slots {
-            events.push(Event::Machine(Box::new(slot.report(*id))));
-        }
-        events.extend(
-            self.jobs
-                .values()
-                .map(|(report, _)| Event::Job(report.clone())),
-        );
-        events.push(Event::Trash(self.trash()));
-        events.extend(self.notices.drain(..).map(Event::Notice));
-        for event in events {
-            self.hub.tell(listener, event);
-        }
-    }
-
-    /// Tells everyone how a machine stands.
-    fn publish(&mut self, machine: MachineId) {
-        if let Some(slot) = self.slots.get_mut(&machine) {
-            slot.generation += 1;
-            let event = Event::Machine(Box::new(slot.report(machine)));
-            self.hub.publish(&event);
         }
     }
 

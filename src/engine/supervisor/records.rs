@@ -2,39 +2,62 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use super::{Message, RecordChange, Slot, Supervisor};
 use crate::engine::clock;
 use crate::engine::hub::Asker;
-use crate::engine::message::Event;
 use crate::engine::worker::Live;
 use crate::library::{Broken, Entry, Library, Loaded};
-use crate::model::{
-    Action, Answer, DeviceKind, DiskSource, Failure, Machine, MachineId, State, TrashReport,
-};
+use crate::model::{Action, Answer, DeviceKind, DiskSource, Failure, Machine, MachineId, State};
+
+/// How soon all disks are looked at again.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 impl Supervisor {
     /// Looks again whether disks are there, for machines that don't run.
     pub(super) fn look_at_disks(&mut self) {
-        let resting: Vec<(MachineId, Live)> = self
-            .slots
-            .iter()
-            .filter(|(_, slot)| {
-                matches!(
-                    slot.live.state,
-                    State::Off | State::Unavailable | State::Saved
-                )
-            })
-            .filter_map(|(id, slot)| Some((*id, resting(&self.library, slot.machine.as_ref()?))))
+        self.looked_at_disks = Instant::now();
+        let all: Vec<MachineId> = self.slots.keys().copied().collect();
+        let changed: Vec<MachineId> = all
+            .into_iter()
+            .filter(|machine| self.see_disks(*machine))
             .collect();
-        for (id, live) in resting {
-            if let Some(slot) = self.slots.get_mut(&id)
-                && slot.live.state != live.state
-            {
-                slot.live = live;
-                self.publish(id);
-            }
+        self.publish_many(&changed);
+    }
+
+    /// The same, unless that was done just now: commands of a script come in quick succession.
+    pub(super) fn look_at_disks_again(&mut self) {
+        if self.looked_at_disks.elapsed() >= LOOK_AGAIN {
+            self.look_at_disks();
         }
+    }
+
+    /// The same for one machine.
+    pub(super) fn look_at_disks_of(&mut self, machine: MachineId) {
+        if self.see_disks(machine) {
+            self.publish(machine);
+        }
+    }
+
+    /// Says whether the machine stands otherwise than before.
+    fn see_disks(&mut self, machine: MachineId) -> bool {
+        let Some(slot) = self.slots.get_mut(&machine) else {
+            return false;
+        };
+        let rests = matches!(
+            slot.live.state,
+            State::Off | State::Unavailable | State::Saved
+        );
+        let Some(record) = slot.machine.as_ref().filter(|_| rests) else {
+            return false;
+        };
+        let live = resting(&self.library, record);
+        let changed = slot.live.state != live.state;
+        if changed {
+            slot.live = live;
+        }
+        changed
     }
 
     /// Changes a machine's record, on disk first.
@@ -68,7 +91,7 @@ impl Supervisor {
             self.change_record(machine, Box::new(move |record| record.trashed = when))
         });
         self.publish(machine);
-        self.publish_trash();
+        self.look_at_trash();
         self.hub.answer(asker, result.map(|()| Answer::Done), None);
     }
 
@@ -115,24 +138,8 @@ impl Supervisor {
     pub(super) fn names(&self) -> impl Iterator<Item = (MachineId, &str)> {
         self.slots
             .iter()
-            .filter(|(id, slot)| slot.report(**id).trashed().is_none())
+            .filter(|(_, slot)| slot.trashed().is_none())
             .map(|(id, slot)| (*id, slot.name.as_str()))
-    }
-
-    pub(super) fn trash(&self) -> TrashReport {
-        let empty = self
-            .slots
-            .iter()
-            .all(|(id, slot)| slot.report(*id).trashed().is_none());
-        if empty {
-            return TrashReport::default();
-        }
-        self.library.trash().unwrap_or_default() // An unreadable library was already told.
-    }
-
-    pub(super) fn publish_trash(&mut self) {
-        let trash = self.trash();
-        self.hub.publish(&Event::Trash(trash));
     }
 
     /// Removes for good: one machine, or everything in the trash.
@@ -142,7 +149,7 @@ impl Supervisor {
             None => self
                 .slots
                 .iter()
-                .filter(|(id, slot)| slot.report(**id).trashed().is_some())
+                .filter(|(_, slot)| slot.trashed().is_some())
                 .map(|(id, _)| *id)
                 .collect(),
         };

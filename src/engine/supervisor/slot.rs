@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::engine::hub::ListenerId;
 use crate::engine::worker::{Handle, Level, Live, Order};
-use crate::model::{JobId, Machine, MachineId, MachineReport, State};
+use crate::model::{JobId, Machine, MachineId, MachineReport, Standing, State, Timestamp};
 
 /// One machine in the library, running or not.
 pub struct Slot {
@@ -57,6 +57,18 @@ impl Slot {
             running: self.pending(),
             console_open: self.console.is_some(),
             job: self.job,
+        }
+    }
+
+    /// When it was moved to the trash.
+    pub fn trashed(&self) -> Option<Timestamp> {
+        self.machine.as_ref().and_then(|machine| machine.trashed)
+    }
+
+    pub fn standing(&self) -> Standing {
+        Standing {
+            state: self.live.state,
+            trashed: self.trashed().is_some(),
         }
     }
 
