@@ -7,6 +7,7 @@ mod feed;
 mod files;
 mod keyboard;
 mod leave;
+mod links;
 mod window;
 mod winit_bridge;
 
@@ -23,7 +24,8 @@ use crate::desktop::Appearance;
 use crate::engine::clock::now;
 use crate::engine::message::{Command, RequestId};
 use crate::engine::screen::{Button, Input};
-use crate::model::{MachineId, Settings, ThemeChoice};
+use crate::language::{self, Language};
+use crate::model::{LanguageChoice, MachineId, ThemeChoice};
 use crate::ui::actions::Errand;
 use crate::ui::screen_view::{Pointer, Scaling};
 use crate::ui::shell::{Page, Shell};
@@ -31,8 +33,9 @@ use crate::ui::view::View;
 use crate::ui::{Ask, theme};
 use answers::Purpose;
 use feed::{Feed, Next};
-use files::{Chooser, Keeper, Picked};
+use files::{Chooser, Keeper, Keepsake, Picked};
 use keyboard::Keyboard;
+use links::Links;
 
 /// Answers that are still due. A person asks for a few; an engine that never answers must not
 /// make the window grow.
@@ -47,8 +50,11 @@ pub struct App {
     feed: Feed,
     chooser: Chooser,
     keeper: Keeper,
+    links: Links,
     pending: BTreeMap<RequestId, Purpose>,
     in_sight: Vec<MachineId>,
+    /// What was last chosen.
+    language: Option<LanguageChoice>,
     /// What was last chosen, and what the desktop then preferred.
     theme: Option<(ThemeChoice, Option<Theme>)>,
     /// What the desktop prefers.
@@ -63,6 +69,7 @@ impl App {
     /// Installs the look into `ctx` and asks for what the engine does not tell by itself.
     pub fn new(ctx: &egui::Context, backend: Box<dyn Backend>, waker: &Waker) -> Self {
         theme::install(ctx);
+        ctx.options_mut(|options| options.zoom_with_keyboard = false); // The settings have the scale.
         waker.attach(ctx);
         let mut app = Self {
             backend,
@@ -72,8 +79,10 @@ impl App {
             feed: Feed::default(),
             chooser: Chooser::new(waker.clone()),
             keeper: Keeper::new(waker.clone()),
+            links: Links::new(waker.clone()),
             pending: BTreeMap::new(),
             in_sight: Vec::new(),
+            language: None,
             theme: None,
             desktop: Arc::default(),
             page: Page::default(),
@@ -109,6 +118,7 @@ impl App {
         self.follow_settings(ctx);
         self.take_files(ctx);
         self.take_kept();
+        self.take_links(ctx);
         self.follow_leaving();
         self.follow_closing(ctx);
         self.follow_screen(ctx);
@@ -131,7 +141,14 @@ impl App {
     }
 
     fn follow_settings(&mut self, ctx: &egui::Context) {
-        let Settings { theme, .. } = self.view.settings;
+        let settings = &self.view.settings;
+        let theme = settings.theme;
+        if self.language != Some(settings.language) {
+            self.language = Some(settings.language);
+            language::choose(Language::wanted(settings.language.locale()));
+        }
+        self.keyboard.release_by(settings.release_key);
+        ctx.set_zoom_factor(settings.zoom()); // Nothing happens if it has that already.
         let desktop = *self.desktop.lock().unwrap_or_else(PoisonError::into_inner);
         if self.theme != Some((theme, desktop)) {
             self.theme = Some((theme, desktop));
@@ -142,7 +159,7 @@ impl App {
     fn take_files(&mut self, ctx: &egui::Context) {
         match self.chooser.take() {
             Some(Picked::File(pick, path)) => self.shell.picked(&self.view, pick, &path),
-            Some(Picked::NoChooser) => self.view.fail(files::no_chooser()),
+            Some(Picked::NoChooser) => self.fail(files::no_chooser()),
             Some(Picked::Cancelled) | None => {}
         }
         let dropped = ctx.input(|input| {
@@ -235,9 +252,12 @@ impl App {
             Ask::CommandLine(machine) => self.send(Command::CommandLine { machine }),
             Ask::Pick(pick) => {
                 if let Err(failure) = self.chooser.open(pick) {
-                    self.view.fail(failure);
+                    self.fail(failure);
                 }
             }
+            Ask::OpenLink(url) => self.links.open(url),
+            Ask::SaveReport(text) => self.keep(Keepsake::Report(text)),
+            Ask::CloseReport => self.view.program.report = None,
             Ask::DismissToast(toast) => self.view.toasts.dismiss(toast),
             Ask::Pointer(machine, pointer) => self.point(machine, pointer),
             Ask::Capture(guest) => self.capture(guest),
@@ -251,6 +271,7 @@ impl App {
             | Ask::ShowHardware(_)
             | Ask::ShowKeys(_)
             | Ask::ConfirmDelete(_)
+            | Ask::ShowSettings(_)
             | Ask::Errand(_) => {}
         }
     }

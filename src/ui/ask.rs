@@ -5,6 +5,7 @@ use crate::model::{ClosePolicy, MachineId};
 
 use super::actions::Errand;
 use super::screen_view::Pointer;
+use super::settings_page::Section;
 use super::toasts::ToastId;
 
 /// Something the user asked for.
@@ -26,6 +27,14 @@ pub enum Ask {
     Screenshot(MachineId),
     /// The command line of the next start, to be shown on the machine's page.
     CommandLine(MachineId),
+    /// Open the settings at one of their parts.
+    ShowSettings(Section),
+    /// Open an address in the desktop's browser.
+    OpenLink(&'static str),
+    /// Write a problem report that was shown.
+    SaveReport(String),
+    /// Let the shown problem report go.
+    CloseReport,
     DismissToast(ToastId),
     /// The pointer did something on a guest's screen.
     Pointer(MachineId, Pointer),
@@ -41,6 +50,8 @@ pub enum FilePick {
     NewMachine,
     /// The ISO in a machine's CD drive.
     Medium(MachineId),
+    /// The folder of the library.
+    LibraryFolder,
 }
 
 /// The steps of closing the window while machines run.

@@ -11,6 +11,8 @@ use crate::model::{
     Settings, State, Timestamp, TrashReport,
 };
 
+use super::program::Program;
+use super::shortcuts::Shortcuts;
 use super::toasts::{Toast, Toasts};
 
 /// Larger thumbnails are refused: they are made small, and a bad one must not eat memory.
@@ -27,6 +29,7 @@ pub struct View {
     pub load: HostLoad,
     pub trash: TrashReport,
     pub settings: Settings,
+    pub program: Program,
     pub toasts: Toasts,
     thumbnails: BTreeMap<MachineId, TextureHandle>,
     pub command_lines: BTreeMap<MachineId, Vec<String>>,
@@ -86,7 +89,11 @@ impl View {
             Event::Load(load) => self.load = load,
             Event::Sample { .. } => {}
             Event::Trash(report) => self.trash = report,
-            Event::Settings(settings) => self.settings = settings,
+            Event::Settings(settings) => {
+                self.program.shortcuts = Shortcuts::of(&settings.shortcuts);
+                self.settings = settings;
+            }
+            Event::Whereabouts(whereabouts) => self.program.whereabouts = whereabouts,
             Event::Thumbnail {
                 machine,
                 width,
