@@ -444,31 +444,6 @@ fn measurements_and_command_lines_are_printed() {
 }
 
 #[test]
-fn a_report_is_printed_or_written_to_a_file() {
-    let mut fake = with_library();
-    let report = || {
-        let text = "== Orangery ==\n".to_owned();
-        Ok(Reply::Answer(Answer::Report(text), None))
-    };
-    fake.replies = VecDeque::from([report(), report()]);
-    assert_eq!(text(&mut fake, &["report"]), "== Orangery ==\n");
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("report.txt");
-    let words = ["report", "web", "--output", path.to_str().unwrap()];
-    assert_eq!(text(&mut fake, &words), "");
-    assert_eq!(std::fs::read_to_string(&path).unwrap(), "== Orangery ==\n");
-    let machines: Vec<bool> = fake
-        .calls
-        .iter()
-        .filter_map(|call| match call {
-            Command::Report { machine } => Some(machine.is_some()),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(machines, [false, true]);
-}
-
-#[test]
 fn the_trash_is_emptied_only_after_a_yes() {
     let full = TrashReport {
         machines: vec![TrashedMachine {

@@ -5,7 +5,8 @@
 //!
 //! - [`tr`] for a fixed text, [`fill`] for one with values, [`count`] for one that depends on a number.
 //! - [`told`] for what other rooms say in English: failures, refusals, steps of jobs. It finds the
-//!   text that the sentence was made from by its fixed parts.
+//!   text that the sentence was made from by its fixed parts. Places without a name have their number as key:
+//!   `"{} of {}"` in the code is `"{0} of {1}"` in the catalogue.
 //!
 //! The language is chosen for each thread: only the thread that draws speaks it.
 

@@ -35,3 +35,54 @@ impl Session<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+    use crate::cli::tasks::{Reply, perform};
+    use crate::cli::{args, fake};
+    use crate::model::State;
+
+    const WEB: &str = "c0ffee00-1234-4234-8234-123456789abc";
+
+    fn run(fake: &mut fake::Fake, words: &[&str]) -> Done {
+        let words = std::iter::once("orangery").chain(words.iter().copied());
+        let args = args::parse(words.map(OsString::from)).unwrap();
+        let mut session = Session {
+            backend: fake,
+            cwd: PathBuf::from("/"),
+            now: fake::NOW,
+            json: args.global.json,
+        };
+        perform(&mut session, args).unwrap()
+    }
+
+    #[test]
+    fn a_report_is_printed_or_written_to_a_file() {
+        let answer = || {
+            Ok(Reply::Answer(
+                Answer::Report("== Orangery ==\n".to_owned()),
+                None,
+            ))
+        };
+        let mut fake = fake::Fake {
+            reports: vec![fake::report("web", WEB, State::Off)],
+            replies: [answer(), answer()].into(),
+            ..fake::Fake::default()
+        };
+        assert_eq!(run(&mut fake, &["report"]).text, "== Orangery ==\n");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("report.txt");
+        let written = run(
+            &mut fake,
+            &["report", "web", "--output", path.to_str().unwrap()],
+        );
+        assert_eq!(written, Done::default());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "== Orangery ==\n");
+        let about = |machine| Command::Report { machine };
+        let asked: Vec<&Command> = fake.asked.iter().map(|(command, _)| command).collect();
+        assert_eq!(asked, [&about(None), &about(Some(WEB.parse().unwrap()))]);
+    }
+}

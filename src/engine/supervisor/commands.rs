@@ -70,10 +70,7 @@ impl Supervisor {
                 });
             }
             Command::CommandLine { machine } => self.command_line(asker, machine),
-            Command::ShowTrash => {
-                let trash = self.trash();
-                self.hub.answer(asker, Ok(Answer::Trash(trash)), None);
-            }
+            Command::ShowTrash => self.show_trash(asker),
             Command::EmptyTrash => self.empty_trash(asker, None),
             Command::CancelJob(job) => {
                 self.cancel_job(job);
@@ -104,6 +101,11 @@ impl Supervisor {
             }
         }
         Next::Go
+    }
+
+    fn show_trash(&mut self, asker: Asker) {
+        let trash = self.trash();
+        self.hub.answer(asker, Ok(Answer::Trash(trash)), None);
     }
 
     /// Answers with a refusal unless `action` is allowed now.

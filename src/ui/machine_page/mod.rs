@@ -14,6 +14,7 @@ use super::screen_view::Scaling;
 use super::theme::{self, palette};
 use super::view::View;
 use super::{Ask, kit};
+use crate::language::tr;
 use crate::model::{MachineId, MachineReport, Timestamp};
 use hardware::HardwareForm;
 pub(super) use hardware::memory_complaint;
@@ -54,6 +55,8 @@ pub struct MachinePage {
     waiting_since: Option<Timestamp>,
     /// The command line was asked for.
     asked_command_line: bool,
+    /// QEMU's log was asked for, of this process or of none.
+    asked_log: Option<Option<u32>>,
 }
 
 impl MachinePage {
@@ -134,7 +137,7 @@ impl MachinePage {
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = 22.0;
             for tab in Tab::ALL {
-                if kit::tab(ui, self.tab == tab, tab.word()) {
+                if kit::tab(ui, self.tab == tab, tr(tab.word())) {
                     self.tab = tab;
                 }
             }
