@@ -1,8 +1,9 @@
 //! What becomes of the engine's answers: a page to show, a toast, an undo.
 
 use super::App;
-use super::files::Shot;
+use super::files::{Keepsake, Kept, Shot};
 use crate::engine::message::{Command, Event, RequestId};
+use crate::language::{fill, tr};
 use crate::model::{Action, Answer, Failure, MachineId, NewMachine};
 use crate::ui::toasts::Toast;
 
@@ -14,6 +15,7 @@ pub(super) enum Purpose {
     /// A failure is not worth a message: it is tried again.
     Quiet,
     CommandLine(MachineId),
+    QemuLog(MachineId),
     /// Moved to the trash, from where it can be taken back.
     Delete(MachineId),
     /// What was to be made, to be asked for again if it fails.
@@ -39,6 +41,7 @@ impl Purpose {
                 _ => Self::Tell,
             },
             Command::CommandLine { machine } => Self::CommandLine(*machine),
+            Command::ReadQemuLog { machine } => Self::QemuLog(*machine),
             Command::EmptyTrash => Self::Trash,
             Command::OpenDisplay { .. }
             | Command::InSight(_)
@@ -46,6 +49,8 @@ impl Purpose {
             | Command::Stats { .. }
             | Command::Recognise { .. }
             | Command::Watch(_)
+            | Command::ReadLog
+            | Command::Note(_)
             | Command::ShowTrash => Self::Quiet,
             Command::Create { spec, start } => Self::Create {
                 spec: Box::new(spec.clone()),
@@ -62,6 +67,7 @@ impl Purpose {
             | Command::CancelJob(_)
             | Command::Examine
             | Command::SaveSettings(_)
+            | Command::Report { .. }
             | Command::HandOver
             | Command::Raise => Self::Tell,
         }
@@ -128,9 +134,15 @@ impl App {
                 self.view.command_lines.insert(machine, arguments);
             }
             (_, Answer::Trash(report)) => self.view.trash = report,
+            (_, Answer::Log(lines)) => self.view.program.log = lines,
+            (_, Answer::Report(text)) => self.view.program.report = Some(text),
+            (Purpose::QemuLog(machine), Answer::QemuLog(text)) => {
+                self.view.program.qemu_logs.insert(machine, text);
+            }
             (Purpose::Delete(machine), _) => {
-                let title = format!("{} is in the trash", self.view.name(machine));
-                let text = "Nothing is lost until the trash is emptied".to_owned();
+                let name = self.view.name(machine);
+                let title = fill("{name} is in the trash", &[("name", &name)]);
+                let text = tr("Nothing is lost until the trash is emptied").to_owned();
                 let toast = Toast::done(title, text, self.view.now);
                 self.view.toasts.push(toast.undo(machine, Action::Restore));
                 self.send(Command::ShowTrash);
@@ -147,23 +159,51 @@ impl App {
         }
         let size = [shot.width as usize, shot.height as usize];
         ctx.copy_image(egui::ColorImage::from_rgba_unmultiplied(size, &shot.rgba));
-        if let Err(failure) = self.keeper.keep(shot) {
-            self.view.fail(failure);
+        self.keep(Keepsake::Picture(shot));
+    }
+
+    pub(super) fn keep(&mut self, keepsake: Keepsake) {
+        if let Err(failure) = self.keeper.keep(keepsake) {
+            self.fail(failure);
         }
     }
 
-    /// Says where screenshots went.
+    /// Shows what went wrong in the window itself, and has it written into the log.
+    pub(super) fn fail(&mut self, failure: Failure) {
+        self.send(Command::Note(format!("The window: {failure}")));
+        self.view.fail(failure);
+    }
+
+    /// Says where screenshots and reports went.
     pub(super) fn take_kept(&mut self) {
         while let Some(kept) = self.keeper.take() {
             match kept {
-                Ok(path) => {
-                    let title = "The screenshot is kept and copied".to_owned();
+                Ok(Kept { path, picture }) => {
+                    let title = if picture {
+                        tr("The screenshot is kept and copied")
+                    } else {
+                        tr("The report is saved")
+                    };
                     let text = path.display().to_string();
-                    let toast = Toast::done(title, text, self.view.now);
+                    let toast = Toast::done(title.to_owned(), text, self.view.now);
                     self.view.toasts.push(toast);
                 }
-                Err(failure) => self.view.fail(failure),
+                Err(failure) => self.fail(failure),
             }
+        }
+    }
+
+    /// A link that no desktop opened is copied instead.
+    pub(super) fn take_links(&mut self, ctx: &egui::Context) {
+        while let Some(url) = self.links.take_unopened() {
+            ctx.copy_text(url.to_owned());
+            let title = tr("The address is copied").to_owned();
+            let text = fill(
+                "This desktop opened no browser: paste {url} into one",
+                &[("url", &url)],
+            );
+            let toast = Toast::done(title, text, self.view.now);
+            self.view.toasts.push(toast);
         }
     }
 }

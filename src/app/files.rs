@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::backend::Waker;
+use crate::language::{spoken, tr};
 use crate::model::Failure;
 use crate::ui::FilePick;
 
@@ -48,9 +49,11 @@ impl Chooser {
             return Ok(());
         }
         let (sender, waker) = (self.sender.clone(), self.waker.clone());
+        let language = spoken(); // Each thread speaks its own.
         std::thread::Builder::new()
             .name("file chooser".to_owned())
             .spawn(move || {
+                crate::language::choose(language);
                 sender.send(choose(pick)).ok(); // The window has gone.
                 waker.wake();
             })
@@ -71,26 +74,34 @@ fn choose(pick: FilePick) -> Picked {
     let dialog = rfd::FileDialog::new();
     let dialog = match pick {
         FilePick::NewMachine => dialog
-            .set_title("Choose an installer or a disk image")
-            .add_filter("Images", &["iso", "ISO", "qcow2", "img", "raw"])
-            .add_filter("All files", &["*"]),
+            .set_title(tr("Choose an installer or a disk image"))
+            .add_filter(tr("Images"), &["iso", "ISO", "qcow2", "img", "raw"])
+            .add_filter(tr("All files"), &["*"]),
         FilePick::Medium(_) => dialog
-            .set_title("Choose an ISO image")
-            .add_filter("ISO images", &["iso", "ISO"])
-            .add_filter("All files", &["*"]),
+            .set_title(tr("Choose an ISO image"))
+            .add_filter(tr("ISO images"), &["iso", "ISO"])
+            .add_filter(tr("All files"), &["*"]),
         FilePick::Floppy(_) => dialog
-            .set_title("Choose a floppy image")
-            .add_filter("Floppy images", &["img", "IMG", "ima", "flp", "vfd"])
-            .add_filter("All files", &["*"]),
+            .set_title(tr("Choose a floppy image"))
+            .add_filter(tr("Floppy images"), &["img", "IMG", "ima", "flp", "vfd"])
+            .add_filter(tr("All files"), &["*"]),
         FilePick::DiskImage(_) => dialog
-            .set_title("Choose a disk image")
+            .set_title(tr("Choose a disk image"))
             .add_filter(
-                "Disk images",
+                tr("Disk images"),
                 &["qcow2", "raw", "img", "vmdk", "vdi", "vhdx", "vhd"],
             )
-            .add_filter("All files", &["*"]),
+            .add_filter(tr("All files"), &["*"]),
+        FilePick::LibraryFolder => dialog.set_title(tr("Choose the library folder")),
     };
-    match dialog.pick_file() {
+    let picked = match pick {
+        FilePick::LibraryFolder => dialog.pick_folder(),
+        FilePick::NewMachine
+        | FilePick::Medium(_)
+        | FilePick::Floppy(_)
+        | FilePick::DiskImage(_) => dialog.pick_file(),
+    };
+    match picked {
         Some(path) => Picked::File(pick, path),
         None if begun.elapsed() < NEVER_OPENED => Picked::NoChooser,
         None => Picked::Cancelled,
@@ -114,15 +125,26 @@ pub struct Shot {
     pub rgba: Arc<Vec<u8>>,
 }
 
-/// Keeps screenshots beside the window: making a PNG of a large screen takes a while.
-pub struct Keeper {
-    waker: Waker,
-    sender: Sender<Kept>,
-    results: Receiver<Kept>,
+/// Something to be written beside the window.
+pub enum Keepsake {
+    /// Making a PNG of a large screen takes a while.
+    Picture(Shot),
+    /// A problem report.
+    Report(String),
 }
 
-/// Where a screenshot lies now, or why nowhere.
-pub type Kept = Result<PathBuf, Failure>;
+/// Where it lies now.
+pub struct Kept {
+    pub path: PathBuf,
+    pub picture: bool,
+}
+
+/// Writes screenshots and reports beside the window.
+pub struct Keeper {
+    waker: Waker,
+    sender: Sender<Result<Kept, Failure>>,
+    results: Receiver<Result<Kept, Failure>>,
+}
 
 impl Keeper {
     pub fn new(waker: Waker) -> Self {
@@ -134,19 +156,28 @@ impl Keeper {
         }
     }
 
-    pub fn keep(&self, shot: Shot) -> Result<(), Failure> {
+    pub fn keep(&self, keepsake: Keepsake) -> Result<(), Failure> {
         let (sender, waker) = (self.sender.clone(), self.waker.clone());
+        let what = match &keepsake {
+            Keepsake::Picture(_) => "The screenshot was not kept",
+            Keepsake::Report(_) => "The report was not saved",
+        };
         std::thread::Builder::new()
-            .name("screenshot".to_owned())
+            .name("keeper".to_owned())
             .spawn(move || {
-                sender.send(save_screenshot(&shot)).ok(); // The window has gone.
+                let picture = matches!(keepsake, Keepsake::Picture(_));
+                let kept = match keepsake {
+                    Keepsake::Picture(shot) => save_screenshot(&shot),
+                    Keepsake::Report(text) => save_report(&text),
+                };
+                sender.send(kept.map(|path| Kept { path, picture })).ok(); // The window has gone.
                 waker.wake();
             })
             .map(drop)
-            .map_err(|error| Failure::new("The screenshot was not kept", error.to_string()))
+            .map_err(|error| Failure::new(what, error.to_string()))
     }
 
-    pub fn take(&self) -> Option<Kept> {
+    pub fn take(&self) -> Option<Result<Kept, Failure>> {
         self.results.try_recv().ok()
     }
 }
@@ -158,11 +189,31 @@ fn save_screenshot(shot: &Shot) -> Result<PathBuf, Failure> {
         .ok_or_else(|| Failure::new(what, "there is no home folder"))?
         .join("Orangery");
     let written = std::fs::create_dir_all(&folder)
-        .and_then(|()| free_file(&folder, &shot.name))
+        .and_then(|()| free_file(&folder, &shot.name, "png"))
         .and_then(|(path, file)| {
             write_png(file, shot)?;
             Ok(path)
         });
+    not_written(what, &folder, written)
+}
+
+/// Writes a report where downloads lie, under a name that is free; returns where.
+fn save_report(text: &str) -> Result<PathBuf, Failure> {
+    let what = "The report was not saved";
+    let folder = downloads_folder().ok_or_else(|| Failure::new(what, "there is no home folder"))?;
+    let written = free_file(&folder, "orangery-report", "txt").and_then(|(path, mut file)| {
+        io::Write::write_all(&mut file, text.as_bytes())?;
+        file.sync_all()?;
+        Ok(path)
+    });
+    not_written(what, &folder, written)
+}
+
+fn not_written(
+    what: &str,
+    folder: &Path,
+    written: io::Result<PathBuf>,
+) -> Result<PathBuf, Failure> {
     written.map_err(|error| {
         Failure::new(what, error.to_string())
             .fix(format!("Check that {} can be written", folder.display()))
@@ -181,16 +232,16 @@ fn write_png(file: std::fs::File, shot: &Shot) -> io::Result<()> {
         .map_err(io::Error::other)
 }
 
-/// Opens `name.png`, `name 2.png`, … for writing; never an existing file.
-fn free_file(folder: &Path, name: &str) -> io::Result<(PathBuf, std::fs::File)> {
+/// Opens `name.ending`, `name 2.ending`, … for writing; never an existing file.
+fn free_file(folder: &Path, name: &str, ending: &str) -> io::Result<(PathBuf, std::fs::File)> {
     let safe: String = name
         .chars()
         .map(|c| if c == '/' || c.is_control() { ' ' } else { c })
         .collect();
     for number in 1..=9999_u32 {
         let file = match number {
-            1 => format!("{safe}.png"),
-            _ => format!("{safe} {number}.png"),
+            1 => format!("{safe}.{ending}"),
+            _ => format!("{safe} {number}.{ending}"),
         };
         let path = folder.join(file);
         match OpenOptions::new().write(true).create_new(true).open(&path) {
@@ -199,11 +250,20 @@ fn free_file(folder: &Path, name: &str) -> io::Result<(PathBuf, std::fs::File)> 
             Err(error) => return Err(error),
         }
     }
-    Err(io::Error::other("there are 9999 screenshots of it already"))
+    Err(io::Error::other("there are 9999 of them already"))
+}
+
+fn set(name: &str) -> Option<std::ffi::OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+fn downloads_folder() -> Option<PathBuf> {
+    let home = PathBuf::from(set("HOME")?);
+    let downloads = set("XDG_DOWNLOAD_DIR").map_or_else(|| home.join("Downloads"), PathBuf::from);
+    Some(if downloads.is_dir() { downloads } else { home })
 }
 
 fn pictures_folder() -> Option<PathBuf> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     match set("XDG_PICTURES_DIR") {
         Some(folder) => Some(PathBuf::from(folder)),
         None => set("HOME").map(|home| Path::new(&home).join("Pictures")),
@@ -217,8 +277,8 @@ mod tests {
     #[test]
     fn a_screenshot_never_overwrites_another() {
         let folder = tempfile::tempdir().unwrap();
-        let (first, _) = free_file(folder.path(), "../Debian").unwrap();
-        let (second, _) = free_file(folder.path(), "../Debian").unwrap();
+        let (first, _) = free_file(folder.path(), "../Debian", "png").unwrap();
+        let (second, _) = free_file(folder.path(), "../Debian", "png").unwrap();
         assert_eq!(first, folder.path().join(".. Debian.png"));
         assert_eq!(second, folder.path().join(".. Debian 2.png"));
     }

@@ -1,11 +1,9 @@
-//! Who gets the keyboard: the window, or a guest until Right Ctrl is pressed alone.
+//! Who gets the keyboard: the window, or a guest until the release key is pressed alone.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::engine::screen::{Input, KeyCode, Screen};
-use crate::model::MachineId;
-
-const RIGHT_CTRL: KeyCode = KeyCode(97);
+use crate::model::{MachineId, ReleaseKey};
 
 /// Takes a guest's keys and the word that all are up.
 pub trait KeySink: Send {
@@ -18,7 +16,7 @@ impl KeySink for Arc<Screen> {
     }
 }
 
-/// How far a press of Right Ctrl is: alone it gives the keyboard back, with others it is a key.
+/// How far a press of the release key is: alone it gives the keyboard back, with others it is a key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Release {
     #[default]
@@ -31,6 +29,8 @@ enum Release {
 struct State {
     guest: Option<(MachineId, Box<dyn KeySink>)>,
     release: Release,
+    /// The key that gives the keyboard back.
+    key: ReleaseKey,
 }
 
 /// Shared between the window's event handler and the app; both run on the same thread, but the
@@ -46,6 +46,11 @@ impl Keyboard {
         let mut state = self.lock();
         state.let_go();
         state.guest = Some((machine, sink));
+    }
+
+    /// Which key gives the keyboard back.
+    pub fn release_by(&self, key: ReleaseKey) {
+        self.lock().key = key;
     }
 
     /// Gives the keyboard back and lifts all keys in the guest.
@@ -85,7 +90,8 @@ impl State {
         let Some((_, sink)) = &self.guest else {
             return false;
         };
-        match (code == RIGHT_CTRL, down, self.release) {
+        let release_key = KeyCode(self.key.evdev());
+        match (code == release_key, down, self.release) {
             (true, true, Release::Up) => self.release = Release::Alone,
             (true, true, Release::Alone | Release::Combined) => {} // Repeats while held.
             (true, false, Release::Alone) => self.let_go(),
@@ -95,7 +101,7 @@ impl State {
             }
             (false, true, Release::Alone) => {
                 sink.send(Input::Key {
-                    code: RIGHT_CTRL,
+                    code: release_key,
                     down: true,
                 });
                 sink.send(Input::Key { code, down });
@@ -121,6 +127,7 @@ mod tests {
         }
     }
 
+    const RIGHT_CTRL: KeyCode = KeyCode(97);
     const A: KeyCode = KeyCode(30);
 
     fn captured() -> (Keyboard, Log) {
@@ -165,6 +172,26 @@ mod tests {
             key(A, true),
             key(A, false),
             key(RIGHT_CTRL, false),
+        ];
+        assert_eq!(sent, expected);
+    }
+
+    #[test]
+    fn another_key_can_give_the_keyboard_back() {
+        let (keyboard, log) = captured();
+        keyboard.release_by(ReleaseKey::ScrollLock);
+        keyboard.key(RIGHT_CTRL, true);
+        keyboard.key(RIGHT_CTRL, false);
+        assert!(keyboard.is_captured(), "it is a key of the guest now");
+        let scroll_lock = KeyCode(70);
+        keyboard.key(scroll_lock, true);
+        keyboard.key(scroll_lock, false);
+        assert!(!keyboard.is_captured());
+        let sent = log.0.lock().unwrap().clone();
+        let expected = [
+            key(RIGHT_CTRL, true),
+            key(RIGHT_CTRL, false),
+            Input::ReleaseAll,
         ];
         assert_eq!(sent, expected);
     }

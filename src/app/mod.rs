@@ -9,6 +9,7 @@ mod files;
 mod frames;
 mod keyboard;
 mod leave;
+mod links;
 mod sight;
 mod window;
 mod winit_bridge;
@@ -26,7 +27,8 @@ use crate::desktop::Appearance;
 use crate::engine::clock::now;
 use crate::engine::message::{Command, RequestId};
 use crate::engine::screen::{Button, Input};
-use crate::model::{MachineId, Settings, ThemeChoice};
+use crate::language::{self, Language};
+use crate::model::{LanguageChoice, MachineId, ThemeChoice};
 use crate::ui::actions::Errand;
 use crate::ui::screen_view::{Pointer, Scaling};
 use crate::ui::shell::{Page, Shell};
@@ -35,8 +37,9 @@ use crate::ui::{Ask, theme};
 use answers::Purpose;
 use batch::Batches;
 use feed::{Feed, Next};
-use files::{Chooser, Keeper, Picked};
+use files::{Chooser, Keeper, Keepsake, Picked};
 use keyboard::Keyboard;
+use links::Links;
 
 /// Answers that are still due. A person asks for a few; an engine that never answers must not
 /// make the window grow.
@@ -51,11 +54,14 @@ pub struct App {
     feed: Feed,
     chooser: Chooser,
     keeper: Keeper,
+    links: Links,
     pending: BTreeMap<RequestId, Purpose>,
     batches: Batches,
     in_sight: Vec<MachineId>,
     /// Whose graphs the engine was told to feed.
     watched: Option<MachineId>,
+    /// What was last chosen.
+    language: Option<LanguageChoice>,
     /// What was last chosen, and what the desktop then preferred.
     theme: Option<(ThemeChoice, Option<Theme>)>,
     /// What the desktop prefers.
@@ -70,6 +76,7 @@ impl App {
     /// Installs the look into `ctx` and asks for what the engine does not tell by itself.
     pub fn new(ctx: &egui::Context, backend: Box<dyn Backend>, waker: &Waker) -> Self {
         theme::install(ctx);
+        ctx.options_mut(|options| options.zoom_with_keyboard = false); // The settings have the scale.
         waker.attach(ctx);
         let mut app = Self {
             backend,
@@ -79,10 +86,12 @@ impl App {
             feed: Feed::default(),
             chooser: Chooser::new(waker.clone()),
             keeper: Keeper::new(waker.clone()),
+            links: Links::new(waker.clone()),
             pending: BTreeMap::new(),
             batches: Batches::default(),
             in_sight: Vec::new(),
             watched: None,
+            language: None,
             theme: None,
             desktop: Arc::default(),
             page: Page::default(),
@@ -118,6 +127,7 @@ impl App {
         self.follow_settings(ctx);
         self.take_files(ctx);
         self.take_kept();
+        self.take_links(ctx);
         self.follow_leaving();
         self.follow_closing(ctx);
         self.follow_screen(ctx);
@@ -141,7 +151,14 @@ impl App {
     }
 
     fn follow_settings(&mut self, ctx: &egui::Context) {
-        let Settings { theme, .. } = self.view.settings;
+        let settings = &self.view.settings;
+        let theme = settings.theme;
+        if self.language != Some(settings.language) {
+            self.language = Some(settings.language);
+            language::choose(Language::wanted(settings.language.locale()));
+        }
+        self.keyboard.release_by(settings.release_key);
+        ctx.set_zoom_factor(settings.zoom()); // Nothing happens if it has that already.
         let desktop = *self.desktop.lock().unwrap_or_else(PoisonError::into_inner);
         if self.theme != Some((theme, desktop)) {
             self.theme = Some((theme, desktop));
@@ -152,7 +169,7 @@ impl App {
     fn take_files(&mut self, ctx: &egui::Context) {
         match self.chooser.take() {
             Some(Picked::File(pick, path)) => self.shell.picked(&self.view, pick, &path),
-            Some(Picked::NoChooser) => self.view.fail(files::no_chooser()),
+            Some(Picked::NoChooser) => self.fail(files::no_chooser()),
             Some(Picked::Cancelled) | None => {}
         }
         let dropped = ctx.input(|input| {
@@ -239,9 +256,12 @@ impl App {
             Ask::CommandLine(machine) => self.send(Command::CommandLine { machine }),
             Ask::Pick(pick) => {
                 if let Err(failure) = self.chooser.open(pick) {
-                    self.view.fail(failure);
+                    self.fail(failure);
                 }
             }
+            Ask::OpenLink(url) => self.links.open(url),
+            Ask::SaveReport(text) => self.keep(Keepsake::Report(text)),
+            Ask::CloseReport => self.view.program.report = None,
             Ask::DismissToast(toast) => self.view.toasts.dismiss(toast),
             Ask::Pointer(machine, pointer) => self.point(machine, pointer),
             Ask::Capture(guest) => self.capture(guest),
@@ -258,6 +278,7 @@ impl App {
             | Ask::ShowHardware(_)
             | Ask::ShowKeys(_)
             | Ask::ConfirmDelete(_)
+            | Ask::ShowSettings(_)
             | Ask::Errand(_) => {}
         }
     }

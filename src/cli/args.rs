@@ -190,6 +190,18 @@ pub enum Task {
                            sizes are in bytes."
     )]
     Doctor,
+    /// Collect what others need to help with a problem, without names and addresses of yours.
+    ///
+    /// Prints the report, or writes it to a file. Nothing is sent anywhere.
+    #[command(after_long_help = "Example:\n  orangery report Debian --output report.txt")]
+    Report {
+        /// The machine it is about: name, id, or the first digits of the id.
+        #[arg(value_name = "NAME")]
+        name: Option<String>,
+        /// Where to write the report. A file that is there already is replaced.
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
     #[command(about = Action::OpenConsole.explain())]
     Console(Target),
     /// Print the QEMU command line of the machine's next start.

@@ -1,5 +1,7 @@
 //! One function for each subcommand, over a backend that stands for the engine.
 
+mod report;
+
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -118,6 +120,7 @@ pub fn perform(session: &mut Session<'_>, args: Args) -> Result<Done, Failure> {
         Task::Restore(target) => session.act(&target, Action::Restore, Some(SHORT)),
         Task::Trash(trash) => session.trash(&trash),
         Task::Doctor => session.doctor(),
+        Task::Report { name, output } => session.report(name, output),
         Task::Console(target) => session.console(&target),
         Task::CommandLine(target) => session.command_line(&target),
         Task::Agent => session.backend.agent().map(|()| Done::default()),

@@ -3,6 +3,7 @@
 use egui::{Align, Button, Layout, RichText, Sense, Ui, WidgetInfo, accesskit::Role, vec2};
 use lucide_icons::Icon;
 
+use crate::language::{told, tr};
 use crate::model::{Action, Standing, State, permit};
 
 use super::chord;
@@ -33,7 +34,7 @@ pub struct BarView {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
     /// How to leave or enter the guest.
-    Hint(&'static str),
+    Hint(String),
     /// Something was done.
     Done(String),
     Trouble(String),
@@ -96,7 +97,7 @@ fn machine_ui(ui: &mut Ui, view: &BarView) {
         let (dot, _) = ui.allocate_exact_size(vec2(8.0, 8.0), Sense::hover());
         ui.painter().circle_filled(dot.center(), 3.5, color);
         ui.label(
-            RichText::new(standing.state.label())
+            RichText::new(tr(standing.state.label()))
                 .size(12.5)
                 .color(color),
         );
@@ -114,7 +115,12 @@ fn power_ui(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
     } else {
         action_ui(ui, view, Action::Pause, Icon::Pause, requests);
     }
-    if icon_button(ui, Icon::Camera, "Screenshot to Pictures/Orangery", Ok(())) {
+    if icon_button(
+        ui,
+        Icon::Camera,
+        tr("Screenshot to Pictures/Orangery"),
+        Ok(()),
+    ) {
         requests.push(Request::Screenshot);
     }
     ui.separator();
@@ -122,7 +128,7 @@ fn power_ui(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
 
 fn action_ui(ui: &mut Ui, view: &BarView, action: Action, icon: Icon, out: &mut Vec<Request>) {
     let allowed = allowed(view, action);
-    if icon_button(ui, icon, action.name(), allowed) {
+    if icon_button(ui, icon, tr(action.name()), allowed) {
         out.push(Request::Act(action));
     }
 }
@@ -133,19 +139,19 @@ fn allowed(view: &BarView, action: Action) -> Result<(), String> {
         return Err(why.to_owned());
     }
     let Some(standing) = view.standing else {
-        return Err("The machine's state is not known yet".to_owned());
+        return Err(tr("The machine's state is not known yet").to_owned());
     };
-    permit(standing, action).map_err(|denied| denied.to_string())
+    permit(standing, action).map_err(|denied| told(&denied.to_string()).into_owned())
 }
 
 fn picture_ui(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
     ui.add_enabled_ui(view.live, |ui| {
-        ui.menu_button("Send keys", |ui| keys_menu(ui, requests));
+        ui.menu_button(tr("Send keys"), |ui| keys_menu(ui, requests));
     });
     let (icon, text) = if view.full_screen {
-        (Icon::Minimize, "Leave full screen")
+        (Icon::Minimize, tr("Leave full screen"))
     } else {
-        (Icon::Maximize, "Full screen")
+        (Icon::Maximize, tr("Full screen"))
     };
     if icon_button(ui, icon, text, Ok(())) {
         requests.push(Request::FullScreen(!view.full_screen));
@@ -154,14 +160,14 @@ fn picture_ui(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
         (
             Zoom::Times(2),
             "2:1",
-            "Each guest pixel is a square of two by two",
+            tr("Each guest pixel is a square of two by two"),
         ),
         (
             Zoom::Times(1),
             "1:1",
-            "Each guest pixel is one pixel, sharp",
+            tr("Each guest pixel is one pixel, sharp"),
         ),
-        (Zoom::Fit, "Fit", "As large as the window allows"),
+        (Zoom::Fit, tr("Fit"), tr("As large as the window allows")),
     ] {
         let chosen = view.zoom == zoom;
         let button = Button::selectable(chosen, label);
@@ -192,10 +198,13 @@ fn message_ui(ui: &mut Ui, view: &BarView) {
     if roomy && view.live {
         let (word, explain) = match view.way {
             Way::Direct => (
-                "direct",
-                "The window system reads the machine's memory itself",
+                tr("direct"),
+                tr("The window system reads the machine's memory itself"),
             ),
-            Way::Copied => ("copied", "Changed pixels are copied into the window"),
+            Way::Copied => (
+                tr("copied"),
+                tr("Changed pixels are copied into the window"),
+            ),
         };
         let label = egui::Label::new(RichText::new(word).size(12.0).color(colors.dim));
         ui.add(label.sense(Sense::hover())).on_hover_text(explain);
@@ -203,7 +212,7 @@ fn message_ui(ui: &mut Ui, view: &BarView) {
     ui.add_space(8.0);
     let (text, color) = match &view.message {
         Message::Hint(_) if !roomy => return,
-        Message::Hint(text) => ((*text).to_owned(), colors.dim),
+        Message::Hint(text) => (text.clone(), colors.dim),
         Message::Done(text) => (text.clone(), colors.leaf),
         Message::Trouble(text) => (text.clone(), colors.warn),
     };
@@ -257,7 +266,7 @@ pub fn card_ui(ctx: &egui::Context, card: &Card, requests: &mut Vec<Request>) {
 fn card_buttons(ui: &mut Ui, card: &Card, requests: &mut Vec<Request>) {
     let colors = palette(ui);
     if let Some(start) = &card.start {
-        let text = RichText::new(Action::Start.name())
+        let text = RichText::new(tr(Action::Start.name()))
             .strong()
             .color(colors.on_accent);
         let button = Button::new(text)
@@ -274,13 +283,13 @@ fn card_buttons(ui: &mut Ui, card: &Card, requests: &mut Vec<Request>) {
     }
     if card.again
         && ui
-            .add(Button::new("Open again").min_size(vec2(90.0, 32.0)))
+            .add(Button::new(tr("Open again")).min_size(vec2(90.0, 32.0)))
             .clicked()
     {
         requests.push(Request::Again);
     }
     if ui
-        .add(Button::new("Close").min_size(vec2(80.0, 32.0)))
+        .add(Button::new(tr("Close")).min_size(vec2(80.0, 32.0)))
         .clicked()
     {
         requests.push(Request::Close);

@@ -2,6 +2,7 @@
 
 use crate::display::Input;
 use crate::display::keys::{KeyCode, parse_chord};
+use crate::language::tr;
 
 /// The menu: what it says and the chord behind it. `None` is a line between groups.
 pub fn menu() -> impl Iterator<Item = Option<(String, String)>> {
@@ -9,8 +10,8 @@ pub fn menu() -> impl Iterator<Item = Option<(String, String)>> {
     let first = [
         named("Ctrl+Alt+Delete", "ctrl-alt-delete"),
         named("Ctrl+Alt+Backspace", "ctrl-alt-backspace"),
-        named("Super", "super"),
-        named("Print Screen", "print"),
+        named(tr("Super"), "super"),
+        named(tr("Print screen"), "print"),
         None,
     ];
     let consoles = (1..=12).map(|n| Some((format!("Ctrl+Alt+F{n}"), format!("ctrl-alt-f{n}"))));

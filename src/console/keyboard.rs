@@ -1,16 +1,15 @@
-//! Who gets the keys, the guest or the bar: Right Ctrl, tapped alone, changes it.
+//! Who gets the keys, the guest or the bar: the release key, tapped alone, changes it.
 //!
 //! ```text
 //!  guest ◀──tap Right Ctrl, or click the picture──▶ bar
 //! ```
-//! Held with another key, Right Ctrl is an ordinary key of the guest.
+//! Which key that is stands in the settings. Held with another key, it is an ordinary key of the guest.
 
 use crate::display::Input;
 use crate::display::keys::KeyCode;
+use crate::model::ReleaseKey;
 
-const RIGHT_CTRL: KeyCode = KeyCode(97);
-
-/// Where Right Ctrl stands.
+/// Where the release key stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Tap {
     #[default]
@@ -38,6 +37,7 @@ pub enum Outcome {
 pub struct Keyboard {
     captured: bool,
     tap: Tap,
+    release: ReleaseKey,
 }
 
 impl Default for Keyboard {
@@ -45,6 +45,7 @@ impl Default for Keyboard {
         Self {
             captured: true,
             tap: Tap::Up,
+            release: ReleaseKey::default(),
         }
     }
 }
@@ -53,6 +54,14 @@ impl Keyboard {
     /// True while the guest gets the keys.
     pub fn is_captured(&self) -> bool {
         self.captured
+    }
+
+    /// Which key changes hands.
+    pub fn release_by(&mut self, key: ReleaseKey) {
+        if key != self.release {
+            self.release = key;
+            self.tap = Tap::Up;
+        }
     }
 
     pub fn capture(&mut self, captured: bool) {
@@ -67,8 +76,8 @@ impl Keyboard {
 
     /// A key went down (again, when it repeats) or up.
     pub fn key(&mut self, code: KeyCode, down: bool) -> Outcome {
-        if code == RIGHT_CTRL {
-            return self.right_ctrl(down);
+        if code == KeyCode(self.release.evdev()) {
+            return self.release_key(down);
         }
         if !self.captured {
             if self.tap == Tap::Waiting && down {
@@ -81,12 +90,12 @@ impl Keyboard {
         Outcome::Guest(inputs)
     }
 
-    /// Something else happens while Right Ctrl may be held: the guest has to know of it first.
+    /// Something else happens while the release key may be held: the guest has to know of it first.
     pub fn interrupt(&mut self) -> Vec<Input> {
         match (self.tap, self.captured) {
             (Tap::Waiting, true) => {
                 self.tap = Tap::Sent;
-                vec![right_ctrl(true)]
+                vec![self.sent(true)]
             }
             (Tap::Waiting, false) => {
                 self.tap = Tap::Spoilt;
@@ -96,14 +105,14 @@ impl Keyboard {
         }
     }
 
-    fn right_ctrl(&mut self, down: bool) -> Outcome {
+    fn release_key(&mut self, down: bool) -> Outcome {
         let nothing = Outcome::Guest(Vec::new());
         match (down, self.tap) {
             (true, Tap::Up) => {
                 self.tap = Tap::Waiting;
                 nothing
             }
-            (true, Tap::Sent) => Outcome::Guest(vec![right_ctrl(true)]),
+            (true, Tap::Sent) => Outcome::Guest(vec![self.sent(true)]),
             (true, Tap::Waiting | Tap::Spoilt) | (false, Tap::Up) => nothing,
             (false, Tap::Waiting) => {
                 self.capture(!self.captured);
@@ -111,7 +120,7 @@ impl Keyboard {
             }
             (false, Tap::Sent) => {
                 self.tap = Tap::Up;
-                Outcome::Guest(vec![right_ctrl(false)])
+                Outcome::Guest(vec![self.sent(false)])
             }
             (false, Tap::Spoilt) => {
                 self.tap = Tap::Up;
@@ -119,12 +128,11 @@ impl Keyboard {
             }
         }
     }
-}
 
-fn right_ctrl(down: bool) -> Input {
-    Input::Key {
-        code: RIGHT_CTRL,
-        down,
+    /// The release key as a key of the guest.
+    fn sent(&self, down: bool) -> Input {
+        let code = KeyCode(self.release.evdev());
+        Input::Key { code, down }
     }
 }
 
@@ -132,6 +140,7 @@ fn right_ctrl(down: bool) -> Input {
 mod tests {
     use super::*;
 
+    const RIGHT_CTRL: KeyCode = KeyCode(97);
     const C: KeyCode = KeyCode(46);
 
     fn sent(code: KeyCode, down: bool) -> Input {
@@ -177,5 +186,16 @@ mod tests {
         assert_eq!(keyboard.interrupt(), [sent(RIGHT_CTRL, true)]);
         keyboard.forget();
         assert_eq!(keyboard.key(RIGHT_CTRL, false), Outcome::Guest(vec![]));
+    }
+
+    #[test]
+    fn another_key_can_change_hands() {
+        let mut keyboard = Keyboard::default();
+        keyboard.release_by(ReleaseKey::Menu);
+        let sends = Outcome::Guest(vec![sent(RIGHT_CTRL, true)]);
+        assert_eq!(keyboard.key(RIGHT_CTRL, true), sends);
+        let menu = KeyCode(127);
+        keyboard.key(menu, true);
+        assert_eq!(keyboard.key(menu, false), Outcome::Toggled);
     }
 }

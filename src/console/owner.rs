@@ -12,7 +12,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::engine::client::Client;
 use crate::engine::message::{Command, Event, RequestId};
-use crate::model::{Answer, DisplayPath, Failure, MachineId, MachineReport};
+use crate::model::{Answer, DisplayPath, Failure, MachineId, MachineReport, Settings};
 
 /// Between two attempts to find an owner again.
 const RETRY: Duration = Duration::from_secs(2);
@@ -28,6 +28,8 @@ pub enum OwnerNews {
     /// The machine's folder is gone.
     Removed,
     Display(Result<(DisplayPath, OwnedFd), Failure>),
+    /// The settings of the app: which key releases the keyboard, which language is spoken.
+    Settings(Box<Settings>),
     /// A request failed.
     Failed(Failure),
     Lost,
@@ -225,7 +227,8 @@ impl Shared {
                     self.tell(news);
                 }
             }
-            _ => {} // Other machines, jobs and settings are the main window's.
+            Event::Settings(settings) => self.tell(OwnerNews::Settings(Box::new(settings))),
+            _ => {} // Other machines and jobs are the main window's.
         }
     }
 

@@ -7,16 +7,17 @@ use std::time::{Duration, Instant};
 use crate::display::frame::{ScreenInfo, ScreenStatus, Wake, Want};
 use crate::display::{Input, Screen};
 use crate::engine::message::Command;
+use crate::language::{self, Language, later, told, tr};
 use crate::model::{
-    Action, DisplayPath, Failure, MachineId, MachineReport, Standing, State, permit,
+    Action, DisplayPath, Failure, MachineId, MachineReport, Settings, Standing, State, permit,
 };
 
 use super::bar::{Card, Message};
 use super::guest_picture::{GuestPicture, News};
 use super::owner::{Owner, OwnerNews};
 
-pub const NO_ENGINE: &str = "Orangery's engine is gone; the picture goes on";
-const NEVER_ENGINE: &str = "This window shows a screen only; no engine is behind it";
+pub const NO_ENGINE: &str = later("Orangery's engine is gone; the picture goes on");
+const NEVER_ENGINE: &str = later("This window shows a screen only; no engine is behind it");
 /// Between two requests for a display that failed.
 const REOPEN: Duration = Duration::from_secs(1);
 /// How long a message stays.
@@ -29,6 +30,8 @@ pub struct Session {
     engine_gone: bool,
     report: Option<Box<MachineReport>>,
     removed: bool,
+    /// What the person chose about the app itself.
+    pub settings: Settings,
     screen: Option<Screen>,
     pub picture: Option<GuestPicture>,
     pub info: ScreenInfo,
@@ -56,6 +59,7 @@ impl Session {
             engine_gone: false,
             report: None,
             removed: false,
+            settings: Settings::default(),
             screen: None,
             picture: None,
             info: ScreenInfo::default(),
@@ -115,12 +119,16 @@ impl Session {
                 self.asked = false;
                 if let Err(failure) = answer.and_then(|(path, fd)| self.open(path, fd.into())) {
                     if self.state().is_some_and(State::has_screen) {
-                        self.say(Message::Trouble(failure.to_string()));
+                        self.say(Message::Trouble(told_failure(&failure)));
                     }
                     self.reopen = Some(Instant::now() + REOPEN);
                 }
             }
-            OwnerNews::Failed(failure) => self.say(Message::Trouble(failure.to_string())),
+            OwnerNews::Settings(settings) => {
+                language::choose(Language::wanted(settings.language.locale()));
+                self.settings = *settings;
+            }
+            OwnerNews::Failed(failure) => self.say(Message::Trouble(told_failure(&failure))),
             OwnerNews::Lost => {
                 self.engine_gone = true;
                 self.asked = false;
@@ -128,7 +136,7 @@ impl Session {
             OwnerNews::Back => {
                 self.engine_gone = false;
                 self.report = None; // The new owner counts generations anew.
-                self.say(Message::Done("Orangery's engine is back".to_owned()));
+                self.say(Message::Done(tr("Orangery's engine is back").to_owned()));
             }
         }
     }
@@ -169,7 +177,7 @@ impl Session {
             return;
         };
         if !owner.ask(Command::Act { machine, action }) {
-            let text = "Orangery's engine does not answer; wait and try again";
+            let text = tr("Orangery's engine does not answer; wait and try again");
             self.say(Message::Trouble(text.to_owned()));
         }
     }
@@ -197,8 +205,8 @@ impl Session {
     /// Why the engine can't be asked.
     pub fn no_engine(&self) -> Option<&'static str> {
         match &self.owner {
-            None => Some(NEVER_ENGINE),
-            Some(_) => self.engine_gone.then_some(NO_ENGINE),
+            None => Some(tr(NEVER_ENGINE)),
+            Some(_) => self.engine_gone.then(|| tr(NO_ENGINE)),
         }
     }
 
@@ -227,7 +235,7 @@ impl Session {
         }
         let lasting = || {
             self.engine_gone
-                .then(|| Message::Trouble(NO_ENGINE.to_owned()))
+                .then(|| Message::Trouble(tr(NO_ENGINE).to_owned()))
         };
         self.message
             .as_ref()
@@ -256,7 +264,7 @@ impl Session {
     /// What to say instead of a moving picture.
     pub fn card(&self) -> Option<Card> {
         if self.removed {
-            return Some(card("The machine was removed", String::new()));
+            return Some(card(tr("The machine was removed"), String::new()));
         }
         if let Some(report) = &self.report
             && !report.state.has_screen()
@@ -267,7 +275,7 @@ impl Session {
         match &self.info.status {
             ScreenStatus::Lost { why } if self.screen.is_none() && !self.asked => Some(Card {
                 again: self.no_engine().is_none(),
-                ..card("The screen is gone", why.clone())
+                ..card(tr("The screen is gone"), told(why).into_owned())
             }),
             _ => None,
         }
@@ -275,27 +283,34 @@ impl Session {
 
     fn state_card(&self, report: &MachineReport) -> Card {
         let title = match report.state {
-            State::Off => "The machine is off",
-            State::Starting => "The machine is starting…",
-            State::Saved => "The machine is saved",
-            State::Crashed => "The machine crashed",
-            State::NotResponding => "QEMU does not answer",
-            State::Broken => "The machine's file can't be read",
-            State::Unavailable => "A disk of the machine is missing",
+            State::Off => tr("The machine is off"),
+            State::Starting => tr("The machine is starting…"),
+            State::Saved => tr("The machine is saved"),
+            State::Crashed => tr("The machine crashed"),
+            State::NotResponding => tr("QEMU does not answer"),
+            State::Broken => tr("The machine's file can't be read"),
+            State::Unavailable => tr("A disk of the machine is missing"),
             State::Running | State::Paused | State::Saving | State::Stopping => {
-                report.state.label()
+                tr(report.state.label())
             }
         };
-        let why = report.trouble.as_ref().map(|failure| failure.why.clone());
+        let trouble = report.trouble.as_ref();
+        let why = trouble.map(|failure| told(&failure.why).into_owned());
         let start = match self.no_engine() {
             Some(why) => Err(why.to_owned()),
-            None => permit(report.standing(), Action::Start).map_err(|denied| denied.to_string()),
+            None => permit(report.standing(), Action::Start)
+                .map_err(|denied| told(&denied.to_string()).into_owned()),
         };
         Card {
             start: (!report.state.has_process()).then_some(start),
             ..card(title, why.unwrap_or_default())
         }
     }
+}
+
+/// A failure in the spoken language, on one line.
+pub fn told_failure(failure: &Failure) -> String {
+    format!("{}: {}", told(&failure.what), told(&failure.why))
 }
 
 fn card(title: &str, text: String) -> Card {

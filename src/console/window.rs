@@ -17,6 +17,7 @@ use crate::desktop::KeyGrab;
 use crate::display::frame::{Size, Wake};
 use crate::display::keys::KeyCode;
 use crate::display::{DisplayError, Screen};
+use crate::language::{self, Language, fill, later, told, tr};
 use crate::model::{Failure, State};
 
 use super::bar::{BarView, Message, Request};
@@ -59,6 +60,7 @@ pub fn run(source: Source, options: ConsoleOptions) -> Result<(), Failure> {
             "Check that a desktop session is running and that DISPLAY or WAYLAND_DISPLAY is set",
         )
     };
+    language::choose(Language::wanted(None)); // Until the settings say more.
     let mut builder = EventLoop::<Event>::with_user_event();
     if options.any_thread {
         EventLoopBuilderExtX11::with_any_thread(&mut builder, true);
@@ -176,8 +178,11 @@ impl ApplicationHandler<Event> for Console {
             Event::Key { code, down } => self.key(KeyCode(code), down),
             Event::Kept(result) => {
                 let message = match result {
-                    Ok(path) => Message::Done(format!("Screenshot kept as {}", path.display())),
-                    Err(why) => Message::Trouble(why),
+                    Ok(path) => {
+                        let path = path.display();
+                        Message::Done(fill("Screenshot kept as {path}", &[("path", &path)]))
+                    }
+                    Err(why) => Message::Trouble(told(&why).into_owned()),
                 };
                 self.say(message);
             }
@@ -289,6 +294,7 @@ impl Console {
         if !self.session.hear() {
             return;
         }
+        self.keyboard.release_by(self.session.settings.release_key);
         if name != self.session.name {
             let title = stage::title(&self.session.name);
             self.on_stage(|stage| stage.window.set_title(&title));
@@ -340,9 +346,9 @@ impl Console {
             stage.overlay.ask();
         }
         if let Err(error) = result {
-            self.say(Message::Trouble(format!(
-                "The picture can't be shown: {error}"
-            )));
+            let why = told(&error.to_string()).into_owned();
+            let text = fill("The picture can't be shown: {why}", &[("why", &why)]);
+            self.say(Message::Trouble(text));
         }
     }
 
@@ -383,9 +389,11 @@ impl Console {
         }
         let still = match self.session.picture.as_mut().map(GuestPicture::still) {
             Some(Ok(still)) if still.width > 0 => still,
-            Some(Err(error)) => return self.say(Message::Trouble(error.to_string())),
+            Some(Err(error)) => {
+                return self.say(Message::Trouble(told(&error.to_string()).into_owned()));
+            }
             Some(Ok(_)) | None => {
-                return self.say(Message::Trouble("There is no picture yet".to_owned()));
+                return self.say(Message::Trouble(tr("There is no picture yet").to_owned()));
             }
         };
         let (name, proxy) = (self.session.name.clone(), self.proxy.clone());
@@ -396,7 +404,10 @@ impl Console {
         let named = std::thread::Builder::new().name("console-screenshot".to_owned());
         match named.spawn(save) {
             Ok(thread) => self.saving = Some(thread),
-            Err(error) => self.say(Message::Trouble(format!("No screenshot: {error}"))),
+            Err(error) => {
+                let text = fill("No screenshot: {error}", &[("error", &error)]);
+                self.say(Message::Trouble(text));
+            }
         }
     }
 
@@ -423,16 +434,18 @@ impl Console {
     }
 
     /// When nothing else is to be said.
-    fn hint(&self) -> &'static str {
+    fn hint(&self) -> String {
         if !self.takes_input() {
-            return "";
+            return String::new();
         }
-        match (self.keyboard.is_captured(), self.grab.is_some()) {
-            (true, true) => "Press Right Ctrl to release the keyboard",
+        let text = match (self.keyboard.is_captured(), self.grab.is_some()) {
+            (true, true) => later("Press {key} to release the keyboard"),
             (true, false) => {
-                "Right Ctrl releases the keyboard; your desktop keeps its own shortcuts"
+                later("{key} releases the keyboard; your desktop keeps its own shortcuts")
             }
-            (false, _) => "Click the picture or press Right Ctrl to type into the machine",
-        }
+            (false, _) => later("Click the picture or press {key} to type into the machine"),
+        };
+        let key = tr(self.session.settings.release_key.label());
+        fill(text, &[("key", &key)])
     }
 }

@@ -2,6 +2,8 @@
 
 mod appearance;
 mod key_grab;
+mod link;
 
 pub use self::appearance::{Appearance, follow};
 pub use self::key_grab::{GrabError, KeyGrab};
+pub use self::link::open_link;

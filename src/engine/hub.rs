@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 
 use crossbeam_channel::{Sender, TrySendError};
 
+use super::chronicle::Chronicle;
 use super::message::{Event, RequestId};
 use crate::model::{Answer, Failure};
 
@@ -42,6 +43,8 @@ pub struct Listener {
 #[derive(Default)]
 pub struct Hub {
     listeners: BTreeMap<ListenerId, (Listener, Lag)>,
+    /// All that is told passes here, so this is where it is written down.
+    pub chronicle: Chronicle,
 }
 
 /// Whether a listener missed something and needs everything again.
@@ -52,6 +55,14 @@ enum Lag {
 }
 
 impl Hub {
+    /// One that writes the app's log to `log`.
+    pub fn writing(log: Option<&std::path::Path>) -> Self {
+        Self {
+            chronicle: Chronicle::open(log),
+            ..Self::default()
+        }
+    }
+
     pub fn join(&mut self, id: ListenerId, listener: Listener) {
         self.listeners.insert(id, (listener, Lag::UpToDate));
     }
@@ -68,6 +79,7 @@ impl Hub {
     /// Tells everyone who wants events. Never blocks: who is full misses it and gets the whole
     /// state again later, see [`Self::take_behind`].
     pub fn publish(&mut self, event: &Event) {
+        self.chronicle.event(event);
         for (listener, lag) in self.listeners.values_mut() {
             if listener.events && *lag == Lag::UpToDate {
                 deliver(listener, lag, event.clone());
@@ -100,6 +112,9 @@ impl Hub {
 
     /// Answers a request. A listener that does not even take its answers is let go.
     pub fn answer(&mut self, asker: Asker, result: Result<Answer, Failure>, fd: Option<OwnedFd>) {
+        if let Err(failure) = &result {
+            self.chronicle.failure(failure);
+        }
         let Some((listener, lag)) = self.listeners.get_mut(&asker.listener) else {
             return; // It left; nobody waits.
         };

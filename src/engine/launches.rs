@@ -24,6 +24,12 @@ pub fn all(runtime: &Path) -> Vec<(MachineId, PathBuf)> {
         .collect()
 }
 
+/// The end of what the newest QEMU of a machine wrote; empty if there is none any more.
+pub fn log_of(runtime: &Path, machine: MachineId) -> String {
+    let newest = numbered(&runtime.join(machine.short())).pop();
+    newest.map(|folder| log_tail(&folder)).unwrap_or_default()
+}
+
 /// A new private folder for one launch. Older ones of the machine go, unless their QEMU lives.
 pub fn begin(runtime: &Path, machine: MachineId) -> io::Result<PathBuf> {
     let parent = runtime.join(machine.short());

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{
     Action, Answer, Change, ComputerReport, Failure, HostLoad, JobId, JobReport, LayerId,
-    MachineId, MachineReport, NewDisk, NewMachine, Sample, Settings, TrashReport,
+    MachineId, MachineReport, NewDisk, NewMachine, Sample, Settings, TrashReport, Whereabouts,
 };
 
 /// Numbers a request so that its answer can be told from others. Chosen by the asker.
@@ -98,6 +98,18 @@ pub enum Command {
     /// Looks at this computer again.
     Examine,
     SaveSettings(Settings),
+    /// Asks for the newest lines of the app's own log.
+    ReadLog,
+    /// Asks for the end of what a machine's QEMU wrote.
+    ReadQemuLog {
+        machine: MachineId,
+    },
+    /// Asks for a report for others to read: about a machine too, if one is named.
+    Report {
+        machine: Option<MachineId>,
+    },
+    /// Something for the log that happened outside the engine; long texts are cut.
+    Note(String),
     /// A console window of its own opened or closed.
     ConsoleShown {
         machine: MachineId,
@@ -127,6 +139,7 @@ impl Command {
             | Self::Screenshot { machine }
             | Self::Stats { machine }
             | Self::CommandLine { machine }
+            | Self::ReadQemuLog { machine }
             | Self::ConsoleShown { machine, .. } => Some(*machine),
             Self::Create { .. }
             | Self::Recognise { .. }
@@ -136,6 +149,9 @@ impl Command {
             | Self::CancelJob(_)
             | Self::Examine
             | Self::SaveSettings(_)
+            | Self::ReadLog
+            | Self::Report { .. }
+            | Self::Note(_)
             | Self::InSight(_)
             | Self::HandOver
             | Self::Raise => None,
@@ -164,6 +180,8 @@ pub enum Event {
     },
     Trash(TrashReport),
     Settings(Settings),
+    /// Where the files of this start are; they do not change while it lasts.
+    Whereabouts(Whereabouts),
     /// A small picture of a running machine's screen.
     Thumbnail {
         machine: MachineId,

@@ -5,6 +5,7 @@
 //! library: a window, or an agent without one; everyone else is a [`client`].
 
 pub mod agent;
+mod chronicle;
 pub mod client;
 pub mod clock;
 mod control;
@@ -19,6 +20,8 @@ mod making;
 pub mod message;
 pub mod offline;
 pub mod picture;
+mod redact;
+mod report;
 pub mod screen;
 mod supervisor;
 mod wire;

@@ -3,6 +3,12 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+/// How deep sentences stand in each other.
+const DEPTH: u8 = 2;
+
+/// A text with fewer fixed letters fits nearly everything, and says nothing that could be translated.
+const FEW_LETTERS: usize = 4;
+
 /// See the module's text.
 pub(super) struct Catalogue {
     texts: HashMap<String, String>,
@@ -34,8 +40,9 @@ impl Catalogue {
             if let Ok(forms) = message.msgstr_plural() {
                 catalogue.plurals.insert(english, forms.clone());
             } else if let Ok(translation) = message.msgstr() {
-                if english.contains('{') {
-                    catalogue.patterns.push(Pattern::new(&english, translation));
+                let pattern = Pattern::new(&english, translation);
+                if !pattern.names.is_empty() && pattern.letters() >= FEW_LETTERS {
+                    catalogue.patterns.push(pattern);
                 }
                 catalogue.texts.insert(english, translation.to_owned());
             }
@@ -60,8 +67,16 @@ impl Catalogue {
 
     /// The translation of a sentence that may have been made from a text with places.
     pub(super) fn told<'a>(&self, sentence: &'a str) -> Cow<'a, str> {
+        self.told_within(sentence, DEPTH)
+    }
+
+    /// What stands in a place may be a sentence itself: an error inside an error.
+    fn told_within<'a>(&self, sentence: &'a str, depth: u8) -> Cow<'a, str> {
         if let Some(found) = self.find(sentence) {
             return Cow::Owned(found.to_owned());
+        }
+        if depth == 0 {
+            return Cow::Borrowed(sentence);
         }
         let found = self.patterns.iter().find_map(|pattern| {
             let values = pattern.values(sentence)?;
@@ -69,7 +84,11 @@ impl Catalogue {
                 .names
                 .iter()
                 .map(String::as_str)
-                .zip(values.into_iter().map(|value| self.told_inside(value)))
+                .zip(
+                    values
+                        .into_iter()
+                        .map(|value| self.told_within(value, depth - 1)),
+                )
                 .collect();
             let values: Vec<(&str, &dyn std::fmt::Display)> = values
                 .iter()
@@ -78,12 +97,6 @@ impl Catalogue {
             Some(super::filled(&pattern.translation, &values))
         });
         found.map_or(Cow::Borrowed(sentence), Cow::Owned)
-    }
-
-    /// A value may be a sentence itself: an error inside an error. One level is enough.
-    fn told_inside<'a>(&self, value: &'a str) -> Cow<'a, str> {
-        self.find(value)
-            .map_or(Cow::Borrowed(value), |found| Cow::Owned(found.to_owned()))
     }
 }
 
@@ -106,6 +119,12 @@ impl Pattern {
         }
     }
 
+    /// Letters that are always the same.
+    fn letters(&self) -> usize {
+        let all = self.parts.iter().flat_map(|part| part.chars());
+        all.filter(|c| c.is_alphabetic()).count()
+    }
+
     /// What stands in the places, if `sentence` was made from this text.
     fn values<'a>(&self, sentence: &'a str) -> Option<Vec<&'a str>> {
         let (first, rest) = self.parts.split_first()?;
@@ -120,5 +139,34 @@ impl Pattern {
         }
         values.push(inner);
         Some(values)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CATALOGUE: &str = r#"
+msgid ""
+msgstr "Content-Type: text/plain; charset=UTF-8\nPlural-Forms: nplurals=2; plural=(n != 1);\n"
+
+msgid "“{0}” could not be read: {source}"
+msgstr "{source}, darum wurde „{0}“ nicht gelesen"
+
+msgid "the file is gone"
+msgstr "die Datei ist weg"
+
+msgid "{what}: {why}"
+msgstr "FALSCH"
+"#;
+
+    #[test]
+    fn a_sentence_is_found_by_its_fixed_parts_and_one_inside_another_too() {
+        let catalogue = Catalogue::read(CATALOGUE);
+        assert_eq!(
+            catalogue.told("“/a” could not be read: the file is gone"),
+            "die Datei ist weg, darum wurde „/a“ nicht gelesen"
+        );
+        assert_eq!(catalogue.told("one: two"), "one: two");
     }
 }

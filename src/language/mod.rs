@@ -5,7 +5,8 @@
 //!
 //! - [`tr`] for a fixed text, [`fill`] for one with values, [`count`] for one that depends on a number.
 //! - [`told`] for what other rooms say in English: failures, refusals, steps of jobs. It finds the
-//!   text that the sentence was made from by its fixed parts.
+//!   text that the sentence was made from by its fixed parts. Places without a name have their number as key:
+//!   `"{} of {}"` in the code is `"{0} of {1}"` in the catalogue.
 //!
 //! The language is chosen for each thread: only the thread that draws speaks it.
 
@@ -52,6 +53,13 @@ impl Language {
         }
     }
 
+    /// The language of `locale`, or, without one, what the environment says.
+    pub fn wanted(locale: Option<&str>) -> Self {
+        let said = ["LC_ALL", "LC_MESSAGES", "LANG"].map(|name| std::env::var(name).ok());
+        let said = said.iter().flatten().map(String::as_str);
+        Self::of_locales(locale.into_iter().chain(said))
+    }
+
     fn catalogue(self) -> Option<&'static Catalogue> {
         static GERMAN: OnceLock<Catalogue> = OnceLock::new();
         match self {
@@ -93,6 +101,11 @@ pub fn count(number: u64, one: &'static str, many: &'static str) -> String {
             .unwrap_or(if number == 1 { one } else { many }),
     };
     filled(text, &[("count", &number)])
+}
+
+/// Marks a text that is shown later through [`tr`] or [`fill`], so that it is found with the others.
+pub const fn later(text: &'static str) -> &'static str {
+    text
 }
 
 /// What another room said in English, in the spoken language.

@@ -114,6 +114,25 @@ impl Library {
         })
     }
 
+    /// Whether `dir` could be the library of the next start: it holds one, or is empty, or can be made. Says why not.
+    pub fn may_be_at(dir: &Path) -> Result<(), String> {
+        if !dir.is_absolute() {
+            return Err("it is not a full path from /".to_owned());
+        }
+        let entries = match std::fs::read_dir(dir) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return may_be_made(dir),
+            Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
+                return Err("it is a file, not a folder".to_owned());
+            }
+            Err(error) => return Err(error.to_string()),
+        };
+        if entries.take(1).count() > 0 && !matches!(read_id(dir), Ok(Some(_))) {
+            return Err("there are other things in it, and no library of Orangery".to_owned());
+        }
+        writable(dir)
+    }
+
     /// Who holds the lock now, without taking it; `None` if nobody does.
     pub fn holder(dir: &Path) -> Result<Option<Holder>, LibraryError> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
@@ -192,6 +211,20 @@ impl Library {
             }
         }
     }
+}
+
+/// The nearest folder above that is there has to let us make one in it.
+fn may_be_made(dir: &Path) -> Result<(), String> {
+    match dir.ancestors().skip(1).find(|above| above.exists()) {
+        Some(above) if above.is_dir() => writable(above),
+        Some(above) => Err(format!("“{}” is not a folder", above.display())),
+        None => Err("there is no folder to make it in".to_owned()),
+    }
+}
+
+fn writable(dir: &Path) -> Result<(), String> {
+    let access = fs::Access::WRITE_OK | fs::Access::EXEC_OK;
+    fs::access(dir, access).map_err(|_denied| format!("“{}” can't be written", dir.display()))
 }
 
 /// Takes the lock, or gives `None` if another process has it.

@@ -7,6 +7,7 @@
 mod document;
 mod error;
 mod files;
+mod journal;
 mod layers;
 mod lock;
 mod machines;
@@ -26,6 +27,7 @@ mod tests;
 
 pub use error::LibraryError;
 pub use files::{Sighting, Space, allocated, free_space};
+pub use journal::Journal;
 pub use lock::{Holder, Library, Opened};
 pub use newcomer::{Leftover, Newcomer};
 pub use places::{Places, RuntimeError, prepare_runtime};

@@ -8,6 +8,9 @@ use rustix::fs::{self, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use uuid::Uuid;
 
+use super::read_settings;
+use crate::model::{LibraryFrom, Whereabouts};
+
 /// Longest path of a unix socket: `sun_path` has 108 bytes with the closing zero (unix(7)).
 const SOCKET_PATH_LIMIT: usize = 107;
 /// `/m/<8 hex>/<launch number>/<socket name>`, generously.
@@ -18,7 +21,13 @@ const SOCKET_PATH_REST: usize = "/m/01234567/999999/monitor-2.sock".len();
 pub struct Places {
     /// The library.
     pub library: PathBuf,
+    /// Who said so.
+    pub library_from: LibraryFrom,
+    /// Where it is when nobody says anything.
+    pub usual_library: PathBuf,
     pub settings: PathBuf,
+    /// The app's own log; `None` without a home folder.
+    pub log: Option<PathBuf>,
     /// Where runtime folders may be, best first.
     runtime: Vec<PathBuf>,
 }
@@ -40,7 +49,8 @@ pub enum RuntimeError {
 }
 
 impl Places {
-    /// Finds the places. `library` is the option `--library`; `env` looks up a variable.
+    /// Finds the places. `library` is the option `--library`; `env` looks up a variable. Those two win over the
+    /// settings, which win over the usual place.
     ///
     /// Relative paths in XDG variables are ignored, as the XDG base directory specification asks.
     pub fn resolve(
@@ -56,20 +66,29 @@ impl Places {
         let under_home = |name: &str, rest: &str| {
             absolute(name).or_else(|| home.as_ref().map(|home| home.join(rest)))
         };
-        let given = library.map(Path::to_owned).or_else(|| {
+        let settings = under_home("XDG_CONFIG_HOME", ".config")
+            .ok_or(RuntimeError::NoHome)?
+            .join("orangery/settings.ron");
+        let at_start = library.map(Path::to_owned).or_else(|| {
             env("ORANGERY_LIBRARY")
                 .filter(|dir| !dir.is_empty())
                 .map(PathBuf::from)
         });
-        let library = match given {
-            Some(dir) => std::path::absolute(&dir).unwrap_or(dir),
-            None => under_home("XDG_DATA_HOME", ".local/share")
-                .ok_or(RuntimeError::NoHome)?
-                .join("orangery"),
+        let usual = under_home("XDG_DATA_HOME", ".local/share").map(|data| data.join("orangery"));
+        let chosen = || read_settings(&settings).settings.library;
+        let (library, library_from) = match at_start {
+            Some(dir) => (std::path::absolute(&dir).unwrap_or(dir), LibraryFrom::Start),
+            None => match chosen().filter(|dir| dir.is_absolute()) {
+                Some(dir) => (dir, LibraryFrom::Settings),
+                None => (
+                    usual.clone().ok_or(RuntimeError::NoHome)?,
+                    LibraryFrom::Usual,
+                ),
+            },
         };
-        let settings = under_home("XDG_CONFIG_HOME", ".config")
-            .ok_or(RuntimeError::NoHome)?
-            .join("orangery/settings.ron");
+        let usual_library = usual.unwrap_or_else(|| library.clone());
+        let log =
+            under_home("XDG_STATE_HOME", ".local/state").map(|state| state.join("orangery/log"));
         let uid = rustix::process::geteuid().as_raw();
         let mut runtime: Vec<PathBuf> = absolute("XDG_RUNTIME_DIR").into_iter().collect();
         runtime.push(PathBuf::from(format!("/run/user/{uid}")));
@@ -77,9 +96,22 @@ impl Places {
         runtime.dedup();
         Ok(Self {
             library,
+            library_from,
+            usual_library,
             settings,
+            log,
             runtime,
         })
+    }
+
+    pub fn whereabouts(&self) -> Whereabouts {
+        Whereabouts {
+            library: self.library.clone(),
+            library_from: self.library_from,
+            usual_library: self.usual_library.clone(),
+            settings: self.settings.clone(),
+            log: self.log.clone(),
+        }
     }
 
     /// Makes and checks the runtime folder of a library: 0700 and ours, every step of it.

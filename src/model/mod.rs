@@ -54,8 +54,8 @@ pub use report::{
 };
 pub use rules::{Complaint, Part, check_cpus, check_memory, complaints, no_room};
 pub use settings::{
-    ClosePolicy, Confirmations, DisplayPath, GroupBy, LanguageChoice, ListSettings, ReleaseKey,
-    Settings, SortBy, ThemeChoice,
+    ClosePolicy, Confirmations, DisplayPath, GroupBy, LanguageChoice, LibraryFrom, ListSettings,
+    ReleaseKey, Settings, SortBy, ThemeChoice, Whereabouts,
 };
 pub use size::{ByteSize, SizeError};
 pub use state::State;

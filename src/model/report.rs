@@ -164,4 +164,10 @@ pub enum Answer {
     },
     /// A binary PPM came along as a file descriptor.
     Picture,
+    /// The newest lines of the app's own log, oldest first.
+    Log(Vec<String>),
+    /// The end of what a machine's QEMU wrote, at most 16 KiB; empty if nothing.
+    QemuLog(String),
+    /// A report for others to read, nothing private in it.
+    Report(String),
 }

@@ -47,6 +47,19 @@ pub enum LanguageChoice {
     German,
 }
 
+impl LanguageChoice {
+    pub const ALL: [Self; 3] = [Self::System, Self::English, Self::German];
+
+    /// The locale it stands for; `None` leaves it to the desktop.
+    pub fn locale(self) -> Option<&'static str> {
+        match self {
+            Self::System => None,
+            Self::English => Some("en"),
+            Self::German => Some("de"),
+        }
+    }
+}
+
 /// The key that gives the keyboard back while a guest has it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -81,6 +94,19 @@ impl ReleaseKey {
             Self::Menu => "Menu",
             Self::ScrollLock => "Scroll Lock",
             Self::Pause => "Pause",
+        }
+    }
+
+    /// The key's code in Linux (`input-event-codes.h`).
+    pub fn evdev(self) -> u16 {
+        match self {
+            Self::RightCtrl => 97,
+            Self::RightAlt => 100,
+            Self::RightShift => 54,
+            Self::RightSuper => 126,
+            Self::Menu => 127,
+            Self::ScrollLock => 70,
+            Self::Pause => 119,
         }
     }
 }
@@ -163,6 +189,41 @@ pub struct Settings {
     /// (`Ctrl+Shift+P`), empty for none.
     pub shortcuts: BTreeMap<String, String>,
     pub list: ListSettings,
+}
+
+impl Settings {
+    /// What [`Settings::scale`] may be, in percent.
+    pub const SCALES: std::ops::RangeInclusive<u16> = 75..=200;
+
+    /// [`Settings::scale`] as a factor, within its bounds.
+    pub fn zoom(&self) -> f32 {
+        let (least, most) = (*Self::SCALES.start(), *Self::SCALES.end());
+        f32::from(self.scale.clamp(least, most)) / 100.0
+    }
+}
+
+/// Who said where the library lies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LibraryFrom {
+    /// Nobody: the usual folder.
+    #[default]
+    Usual,
+    Settings,
+    /// `--library` or `ORANGERY_LIBRARY`, which win over the settings.
+    Start,
+}
+
+/// Where the files of this start are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Whereabouts {
+    pub library: PathBuf,
+    pub library_from: LibraryFrom,
+    /// The folder that is used where nothing else is said.
+    pub usual_library: PathBuf,
+    pub settings: PathBuf,
+    /// `None` without a home folder.
+    pub log: Option<PathBuf>,
 }
 
 impl Default for Settings {

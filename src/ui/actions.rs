@@ -5,7 +5,9 @@ use egui::{Key, KeyboardShortcut, Modifiers, Ui};
 use super::Ask;
 use super::icon::Icon;
 use super::kit;
+use super::shortcuts;
 use crate::engine::message::Command;
+use crate::language::{told, tr};
 use crate::model::{Action, MachineReport, State, permit};
 
 const fn ctrl(key: Key) -> Option<KeyboardShortcut> {
@@ -22,6 +24,7 @@ const fn ctrl_shift(key: Key) -> Option<KeyboardShortcut> {
 /// What a screen shows of an action beside its word and explanation.
 pub struct Look {
     pub icon: Icon,
+    /// The usual one; what the user made of it is in [`shortcuts::in_use`].
     pub shortcut: Option<KeyboardShortcut>,
 }
 
@@ -113,9 +116,9 @@ impl Errand {
 /// Whether `action` can be asked for now, or the reason why not as a sentence.
 pub fn verdict(report: &MachineReport, action: Action, handed_over: bool) -> Result<(), String> {
     if handed_over {
-        return Err("Another Orangery process has the library now".to_owned());
+        return Err(tr("Another Orangery process has the library now").to_owned());
     }
-    permit(report.standing(), action).map_err(|denied| denied.to_string())
+    permit(report.standing(), action).map_err(|denied| told(&denied.to_string()).into_owned())
 }
 
 /// The word for `action` on this machine's button: a saved machine continues.
@@ -128,10 +131,20 @@ pub fn word(report: &MachineReport, action: Action) -> &'static str {
 }
 
 /// The explanation of `action` with its shortcut.
-fn tooltip(action: Action) -> String {
-    match look(action).shortcut {
-        Some(shortcut) => format!("{} ({})", action.explain(), kit::shortcut_text(&shortcut)),
-        None => action.explain().to_owned(),
+fn tooltip(ui: &Ui, action: Action) -> String {
+    let explain = tr(action.explain());
+    match shortcuts::in_use(ui.ctx()).action(action) {
+        Some(shortcut) => format!("{explain} ({})", kit::shortcut_text(&shortcut)),
+        None => explain.to_owned(),
+    }
+}
+
+/// The word of `errand` with its shortcut, for a tooltip.
+pub fn errand_hint(ui: &Ui, errand: Errand) -> String {
+    let word = tr(errand.word());
+    match shortcuts::in_use(ui.ctx()).errand(errand) {
+        Some(shortcut) => format!("{word} ({})", kit::shortcut_text(&shortcut)),
+        None => word.to_owned(),
     }
 }
 
@@ -180,7 +193,7 @@ pub fn button(
     let verdict = verdict(report, action, handed_over);
     let (enabled, word, icon) = (
         verdict.is_ok(),
-        word(report, action),
+        tr(word(report, action)),
         Some(look(action).icon),
     );
     let response = match shape {
@@ -188,11 +201,14 @@ pub fn button(
         Shape::Secondary => kit::secondary(ui, enabled, icon, word),
         Shape::Danger => kit::danger(ui, enabled, icon, word),
         Shape::Icon => kit::icon_button(ui, enabled, look(action).icon, word),
-        Shape::MenuItem => kit::menu_item(ui, enabled, icon, word, look(action).shortcut.as_ref()),
+        Shape::MenuItem => {
+            let shortcut = shortcuts::in_use(ui.ctx()).action(action);
+            kit::menu_item(ui, enabled, icon, word, shortcut.as_ref())
+        }
     };
     match verdict {
         Ok(()) => {
-            if response.on_hover_text(tooltip(action)).clicked() {
+            if response.on_hover_text(tooltip(ui, action)).clicked() {
                 asks.push(ask(report, action));
                 if shape == Shape::MenuItem {
                     ui.close();
@@ -206,10 +222,11 @@ pub fn button(
 }
 
 /// Asks for what the user pressed a shortcut for, on the machine that is shown.
-pub fn shortcuts(ui: &Ui, report: &MachineReport, handed_over: bool, asks: &mut Vec<Ask>) {
+pub fn press_shortcuts(ui: &Ui, report: &MachineReport, handed_over: bool, asks: &mut Vec<Ask>) {
+    let in_use = shortcuts::in_use(ui.ctx());
     let mut bound: Vec<(Action, KeyboardShortcut)> = Action::ALL
         .into_iter()
-        .filter_map(|action| Some((action, look(action).shortcut?)))
+        .filter_map(|action| Some((action, in_use.action(action)?)))
         .collect();
     // Ctrl+P also matches while Shift is held, so the longer combinations go first.
     bound.sort_by_key(|(_, shortcut)| !shortcut.modifiers.shift);

@@ -5,6 +5,7 @@ use crate::model::{ClosePolicy, ListSettings, MachineId};
 
 use super::actions::Errand;
 use super::screen_view::Pointer;
+use super::settings_page::Section;
 use super::toasts::ToastId;
 
 /// Something the user asked for.
@@ -34,6 +35,14 @@ pub enum Ask {
     Screenshot(MachineId),
     /// The command line of the next start, to be shown on the machine's page.
     CommandLine(MachineId),
+    /// Open the settings at one of their parts.
+    ShowSettings(Section),
+    /// Open an address in the desktop's browser.
+    OpenLink(&'static str),
+    /// Write a problem report that was shown.
+    SaveReport(String),
+    /// Let the shown problem report go.
+    CloseReport,
     DismissToast(ToastId),
     /// The pointer did something on a guest's screen.
     Pointer(MachineId, Pointer),
@@ -53,6 +62,8 @@ pub enum FilePick {
     Floppy(MachineId),
     /// The image of a disk that is added to a machine.
     DiskImage(MachineId),
+    /// The folder of the library.
+    LibraryFolder,
 }
 
 /// The steps of closing the window while machines run.

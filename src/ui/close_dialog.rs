@@ -8,6 +8,7 @@ use super::settings_page::close_word;
 use super::theme::palette;
 use super::view::{Leaving, View};
 use super::{Ask, LeaveStep};
+use crate::language::{count, fill, later, tr};
 use crate::model::ClosePolicy;
 
 /// What the question remembers between frames.
@@ -29,12 +30,16 @@ impl CloseDialog {
         let running = view.running();
         let (title, text) = match running.as_slice() {
             [one] => (
-                format!("{} is running", view.name(*one)),
-                "It can run on without the window. Open Orangery again to see it.",
+                fill("{name} is running", &[("name", &view.name(*one))]),
+                tr("It can run on without the window. Open Orangery again to see it."),
             ),
             several => (
-                format!("{} machines are running", several.len()),
-                "They can run on without the window. Open Orangery again to see them.",
+                count(
+                    several.len() as u64,
+                    "{count} machine is running",
+                    "{count} machines are running",
+                ),
+                tr("They can run on without the window. Open Orangery again to see them."),
             ),
         };
         let ((), dismissed) = kit::modal(ui, "close", 520.0, &title, |ui| {
@@ -50,9 +55,9 @@ impl CloseDialog {
             }
             ui.add_space(6.0);
             ui.horizontal(|ui| {
-                ui.checkbox(&mut self.remember, "Don't ask again");
+                ui.checkbox(&mut self.remember, tr("Don't ask again"));
                 ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                    if kit::secondary(ui, true, None, "Cancel").clicked() {
+                    if kit::secondary(ui, true, None, tr("Cancel")).clicked() {
                         asks.push(Ask::Leave(LeaveStep::Cancel));
                     }
                 });
@@ -75,17 +80,17 @@ const WAYS: [Way; 3] = [
     Way {
         policy: ClosePolicy::KeepRunning,
         icon: Icon::Play,
-        explain: "Close the window only",
+        explain: later("Close the window only"),
     },
     Way {
         policy: ClosePolicy::SaveAll,
         icon: Icon::Save,
-        explain: "Write their memory to disk; they continue later",
+        explain: later("Write their memory to disk; they continue later"),
     },
     Way {
         policy: ClosePolicy::ShutDownAll,
         icon: Icon::Power,
-        explain: "Ask each guest to shut down",
+        explain: later("Ask each guest to shut down"),
     },
 ];
 
@@ -93,8 +98,8 @@ fn way_ui(ui: &mut Ui, way: &Way) -> bool {
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 14.0;
         let best = way.policy == ClosePolicy::KeepRunning;
-        let clicked = kit::sized(ui, best, 156.0, way.icon, close_word(way.policy)).clicked();
-        ui.label(RichText::new(way.explain).color(palette(ui).dim));
+        let clicked = kit::sized(ui, best, 156.0, way.icon, tr(close_word(way.policy))).clicked();
+        ui.label(RichText::new(tr(way.explain)).color(palette(ui).dim));
         clicked
     })
     .inner
@@ -102,9 +107,9 @@ fn way_ui(ui: &mut Ui, way: &Way) -> bool {
 
 fn waiting_ui(ui: &Ui, view: &View, leaving: &Leaving, asks: &mut Vec<Ask>) {
     let title = if leaving.overdue {
-        "Some guests did not shut down"
+        tr("Some guests did not shut down")
     } else {
-        "Closing when the machines are done"
+        tr("Closing when the machines are done")
     };
     let ((), dismissed) = kit::modal(ui, "leaving", 440.0, title, |ui| {
         for id in &leaving.waiting_for {
@@ -118,12 +123,12 @@ fn waiting_ui(ui: &Ui, view: &View, leaving: &Leaving, asks: &mut Vec<Ask>) {
         ui.add_space(8.0);
         kit::footer(ui, |ui| {
             if leaving.overdue {
-                let cut = kit::danger(ui, true, Some(Icon::PlugZap), "Power off and close");
+                let cut = kit::danger(ui, true, Some(Icon::PlugZap), tr("Power off and close"));
                 if cut.clicked() {
                     asks.push(Ask::Leave(LeaveStep::Force));
                 }
             }
-            if kit::secondary(ui, true, None, "Stay").clicked() {
+            if kit::secondary(ui, true, None, tr("Stay")).clicked() {
                 asks.push(Ask::Leave(LeaveStep::Cancel));
             }
         });

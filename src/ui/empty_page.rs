@@ -2,15 +2,16 @@
 
 use egui::{Align2, CornerRadius, Rect, RichText, Sense, Stroke, StrokeKind, Ui, WidgetInfo, vec2};
 
-use super::Ask;
 use super::actions::Errand;
 use super::brand::Brand;
 use super::icon::{self, Icon};
 use super::kit;
 use super::theme::{self, palette};
 use super::view::View;
+use super::{Ask, FilePick, computer_page};
 use crate::engine::message::Command;
-use crate::model::{ByteSize, CheckLevel, NewMachine, Source, free_name};
+use crate::language::{later, told, tr};
+use crate::model::{Accelerator, ByteSize, CheckLevel, NewMachine, Source, free_name};
 
 /// One way to a first machine.
 struct Way {
@@ -21,55 +22,84 @@ struct Way {
 
 const DROP: Way = Way {
     icon: Icon::Disc3,
-    title: "Drop a file",
-    text: "Drop an installer ISO or a disk image anywhere on this window",
-};
-const NEW: Way = Way {
-    icon: Icon::Plus,
-    title: "New machine",
-    text: "Choose what it runs and how big it is, on one page",
+    title: later("Drop or choose a file"),
+    text: later(
+        "An installer ISO or a disk image: drop it anywhere on this window, or click to choose it",
+    ),
 };
 const CARD: Way = Way {
     icon: Icon::FlaskConical,
-    title: "Start the test card",
-    text: "A tiny built-in guest that shows whether everything works. No download",
+    title: later("Start the test card"),
+    text: later("A tiny built-in guest that shows whether everything works. No download"),
+};
+const NO_FILE: Way = Way {
+    icon: Icon::CircleQuestionMark,
+    title: later("No file yet?"),
+    text: later("What an installer image is, and where to get one"),
 };
 
 pub fn empty_ui(ui: &mut Ui, brand: &mut Brand, view: &View, asks: &mut Vec<Ask>) {
     let p = palette(ui);
     let room = ui.available_rect_before_wrap();
     let width = (room.width() - 48.0).min(760.0);
-    let height = 380.0_f32.min(room.height());
+    let height = 470.0_f32.min(room.height());
     let area = Rect::from_center_size(room.center(), vec2(width, height));
     ui.scope_builder(egui::UiBuilder::new().max_rect(area), |ui| {
-        ui.vertical_centered(|ui| {
-            brand.ui(ui, 84.0);
-            ui.add_space(6.0);
-            let title = RichText::new("Nothing grows here yet");
-            ui.label(title.font(theme::semibold(24.0)).color(p.text));
-            ui.label(RichText::new("Three ways to a first machine").color(p.dim));
+        egui::ScrollArea::vertical().show(ui, |ui| {
+            ui.vertical_centered(|ui| {
+                brand.ui(ui, 84.0);
+                ui.add_space(6.0);
+                let title = RichText::new(tr("Nothing grows here yet"));
+                ui.label(title.font(theme::semibold(24.0)).color(p.text));
+                let text =
+                    tr("A machine is a computer inside a window. What you do in it stays in it");
+                ui.add(egui::Label::new(RichText::new(text).color(p.dim)).wrap());
+            });
+            ui.add_space(18.0);
+            ways_ui(ui, view, asks);
+            ui.add_space(8.0);
+            computer_ui(ui, view, asks);
         });
-        ui.add_space(18.0);
-        ways_ui(ui, view, asks);
-        trouble_ui(ui, view, asks);
     });
 }
 
-/// A first machine would fail: says so before it is made.
-fn trouble_ui(ui: &mut Ui, view: &View, asks: &mut Vec<Ask>) {
-    let checks = view.computer.iter().flat_map(|computer| &computer.checks);
-    let Some(worst) = checks
-        .into_iter()
-        .find(|check| check.level == CheckLevel::Bad)
-    else {
+/// How this computer stands: what is missing with the command for it, or how fast guests run.
+fn computer_ui(ui: &mut Ui, view: &View, asks: &mut Vec<Ask>) {
+    let Some(computer) = &view.computer else {
         return;
     };
-    ui.add_space(10.0);
-    kit::callout(ui, kit::Tone::Error, &worst.finding, |ui| {
-        if kit::secondary(ui, true, None, "What to do").clicked() {
-            asks.push(Ask::Errand(Errand::ShowComputer));
-        }
-    });
+    let bad = computer.checks.iter();
+    let bad = bad.filter(|check| check.level == CheckLevel::Bad);
+    let mut missing = false;
+    for check in bad.take(2) {
+        missing = true;
+        ui.push_id(&check.id, |ui| {
+            kit::callout(ui, kit::Tone::Error, &told(&check.finding), |ui| {
+                if let Some(fix) = &check.fix {
+                    computer_page::fix_ui(ui, fix, &told(&check.title));
+                }
+            });
+        });
+    }
+    let fast = computer.accelerator.choice == Accelerator::Kvm;
+    if !missing {
+        let (glyph, color) = if fast {
+            (Icon::CircleCheck, palette(ui).leaf)
+        } else {
+            (Icon::TriangleAlert, palette(ui).warn)
+        };
+        ui.horizontal_top(|ui| {
+            icon::show(ui, glyph, 18.0, color);
+            let text = told(&computer.accelerator.reason);
+            let text = RichText::new(text).color(palette(ui).dim);
+            ui.add(egui::Label::new(text).wrap());
+        });
+    }
+    if (missing || !fast)
+        && kit::link(ui, Some(Icon::Monitor), tr("More about this computer")).clicked()
+    {
+        asks.push(Ask::Errand(Errand::ShowComputer));
+    }
 }
 
 fn ways_ui(ui: &mut Ui, view: &View, asks: &mut Vec<Ask>) {
@@ -77,13 +107,15 @@ fn ways_ui(ui: &mut Ui, view: &View, asks: &mut Vec<Ask>) {
     ui.horizontal_top(|ui| {
         ui.spacing_mut().item_spacing.x = theme::GAP;
         let size = vec2((ui.available_width() - 2.0 * theme::GAP) / 3.0, 172.0);
-        for way in [&DROP, &NEW] {
-            if way_ui(ui, size, way, enabled, false) {
-                asks.push(Ask::Errand(Errand::NewMachine));
-            }
+        if way_ui(ui, size, &DROP, enabled, false) {
+            asks.push(Ask::Errand(Errand::NewMachine));
+            asks.push(Ask::Pick(FilePick::NewMachine));
         }
         if way_ui(ui, size, &CARD, enabled, true) {
             asks.push(test_card(view));
+        }
+        if way_ui(ui, size, &NO_FILE, true, false) {
+            asks.push(Ask::Errand(Errand::ShowHelp));
         }
     });
 }
@@ -113,7 +145,7 @@ fn way_ui(ui: &mut Ui, size: egui::Vec2, way: &Way, enabled: bool, best: bool) -
         Sense::hover()
     };
     let (rect, response) = ui.allocate_exact_size(size, sense);
-    response.widget_info(|| WidgetInfo::labeled(egui::Role::Button, enabled, way.title));
+    response.widget_info(|| WidgetInfo::labeled(egui::Role::Button, enabled, tr(way.title)));
     let lit = response.hovered() || response.has_focus();
     let border = match (lit, best) {
         (true, _) => Stroke::new(1.5, p.accent_text),
@@ -133,12 +165,12 @@ fn way_ui(ui: &mut Ui, size: egui::Vec2, way: &Way, enabled: bool, best: bool) -
     ui.painter().text(
         rect.left_top() + vec2(18.0, 66.0),
         Align2::LEFT_TOP,
-        way.title,
+        tr(way.title),
         theme::semibold(15.0),
         p.text,
     );
     let text = ui.painter().layout(
-        way.text.to_owned(),
+        tr(way.text).to_owned(),
         theme::regular(13.0),
         p.dim,
         size.x - 34.0,
@@ -152,7 +184,7 @@ fn way_ui(ui: &mut Ui, size: egui::Vec2, way: &Way, enabled: bool, best: bool) -
 pub fn nothing_chosen_ui(ui: &mut Ui) {
     let p = palette(ui);
     ui.centered_and_justified(|ui| {
-        ui.label(RichText::new("Choose a machine at the left").color(p.dim));
+        ui.label(RichText::new(tr("Choose a machine at the left")).color(p.dim));
     });
 }
 
@@ -178,7 +210,7 @@ pub fn drop_hint_ui(ui: &Ui) {
     painter.text(
         badge.center(),
         Align2::CENTER_CENTER,
-        "Drop to make a machine from this file",
+        tr("Drop to make a machine from this file"),
         theme::semibold(theme::TITLE),
         p.text,
     );

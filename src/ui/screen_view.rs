@@ -5,6 +5,7 @@ use egui::{Color32, PointerButton, Pos2, Rect, Sense, Ui, Vec2, pos2, vec2};
 use super::Ask;
 use super::theme::palette;
 use super::view::LiveScreen;
+use crate::language::tr;
 use crate::model::MachineId;
 
 /// What the pointer did on the guest's screen, in guest pixels.
@@ -99,8 +100,8 @@ pub fn screen_ui(
 ) {
     let room = ui.available_rect_before_wrap();
     let response = ui.allocate_rect(room, Sense::click_and_drag());
-    response
-        .widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, "The guest's screen"));
+    let name = tr("The guest's screen");
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, name));
     let guest = (screen.width, screen.height);
     let pan = pan(ui, room, screen.machine, &response);
     let picture = place(room, guest, scaling, ui.ctx().pixels_per_point(), pan);

@@ -7,14 +7,22 @@ use egui::{Frame, Margin, Panel, RichText, Ui};
 use super::actions::{self, Errand};
 use super::brand::Brand;
 use super::close_dialog::CloseDialog;
+use super::confirmation::Confirmation;
+use super::help_page::HelpPage;
 use super::library::LibraryList;
 use super::machine_page::{MachinePage, Tab};
 use super::new_machine::NewMachineDialog;
 use super::palette::CommandPalette;
+use super::settings_page::SettingsPage;
 use super::theme::{self, palette};
 use super::trash_page::TrashPage;
 use super::view::View;
-use super::{Ask, FilePick, computer_page, empty_page, footer, kit, settings_page, toasts};
+use super::{
+    Ask, FilePick, computer_page, empty_page, footer, kit, report_dialog, settings_page, shortcuts,
+    toasts,
+};
+use crate::engine::message::Command;
+use crate::language::tr;
 use crate::model::{MachineId, MachineReport, NewMachine};
 
 /// What the right side shows.
@@ -40,6 +48,9 @@ pub struct Shell {
     new_machine: Option<NewMachineDialog>,
     palette: Option<CommandPalette>,
     close: CloseDialog,
+    settings: SettingsPage,
+    help: HelpPage,
+    confirmation: Confirmation,
     brand: Brand,
 }
 
@@ -87,6 +98,7 @@ impl Shell {
             FilePick::Medium(id) | FilePick::Floppy(id) | FilePick::DiskImage(id) => {
                 self.machine_page.picked(id, path);
             }
+            FilePick::LibraryFolder => self.settings.picked_folder(path),
         }
     }
 
@@ -144,6 +156,11 @@ impl Shell {
                 Ask::Rename(machine) => self.library.rename(view, machine),
                 Ask::EditTags(machines) => self.library.edit_tags(view, machines),
                 Ask::ArrangeList(list) => self.library.arrange_by(|now| *now = list),
+                Ask::ShowSettings(section) => {
+                    self.settings.section = section;
+                    self.page = Page::Settings;
+                }
+                Ask::Engine(ref command) if self.confirmation.holds(view, command) => {}
                 Ask::Errand(errand) => {
                     self.run_errand(view, errand);
                     if errand == Errand::FullScreen {
@@ -155,6 +172,9 @@ impl Shell {
                 | Ask::Pick(_)
                 | Ask::Screenshot(_)
                 | Ask::CommandLine(_)
+                | Ask::OpenLink(_)
+                | Ask::SaveReport(_)
+                | Ask::CloseReport
                 | Ask::DismissToast(_)
                 | Ask::Pointer(..)
                 | Ask::Capture(_)
@@ -167,6 +187,7 @@ impl Shell {
     /// Draws everything; returns what the app has to do.
     pub fn ui(&mut self, ui: &mut Ui, view: &View) -> Vec<Ask> {
         let mut asks = Vec::new();
+        shortcuts::put_in_use(ui.ctx(), &view.program.shortcuts);
         self.choose_something(view);
         self.shortcuts(ui, view, &mut asks);
         match self.shown(view).filter(|_| view.full_screen) {
@@ -181,7 +202,9 @@ impl Shell {
         if ui.input(|input| !input.raw.hovered_files.is_empty()) {
             empty_page::drop_hint_ui(ui);
         }
-        self.settle(view, asks)
+        let mut left = self.settle(view, asks);
+        self.confirmation.ui(ui, view, &mut left); // What it asked for already passes.
+        left
     }
 
     /// Keeps a machine chosen as long as there is one.
@@ -196,19 +219,17 @@ impl Shell {
     }
 
     fn shortcuts(&self, ui: &Ui, view: &View, asks: &mut Vec<Ask>) {
-        if self.new_machine.is_some()
-            || self.palette.is_some()
-            || view.leaving.is_some()
-            || view.captured.is_some()
-        {
+        let busy = self.new_machine.is_some() || self.palette.is_some() || view.leaving.is_some();
+        if busy || view.captured.is_some() || self.settings.wants_keys() {
             return;
         }
+        scale_ui(ui, view, asks);
         let on_machine = self.page == Page::Machine;
         for errand in Errand::ALL {
             if errand == Errand::Back && on_machine {
                 continue; // Escape means other things there.
             }
-            if let Some(shortcut) = errand.look().1.shortcut
+            if let Some(shortcut) = view.program.shortcuts.errand(errand)
                 && ui.input_mut(|input| input.consume_shortcut(&shortcut))
             {
                 asks.push(Ask::Errand(errand));
@@ -218,7 +239,7 @@ impl Shell {
         let row = self.library.focused().and_then(|id| view.machine(id));
         let free = ui.memory(|memory| memory.focused().is_none());
         if let Some(report) = row.or_else(|| self.shown(view).filter(|_| free)) {
-            actions::shortcuts(ui, report, view.handed_over, asks);
+            actions::press_shortcuts(ui, report, view.handed_over, asks);
         }
     }
 
@@ -263,6 +284,12 @@ impl Shell {
         if view.handed_over {
             handed_over_ui(ui);
         }
+        if self.page != Page::Settings {
+            self.settings.leave();
+        }
+        if self.page != Page::Help {
+            self.help.leave();
+        }
         match self.page {
             Page::Machine => match self.shown(view) {
                 Some(report) => self.machine_page.ui(ui, view, report, asks),
@@ -274,8 +301,8 @@ impl Shell {
             },
             Page::Computer => computer_page::computer_ui(ui, view, asks),
             Page::Trash => self.trash.ui(ui, view, asks),
-            Page::Settings => settings_page::settings_ui(ui, view, asks),
-            Page::Help => settings_page::help_ui(ui, asks),
+            Page::Settings => self.settings.ui(ui, view, asks),
+            Page::Help => self.help.ui(ui, view, asks),
         }
     }
 
@@ -293,6 +320,28 @@ impl Shell {
         }
         self.trash.questions_ui(ui, view, asks);
         self.close.ui(ui, view, asks);
+        report_dialog::report_ui(ui, view, asks);
+    }
+}
+
+/// Ctrl+Plus, Ctrl+Minus and Ctrl+0, as in a browser.
+fn scale_ui(ui: &Ui, view: &View, asks: &mut Vec<Ask>) {
+    use egui::gui_zoom::kb_shortcuts::{ZOOM_IN, ZOOM_IN_SECONDARY, ZOOM_OUT, ZOOM_RESET};
+    let pressed = |keys| ui.input_mut(|input| input.consume_shortcut(keys));
+    let scale = view.settings.scale;
+    let next = if pressed(&ZOOM_RESET) {
+        100
+    } else if pressed(&ZOOM_IN) || pressed(&ZOOM_IN_SECONDARY) {
+        settings_page::next_scale(scale, true)
+    } else if pressed(&ZOOM_OUT) {
+        settings_page::next_scale(scale, false)
+    } else {
+        return;
+    };
+    if next != scale && !view.handed_over {
+        let mut settings = view.settings.clone();
+        settings.scale = next;
+        asks.push(Ask::Engine(Command::SaveSettings(settings)));
     }
 }
 
@@ -331,8 +380,9 @@ pub(super) fn page_head_ui(
             ui.set_height(theme::CONTROL);
             ui.spacing_mut().item_spacing.x = 12.0;
             let (word, look) = Errand::Back.look();
-            let back = kit::icon_button(ui, true, look.icon, word);
-            if back.on_hover_text(format!("{word} (Esc)")).clicked() {
+            let back = kit::icon_button(ui, true, look.icon, tr(word));
+            let hint = actions::errand_hint(ui, Errand::Back);
+            if back.on_hover_text(hint).clicked() {
                 asks.push(Ask::Errand(Errand::Back));
             }
             let text = RichText::new(title).font(theme::semibold(22.0));

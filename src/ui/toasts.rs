@@ -6,7 +6,7 @@ use super::icon::{self, Icon};
 use super::theme::{self, palette};
 use super::{Ask, kit};
 use crate::engine::message::Command;
-use crate::language::tr;
+use crate::language::{told, tr};
 use crate::model::{Action, Failure, MachineId, Timestamp};
 
 /// How long good news stays, in seconds.
@@ -166,11 +166,11 @@ fn toast_title_ui(ui: &mut Ui, id: ToastId, toast: &Toast, asks: &mut Vec<Ask>) 
         let close = egui::Button::new(icon::text(Icon::X, 15.0).color(p.dim))
             .frame_when_inactive(false)
             .small();
-        if kit::name(ui.add(close), "Dismiss").clicked() {
+        if kit::name(ui.add(close), tr("Dismiss")).clicked() {
             asks.push(Ask::DismissToast(id));
         }
         ui.with_layout(egui::Layout::left_to_right(egui::Align::Min), |ui| {
-            let title = RichText::new(&toast.title).font(theme::semibold(theme::BODY));
+            let title = RichText::new(told(&toast.title)).font(theme::semibold(theme::BODY));
             ui.add(egui::Label::new(title.color(p.text)).wrap());
         });
     });
@@ -178,12 +178,12 @@ fn toast_title_ui(ui: &mut Ui, id: ToastId, toast: &Toast, asks: &mut Vec<Ask>) 
 
 fn toast_text_ui(ui: &mut Ui, toast: &Toast) {
     let p = palette(ui);
-    ui.add(egui::Label::new(RichText::new(kit::sentence(&toast.text)).color(p.text)).wrap());
+    ui.add(egui::Label::new(RichText::new(kit::sentence(&told(&toast.text))).color(p.text)).wrap());
     if let Some(fix) = &toast.fix {
-        ui.add(egui::Label::new(RichText::new(fix).color(p.dim)).wrap());
+        ui.add(egui::Label::new(RichText::new(told(fix)).color(p.dim)).wrap());
     }
     if let Some(details) = &toast.details {
-        egui::CollapsingHeader::new("Details").show(ui, |ui| {
+        egui::CollapsingHeader::new(tr("Details")).show(ui, |ui| {
             egui::ScrollArea::vertical()
                 .max_height(160.0)
                 .show(ui, |ui| {
@@ -196,7 +196,7 @@ fn toast_text_ui(ui: &mut Ui, toast: &Toast) {
 
 fn undo_ui(ui: &mut Ui, id: ToastId, toast: &Toast, asks: &mut Vec<Ask>) {
     if let Some((machine, action)) = toast.undo
-        && kit::secondary(ui, true, Some(Icon::Undo2), "Undo").clicked()
+        && kit::secondary(ui, true, Some(Icon::Undo2), tr("Undo")).clicked()
     {
         asks.push(Ask::Engine(Command::Act { machine, action }));
         asks.push(Ask::DismissToast(id));

@@ -8,6 +8,7 @@ use super::theme::{self, palette};
 use super::view::View;
 use super::{Ask, shell};
 use crate::engine::message::Command;
+use crate::language::{count, fill, told, tr};
 use crate::model::{Action, MachineId, TrashedMachine};
 
 /// What this page remembers between frames.
@@ -26,17 +27,23 @@ impl TrashPage {
     pub fn ui(&mut self, ui: &mut Ui, view: &View, asks: &mut Vec<Ask>) {
         let free = !view.handed_over;
         let full = !view.trash.machines.is_empty();
-        shell::page_head_ui(ui, "Trash", asks, |ui, _| {
-            if kit::danger(ui, full && free, Some(Icon::Trash2), "Empty the trash…").clicked() {
+        shell::page_head_ui(ui, tr("Trash"), asks, |ui, _| {
+            let word = tr("Empty the trash…");
+            let empty = kit::danger(ui, full && free, Some(Icon::Trash2), word);
+            let empty = empty.on_disabled_hover_text(tr("There is nothing in it"));
+            if empty.clicked() {
                 self.emptying = true;
             }
         });
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             shell::page_body_ui(ui, |ui| {
                 if full {
-                    let count = view.trash.machines.len();
-                    let noun = if count == 1 { "machine" } else { "machines" };
-                    let text = format!("{count} {noun}, {} on disk", view.trash.size());
+                    let number = view.trash.machines.len() as u64;
+                    let machines = count(number, "{count} machine", "{count} machines");
+                    let text = fill(
+                        "{machines}, {size} on disk",
+                        &[("machines", &machines), ("size", &view.trash.size())],
+                    );
                     ui.label(RichText::new(text).color(palette(ui).dim));
                     for machine in &view.trash.machines {
                         self.machine_ui(ui, view, machine, asks);
@@ -65,20 +72,24 @@ impl TrashPage {
                         ui.spacing_mut().item_spacing.y = 3.0;
                         let name = RichText::new(&machine.name).font(theme::semibold(theme::BODY));
                         ui.add(egui::Label::new(name.color(p.text)).truncate());
-                        let text =
-                            format!("{}, deleted {}", machine.size, machine.since.ago(view.now));
+                        let ago = machine.since.ago(view.now);
+                        let text = fill(
+                            "{size}, deleted {ago}",
+                            &[("size", &machine.size), ("ago", &told(&ago))],
+                        );
                         ui.label(RichText::new(text).color(p.dim));
                         if !machine.kept_for.is_empty() {
-                            let text = format!("Kept for {}", machine.kept_for.join(", "));
+                            let names = machine.kept_for.join(", ");
+                            let text = fill("Kept for {names}", &[("names", &names)]);
                             ui.add(egui::Label::new(RichText::new(text).color(p.warn)).wrap());
                         }
                     });
                     ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                        let word = Action::DeleteForever.name();
+                        let word = tr(Action::DeleteForever.name());
                         if kit::danger(ui, free, Some(Icon::Trash2), word).clicked() {
                             self.deleting = Some(machine.id);
                         }
-                        let word = Action::Restore.name();
+                        let word = tr(Action::Restore.name());
                         if kit::secondary(ui, free, Some(Icon::ArchiveRestore), word).clicked() {
                             asks.push(Ask::Engine(Command::Act {
                                 machine: machine.id,
@@ -94,11 +105,11 @@ impl TrashPage {
     /// The questions, above whatever page is open.
     pub fn questions_ui(&mut self, ui: &Ui, view: &View, asks: &mut Vec<Ask>) {
         if self.emptying {
-            let text = format!(
-                "This frees up to {}. The machines in the trash and their own disks are gone for good. What other machines still rest on is kept.",
-                view.trash.size()
+            let text = fill(
+                "This frees up to {size}. The machines in the trash and their own disks are gone for good. What other machines still rest on is kept.",
+                &[("size", &view.trash.size())],
             );
-            match kit::confirm(ui, "Empty the trash?", &text, "Empty the trash") {
+            match kit::confirm(ui, tr("Empty the trash?"), &text, tr("Empty the trash")) {
                 Choice::Yes => {
                     asks.push(Ask::Engine(Command::EmptyTrash));
                     self.emptying = false;
@@ -108,9 +119,12 @@ impl TrashPage {
             }
         }
         if let Some(machine) = self.deleting {
-            let title = format!("Delete {} for good?", view.name(machine));
-            let text = "The machine, its snapshots and its own disks are removed from this computer. This can't be undone.";
-            match kit::confirm(ui, &title, text, "Delete for good") {
+            let name = view.name(machine);
+            let title = fill("Delete {name} for good?", &[("name", &name)]);
+            let text = tr(
+                "The machine, its snapshots and its own disks are removed from this computer. This can't be undone.",
+            );
+            match kit::confirm(ui, &title, text, tr("Delete for good")) {
                 Choice::Yes => {
                     let action = Action::DeleteForever;
                     asks.push(Ask::Engine(Command::Act { machine, action }));
@@ -130,8 +144,8 @@ fn empty_ui(ui: &mut Ui) {
         ui.allocate_ui(vec2(360.0, 120.0), |ui| {
             ui.vertical_centered(|ui| {
                 icon::show(ui, Icon::Trash2, 40.0, p.dim);
-                ui.label(RichText::new("The trash is empty").color(p.text));
-                let text = "Deleted machines wait here until you empty it";
+                ui.label(RichText::new(tr("The trash is empty")).color(p.text));
+                let text = tr("Deleted machines wait here until you empty it");
                 ui.label(RichText::new(text).color(p.dim));
             });
         });

@@ -13,6 +13,8 @@ use crate::model::{
 };
 
 use super::history::History;
+use super::program::Program;
+use super::shortcuts::Shortcuts;
 use super::toasts::{Toast, Toasts};
 
 /// Larger thumbnails are refused: they are made small, and a bad one must not eat memory.
@@ -31,6 +33,7 @@ pub struct View {
     pub load: HostLoad,
     pub trash: TrashReport,
     pub settings: Settings,
+    pub program: Program,
     pub toasts: Toasts,
     thumbnails: BTreeMap<MachineId, TextureHandle>,
     histories: BTreeMap<MachineId, History>,
@@ -107,7 +110,11 @@ impl View {
             Event::Load(load) => self.load = load,
             Event::Sample { machine, sample } => self.put_sample(machine, sample),
             Event::Trash(report) => self.trash = report,
-            Event::Settings(settings) => self.settings = settings,
+            Event::Settings(settings) => {
+                self.program.shortcuts = Shortcuts::of(&settings.shortcuts);
+                self.settings = settings;
+            }
+            Event::Whereabouts(whereabouts) => self.program.whereabouts = whereabouts,
             Event::Thumbnail {
                 machine,
                 width,

@@ -4,8 +4,8 @@
 
 mod adoption;
 mod debian;
-mod hardware;
 mod graphs;
+mod hardware;
 mod life;
 mod others;
 mod parts;

@@ -509,10 +509,19 @@ fn network_cards_are_added_changed_and_removed() {
     page.refuses("An address whose first number is odd belongs to a group, not to a card");
     page.click("New address");
     let changes = page.apply();
-    let [Change::Set { id, kind: DeviceKind::Nic(nic) }] = &changes[..] else {
+    let [
+        Change::Set {
+            id,
+            kind: DeviceKind::Nic(nic),
+        },
+    ] = &changes[..]
+    else {
         panic!("{changes:?}");
     };
-    assert_eq!((id.as_str(), &nic.mac.0[..3]), ("nic0", &[0x52, 0x54, 0][..]));
+    assert_eq!(
+        (id.as_str(), &nic.mac.0[..3]),
+        ("nic0", &[0x52, 0x54, 0][..])
+    );
     page.click("Revert");
     page.click("Add a network card");
     page.click("Remove nic0");
@@ -563,7 +572,10 @@ fn the_display_has_a_model_a_size_screens_and_memory() {
         heads: 2,
         ..Display::new(1920, 1080)
     };
-    assert_eq!(page.apply(), [set("display0", DeviceKind::Display(display))]);
+    assert_eq!(
+        page.apply(),
+        [set("display0", DeviceKind::Display(display))]
+    );
     page.write("Screens", "17");
     page.refuses("A card has 1 to 16 screens");
     page.write("Width", "5");
@@ -576,7 +588,10 @@ fn the_display_has_a_model_a_size_screens_and_memory() {
         memory: Some(ByteSize::mib(64)),
         ..Display::new(1280, 800)
     };
-    assert_eq!(page.apply(), [set("display0", DeviceKind::Display(display))]);
+    assert_eq!(
+        page.apply(),
+        [set("display0", DeviceKind::Display(display))]
+    );
     page.click("None");
     assert_eq!(page.apply(), [Change::Remove("display0".to_owned())]);
 }

@@ -91,6 +91,10 @@ fn a_saved_machine_continues_and_can_drop_its_state() {
     let mut harness = with([report(1, "Debian", State::Saved)]);
     click(&mut harness, "Continue");
     click(&mut harness, "Discard saved state");
+    harness.get_by_label("Discard the saved state of Debian?");
+    let yes = harness.get_all_by_label("Discard saved state").last();
+    yes.unwrap().click();
+    harness.run_ok();
     let expected = [act(1, Action::Start), act(1, Action::DiscardSaved)];
     assert_eq!(asks(&harness), expected);
 }
@@ -150,7 +154,8 @@ fn enter_creates_and_escape_leaves_the_dialog() {
 #[test]
 fn an_empty_library_offers_three_ways_in() {
     let mut harness = with([]);
-    harness.get_by_label("Drop a file");
+    harness.get_by_label("Drop or choose a file");
+    harness.get_by_label("No file yet?");
     click(&mut harness, "Start the test card");
     let [Ask::Engine(Command::Create { spec, start: true })] = &asks(&harness)[..] else {
         panic!("{:?}", asks(&harness));

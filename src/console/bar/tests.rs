@@ -16,7 +16,7 @@ fn view() -> BarView {
         full_screen: false,
         way: Way::Copied,
         live: true,
-        message: Message::Hint("Press Right Ctrl to release the keyboard"),
+        message: Message::Hint("Press Right Ctrl to release the keyboard".to_owned()),
         no_engine: None,
     }
 }

@@ -5,9 +5,8 @@ use crate::engine::hub::{Asker, WINDOW};
 use crate::engine::message::{Command, Event};
 use crate::engine::worker::Order;
 use crate::engine::{agent, edit};
-use crate::library;
 use crate::model::{
-    Action, Answer, Change, Failure, Machine, MachineId, Settings, State, check_name, permit,
+    Action, Answer, Change, Failure, Machine, MachineId, State, check_name, permit,
 };
 
 /// The longest text that is typed in one go, in characters.
@@ -20,6 +19,12 @@ impl Supervisor {
             .machine()
             .and_then(|machine| self.slots.get(&machine))
             .is_some_and(|slot| slot.adopting);
+        let name = |id| {
+            self.slots
+                .get(&id)
+                .map(|slot: &super::Slot| slot.name.clone())
+        };
+        self.hub.chronicle.command(&command, name);
         if adopting {
             self.waiting.push((asker, command));
             return Next::Go;
@@ -80,7 +85,11 @@ impl Supervisor {
                 self.examine();
                 self.hub.answer(asker, Ok(Answer::Done), None);
             }
-            Command::SaveSettings(settings) => self.save_settings(asker, settings),
+            command @ (Command::SaveSettings(_)
+            | Command::ReadLog
+            | Command::ReadQemuLog { .. }
+            | Command::Report { .. }
+            | Command::Note(_)) => self.own(asker, command),
             Command::ConsoleShown { machine, shown } => self.console_shown(asker, machine, shown),
             Command::InSight(machines) => self.see(asker, machines),
             Command::HandOver => {
@@ -244,16 +253,6 @@ impl Supervisor {
         let record =
             record.ok_or_else(|| Failure::new("The machine was not changed", "It is gone"))?;
         edit::changed(record, changes)
-    }
-
-    fn save_settings(&mut self, asker: Asker, settings: Settings) {
-        let result = library::save_settings(&self.places.settings, &settings)
-            .map_err(|error| error.failure("The settings were not saved"));
-        if result.is_ok() {
-            self.settings = settings.clone();
-            self.hub.publish(&Event::Settings(settings));
-        }
-        self.hub.answer(asker, result.map(|()| Answer::Done), None);
     }
 
     fn console_shown(&mut self, asker: Asker, machine: MachineId, shown: bool) {

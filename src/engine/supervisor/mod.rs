@@ -11,8 +11,10 @@
 
 mod commands;
 mod hardware;
+mod leaving;
 mod making;
 mod message;
+mod own;
 mod recognising;
 mod records;
 mod slot;
@@ -30,7 +32,7 @@ use crossbeam_channel::{Receiver, Sender};
 
 use super::control::Control;
 use super::facts::Facts;
-use super::hub::{Asker, Hub, Listener, ListenerId, WINDOW};
+use super::hub::{Asker, Hub, Listener, ListenerId};
 use super::load::LoadMeter;
 use super::message::{Command, Event};
 use super::worker::Live;
@@ -43,23 +45,11 @@ pub use records::read_slots;
 pub use slot::Slot;
 use trash::Trash;
 
-/// How often rows in sight get a new thumbnail.
-const THUMBNAIL_EVERY: Duration = Duration::from_secs(10);
-
 /// How soon after its start a machine gets its first one.
 const FIRST_THUMBNAIL: Duration = Duration::from_secs(2);
 
-/// An agent with nothing to do ends after this long.
-const AGENT_IDLE: Duration = Duration::from_secs(30);
-
-/// How long a new owner looks at what runs before it serves anyone.
-const SETTLE: Duration = Duration::from_secs(3);
-
-/// Messages that wait for that; more than clients can send in the time.
-const MAX_LATER: usize = 4096;
-
-/// How long saves and other jobs may take when the library changes hands.
-const LET_GO: Duration = Duration::from_secs(150);
+/// For what is switched off: it is looked at again, and found switched off.
+const NEVER: Duration = Duration::from_secs(3600);
 
 /// Finished jobs that are still shown.
 const KEPT_JOBS: usize = 20;
@@ -132,10 +122,11 @@ impl Supervisor {
             window,
         } = charge;
         let load = LoadMeter::new(library.dir());
+        let hub = Hub::writing(places.log.as_deref());
         let mut supervisor = Self {
             library,
             slots: BTreeMap::new(),
-            hub: Hub::default(),
+            hub,
             jobs: BTreeMap::new(),
             next_job: 1,
             reserved: BTreeMap::new(),
@@ -213,7 +204,7 @@ impl Supervisor {
             until = until.min(self.next_thumbnail);
         }
         if let Some(since) = self.idle_since {
-            until = until.min(since + AGENT_IDLE);
+            until = until.min(since + leaving::AGENT_IDLE);
         }
         until.saturating_duration_since(now)
     }
@@ -282,29 +273,10 @@ impl Supervisor {
             self.measure_load(now);
         }
         if now >= self.next_thumbnail && !self.in_sight.is_empty() {
-            self.next_thumbnail = now + THUMBNAIL_EVERY;
+            self.next_thumbnail = now + self.thumbnail_every().unwrap_or(NEVER);
             self.ask_for_thumbnails();
         }
         self.end_if_idle(now)
-    }
-
-    /// An agent ends when nothing runs, nobody is connected and no job is under way.
-    fn end_if_idle(&mut self, now: Instant) -> Next {
-        let busy = self.window
-            || self.hub.clients() > 0
-            || self.slots.values().any(Slot::has_worker)
-            || self.jobs_running()
-            || self.trash.is_looking();
-        if busy {
-            self.idle_since = None;
-            return Next::Go;
-        }
-        let since = *self.idle_since.get_or_insert(now);
-        if now.duration_since(since) >= AGENT_IDLE {
-            Next::End
-        } else {
-            Next::Go
-        }
     }
 
     fn jobs_running(&self) -> bool {
@@ -412,58 +384,6 @@ impl Supervisor {
         if let Some((_, switch)) = self.jobs.get(&job) {
             switch.store(true, Ordering::Relaxed);
         }
-    }
-
-    /// Waits until adopted machines were looked at, so that nobody is told guesses. What clients ask meanwhile is
-    /// given back.
-    fn settle(&mut self, inbox: &Receiver<Message>) -> Vec<Message> {
-        let deadline = Instant::now() + SETTLE;
-        let mut later = Vec::new(); // As long as the inbox at most.
-        while self.slots.values().any(|slot| slot.adopting) && later.len() < MAX_LATER {
-            match inbox.recv_deadline(deadline) {
-                Ok(
-                    message @ (Message::Joined(..) | Message::Left(_) | Message::Request { .. }),
-                ) => {
-                    later.push(message);
-                }
-                Ok(message) => {
-                    self.handle(message);
-                }
-                Err(_) => break, // One does not answer; the others need not wait for it.
-            }
-        }
-        later
-    }
-
-    /// Lets the library go: workers end, machines run on. Saves and other jobs come to their end first.
-    fn let_go(mut self, inbox: &Receiver<Message>) {
-        self.control = None; // No new clients.
-        self.leaving = true;
-        self.waiting.clear();
-        for slot in self.slots.values_mut() {
-            slot.release_worker();
-        }
-        let deadline = Instant::now() + LET_GO;
-        // Workers may still wait for a record to be written; they get it until all have ended.
-        while self.slots.values().any(Slot::has_worker) || self.jobs_running() {
-            match inbox.recv_deadline(deadline) {
-                Ok(Message::Joined(..)) => {}
-                Ok(Message::Request { listener, id, .. }) => {
-                    let asker = Asker {
-                        listener,
-                        request: id,
-                    };
-                    let failure = Failure::new("That was not done", "The library changes hands")
-                        .fix("Try again in a moment");
-                    self.hub.answer(asker, Err(failure), None);
-                }
-                Ok(message) => {
-                    self.handle(message);
-                }
-                Err(_) => break, // Stuck; the process ends and the next owner adopts.
-            }
-        }
-        self.hub.tell(WINDOW, Event::HandedOver);
     }
 
     /// The state of a machine, `Off` for one that is not there.

@@ -14,6 +14,7 @@ impl Supervisor {
     pub(super) fn tell_everything(&mut self, listener: ListenerId) {
         let mut events: Vec<Event> = Vec::new();
         events.push(Event::Settings(self.settings.clone()));
+        events.push(Event::Whereabouts(self.places.whereabouts()));
         if let Some(computer) = &self.computer {
             events.push(Event::Computer(computer.clone()));
         }

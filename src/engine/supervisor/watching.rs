@@ -73,6 +73,9 @@ impl Supervisor {
     }
 
     pub(super) fn ask_for_thumbnails(&self) {
+        if self.thumbnail_every().is_none() {
+            return;
+        }
         for id in &self.in_sight {
             if let Some(slot) = self.slots.get(id)
                 && slot.wants_thumbnail()

@@ -5,6 +5,7 @@ use egui::{
     WidgetInfo, accesskit::Role, vec2,
 };
 
+use crate::language::tr;
 use crate::ui::icon::{self, Icon};
 use crate::ui::theme::{self, Palette, palette};
 
@@ -17,8 +18,13 @@ pub fn name(response: Response, name: &str) -> Response {
 
 /// How a shortcut is written: "Ctrl+Shift+P".
 pub fn shortcut_text(shortcut: &KeyboardShortcut) -> String {
-    let text = shortcut.format(&egui::ModifierNames::NAMES, false);
-    text.replace("Comma", ",")
+    let names = egui::ModifierNames {
+        ctrl: tr("Ctrl"),
+        shift: tr("Shift"),
+        alt: tr("Alt"),
+        ..egui::ModifierNames::NAMES
+    };
+    shortcut.format(&names, false).replace("Comma", ",")
 }
 
 /// The colours of a filled button.
@@ -154,6 +160,28 @@ pub fn link(ui: &mut Ui, icon: Option<Icon>, word: &str) -> Response {
         .inner;
     focus_ring(ui, &response);
     name(response, word)
+}
+
+/// A line of an index that stands beside what it leads to.
+pub fn index_item(ui: &mut Ui, selected: bool, icon: Icon, word: &str) -> Response {
+    let p = palette(ui);
+    let color = if selected { p.text } else { p.dim };
+    let fill = if selected {
+        p.card
+    } else {
+        Color32::TRANSPARENT
+    };
+    let glyph = icon::text(icon, 16.0).color(if selected { p.accent_text } else { p.dim });
+    // The growing end keeps the word at the left of a wide line.
+    let content = (glyph, RichText::new(word).color(color), egui::Atom::grow());
+    let button = Button::new(content)
+        .fill(fill)
+        .stroke(Stroke::NONE)
+        .min_size(vec2(0.0, theme::CONTROL + 2.0));
+    let response = ui.add(button);
+    response.widget_info(|| WidgetInfo::selected(Role::Tab, true, selected, word));
+    focus_ring(ui, &response);
+    response
 }
 
 /// A line of a menu.

@@ -4,12 +4,12 @@ mod button;
 mod card;
 mod feedback;
 mod field;
-mod pick;
 pub mod graph;
+mod pick;
 
 pub use button::{
-    danger, icon_button, link, menu_button, menu_item, name, primary, primary_wide, secondary,
-    segmented, shortcut_text, sized, tab,
+    danger, icon_button, index_item, link, menu_button, menu_item, name, primary, primary_wide,
+    secondary, segmented, shortcut_text, sized, tab,
 };
 pub use card::{Tone, callout, card, columns, fact, section};
 pub use feedback::{Choice, confirm, copy_line, footer, modal, progress, sentence, state_word};

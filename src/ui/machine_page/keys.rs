@@ -3,6 +3,7 @@
 use egui::Ui;
 
 use crate::engine::message::Command;
+use crate::language::tr;
 use crate::model::{Action, MachineReport};
 use crate::ui::actions;
 use crate::ui::icon::Icon;
@@ -26,13 +27,13 @@ const COMBINATIONS: &[(&str, &[&str])] = &[
 
 pub(super) fn keys_menu_ui(ui: &mut Ui, view: &View, report: &MachineReport, asks: &mut Vec<Ask>) {
     let verdict = actions::verdict(report, Action::SendKeys, view.handed_over);
-    let word = Action::SendKeys.name();
+    let word = tr(Action::SendKeys.name());
     kit::menu_button(ui, verdict.is_ok(), Icon::Keyboard, word, |ui| {
         for (label, keys) in COMBINATIONS {
             item_ui(
                 ui,
                 report,
-                label,
+                tr(label),
                 keys.iter().map(|key| (*key).to_owned()),
                 asks,
             );

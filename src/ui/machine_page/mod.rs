@@ -56,6 +56,8 @@ pub struct MachinePage {
     waiting_since: Option<Timestamp>,
     /// The command line was asked for.
     asked_command_line: bool,
+    /// QEMU's log was asked for, of this process or of none.
+    asked_log: Option<Option<u32>>,
 }
 
 impl MachinePage {

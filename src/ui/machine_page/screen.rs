@@ -3,6 +3,7 @@
 use egui::{Margin, Panel, RichText, Ui, vec2};
 
 use super::MachinePage;
+use crate::language::{fill, tr};
 use crate::model::{Action, MachineReport};
 use crate::ui::actions::{self, Errand, Shape};
 use crate::ui::icon::{self, Icon};
@@ -37,7 +38,7 @@ pub(super) fn screen_tab_ui(
                 .inner_margin(Margin::symmetric(16, 6)),
         )
         .show(ui, |ui| {
-            bar_ui(ui, page, captured, live.width, live.height, asks)
+            bar_ui(ui, page, view, (live.width, live.height), captured, asks)
         });
     screen_view::screen_ui(ui, live, page.scaling, captured, asks);
 }
@@ -45,33 +46,35 @@ pub(super) fn screen_tab_ui(
 fn bar_ui(
     ui: &mut Ui,
     page: &mut MachinePage,
+    view: &View,
+    (width, height): (u32, u32),
     captured: bool,
-    width: u32,
-    height: u32,
     asks: &mut Vec<Ask>,
 ) {
     let p = palette(ui);
     ui.horizontal_centered(|ui| {
         let (color, text) = if captured {
-            (
-                p.accent_text,
-                "Keyboard goes to the guest: press Right Ctrl to release",
-            )
+            let key = tr(view.settings.release_key.label());
+            let text = fill(
+                "Keyboard goes to the guest: press {key} to release",
+                &[("key", &key)],
+            );
+            (p.accent_text, text)
         } else {
-            (p.dim, "Click the screen to type into it")
+            (p.dim, tr("Click the screen to type into it").to_owned())
         };
         icon::show(ui, Icon::Keyboard, 17.0, color);
         ui.label(RichText::new(text).color(if captured { p.text } else { p.dim }));
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let (word, look) = Errand::FullScreen.look();
-            let hint = format!("{word} (F11)");
-            if kit::icon_button(ui, true, look.icon, word)
+            let hint = actions::errand_hint(ui, Errand::FullScreen);
+            if kit::icon_button(ui, true, look.icon, tr(word))
                 .on_hover_text(hint)
                 .clicked()
             {
                 asks.push(Ask::Errand(Errand::FullScreen));
             }
-            let choices = [(Scaling::Fit, "Fit"), (Scaling::Sharp, "1:1")];
+            let choices = [(Scaling::Fit, tr("Fit")), (Scaling::Sharp, "1:1")];
             kit::segmented(ui, &mut page.scaling, &choices);
             ui.label(RichText::new(format!("{width} × {height}")).color(p.dim));
         });
@@ -81,9 +84,9 @@ fn bar_ui(
 fn no_screen_ui(ui: &mut Ui, view: &View, report: &MachineReport, asks: &mut Vec<Ask>) {
     let p = palette(ui);
     let text = if report.state.has_screen() {
-        "Waiting for the picture…"
+        tr("Waiting for the picture…")
     } else {
-        "The screen is there while the machine runs"
+        tr("The screen is there while the machine runs")
     };
     let room = ui.available_rect_before_wrap();
     ui.scope_builder(

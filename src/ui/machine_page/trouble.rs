@@ -3,6 +3,7 @@
 use egui::{RichText, ScrollArea, Ui};
 
 use super::MachinePage;
+use crate::language::{fill, told, tr};
 use crate::model::{Action, Failure, MachineReport, State};
 use crate::ui::Ask;
 use crate::ui::actions::{self, Shape};
@@ -62,17 +63,21 @@ pub(super) fn trouble_ui(
 
 /// What happened, why, what to do, and the raw log one click away.
 fn failure_ui(ui: &mut Ui, failure: &Failure, tone: Tone) {
-    kit::callout(ui, tone, &failure.what, |ui| failure_text_ui(ui, failure));
+    kit::callout(ui, tone, &told(&failure.what), |ui| {
+        failure_text_ui(ui, failure)
+    });
 }
 
 fn failure_text_ui(ui: &mut Ui, failure: &Failure) {
     let p = palette(ui);
-    ui.add(egui::Label::new(RichText::new(kit::sentence(&failure.why)).color(p.text)).wrap());
+    ui.add(
+        egui::Label::new(RichText::new(kit::sentence(&told(&failure.why))).color(p.text)).wrap(),
+    );
     if let Some(fix) = &failure.fix {
-        ui.add(egui::Label::new(RichText::new(fix).color(p.dim)).wrap());
+        ui.add(egui::Label::new(RichText::new(told(fix)).color(p.dim)).wrap());
     }
     if let Some(details) = &failure.details {
-        egui::CollapsingHeader::new("Raw log").show(ui, |ui| {
+        egui::CollapsingHeader::new(tr("Raw log")).show(ui, |ui| {
             ScrollArea::vertical().max_height(220.0).show(ui, |ui| {
                 let text = RichText::new(details).monospace().size(theme::SMALL);
                 ui.add(egui::Label::new(text).wrap().selectable(true));
@@ -96,18 +101,29 @@ fn stopping_ui(
         .waiting_since
         .is_some_and(|since| since.0 + PATIENCE > view.now.0);
     if at > view.now || patient {
-        kit::callout(ui, Tone::Info, "The guest was asked to shut down", |ui| {
-            let text = if at > view.now {
-                format!("It has {} to finish by itself", view.now.span_to(at))
-            } else {
-                "Still waiting for it to finish".to_owned()
-            };
-            ui.label(RichText::new(text).color(palette(ui).text));
-        });
+        kit::callout(
+            ui,
+            Tone::Info,
+            tr("The guest was asked to shut down"),
+            |ui| {
+                let text = if at > view.now {
+                    let time = view.now.span_to(at);
+                    fill(
+                        "It has {time} to finish by itself",
+                        &[("time", &told(&time))],
+                    )
+                } else {
+                    tr("Still waiting for it to finish").to_owned()
+                };
+                ui.label(RichText::new(text).color(palette(ui).text));
+            },
+        );
         return true;
     }
-    kit::callout(ui, Tone::Warning, "The guest did not shut down", |ui| {
-        let text = "It may be busy, or it ignores the power button. Cutting the power can lose what it has not written.";
+    kit::callout(ui, Tone::Warning, tr("The guest did not shut down"), |ui| {
+        let text = tr(
+            "It may be busy, or it ignores the power button. Cutting the power can lose what it has not written.",
+        );
         ui.add(egui::Label::new(RichText::new(text).color(palette(ui).text)).wrap());
         wait_or_cut_ui(ui, page, view, report, asks);
     });
@@ -126,13 +142,13 @@ fn not_responding_ui(
         "it may be waiting for a slow disk or network, or it hangs",
     );
     let failure = report.trouble.as_ref().unwrap_or(&fallback);
-    kit::callout(ui, Tone::Error, &failure.what, |ui| {
+    kit::callout(ui, Tone::Error, &told(&failure.what), |ui| {
         failure_text_ui(ui, failure);
         let patient = page
             .waiting_since
             .is_some_and(|since| since.0 + PATIENCE > view.now.0);
         if patient {
-            ui.label(RichText::new("Waiting for an answer").color(palette(ui).dim));
+            ui.label(RichText::new(tr("Waiting for an answer")).color(palette(ui).dim));
         } else {
             wait_or_cut_ui(ui, page, view, report, asks);
         }
@@ -154,13 +170,13 @@ fn wait_or_cut_ui(
                 ui,
                 !view.handed_over,
                 Some(actions::look(cut).icon),
-                cut.name(),
+                tr(cut.name()),
             )
             .clicked()
             {
                 asks.push(actions::ask(report, cut));
             }
-            if kit::secondary(ui, true, Some(Icon::Hourglass), "Keep waiting").clicked() {
+            if kit::secondary(ui, true, Some(Icon::Hourglass), tr("Keep waiting")).clicked() {
                 page.waiting_since = Some(view.now);
             }
         });
@@ -173,11 +189,17 @@ fn broken_ui(ui: &mut Ui, view: &View, report: &MachineReport, asks: &mut Vec<As
         "it is damaged or from a newer Orangery",
     );
     let failure = report.trouble.as_ref().unwrap_or(&fallback);
-    kit::callout(ui, Tone::Error, &failure.what, |ui| {
+    kit::callout(ui, Tone::Error, &told(&failure.what), |ui| {
         failure_text_ui(ui, failure);
-        let hint = "Nothing was changed. Earlier generations of the file lie beside it; the disks are untouched.";
+        let hint = tr(
+            "Nothing was changed. Earlier generations of the file lie beside it; the disks are untouched.",
+        );
         ui.add(egui::Label::new(RichText::new(hint).color(palette(ui).dim)).wrap());
-        kit::copy_line(ui, &report.path.display().to_string(), "the folder's path");
+        kit::copy_line(
+            ui,
+            &report.path.display().to_string(),
+            tr("the folder's path"),
+        );
         let shape = Shape::Secondary;
         actions::button(ui, report, Action::Repair, shape, view.handed_over, asks);
     });
@@ -186,7 +208,7 @@ fn broken_ui(ui: &mut Ui, view: &View, report: &MachineReport, asks: &mut Vec<As
 fn crashed_ui(ui: &mut Ui, view: &View, report: &MachineReport, asks: &mut Vec<Ask>) {
     let fallback = Failure::new("The machine crashed", "QEMU ended without being asked to");
     let failure = report.trouble.as_ref().unwrap_or(&fallback);
-    kit::callout(ui, Tone::Error, &failure.what, |ui| {
+    kit::callout(ui, Tone::Error, &told(&failure.what), |ui| {
         failure_text_ui(ui, failure);
         ui.push_id("again", |ui| {
             let shape = Shape::Secondary;
@@ -196,8 +218,10 @@ fn crashed_ui(ui: &mut Ui, view: &View, report: &MachineReport, asks: &mut Vec<A
 }
 
 fn saved_ui(ui: &mut Ui, view: &View, report: &MachineReport, asks: &mut Vec<Ask>) {
-    kit::callout(ui, Tone::Info, "The machine sleeps on disk", |ui| {
-        let text = "Continue goes on where it stopped. Discarding the saved state starts it from its disk, as after a power cut.";
+    kit::callout(ui, Tone::Info, tr("The machine sleeps on disk"), |ui| {
+        let text = tr(
+            "Continue goes on where it stopped. Discarding the saved state starts it from its disk, as after a power cut.",
+        );
         ui.add(egui::Label::new(RichText::new(text).color(palette(ui).text)).wrap());
         let shape = Shape::Secondary;
         actions::button(

@@ -1,0 +1,212 @@
+//! What is written into the app's log: requests, changes of state, failures. Nothing from inside a guest.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::clock::now;
+use super::message::{Command, Event};
+use crate::library::Journal;
+use crate::model::{Failure, JobReport, JobState, MachineId, MachineReport, State};
+
+/// The app's log and what it knows already, so that it writes only what changed.
+#[derive(Default)]
+pub struct Chronicle {
+    journal: Journal,
+    states: BTreeMap<MachineId, State>,
+}
+
+impl Chronicle {
+    /// Goes on with the log at `path`.
+    pub fn open(path: Option<&Path>) -> Self {
+        let mut chronicle = Self {
+            journal: path.map(Journal::open).unwrap_or_default(),
+            states: BTreeMap::new(),
+        };
+        chronicle.note(&format!("Orangery {} begins", env!("CARGO_PKG_VERSION")));
+        chronicle
+    }
+
+    /// Writes one line.
+    pub fn note(&mut self, text: &str) {
+        self.journal.note(now(), text);
+    }
+
+    /// The newest lines, oldest first.
+    pub fn lines(&self) -> Vec<String> {
+        self.journal.lines().map(str::to_owned).collect()
+    }
+
+    /// A request; `name` finds what a machine is called.
+    pub fn command(&mut self, command: &Command, name: impl Fn(MachineId) -> Option<String>) {
+        let Some(what) = asked(command) else { return };
+        let name = command.machine().and_then(name);
+        match name {
+            Some(name) => self.note(&format!("Asked for {name}: {what}")),
+            None => self.note(&format!("Asked: {what}")),
+        }
+    }
+
+    pub fn failure(&mut self, failure: &Failure) {
+        self.note(&format!("Failed: {failure}"));
+    }
+
+    /// News that everyone is told.
+    pub fn event(&mut self, event: &Event) {
+        match event {
+            Event::Machine(report) => self.machine(report),
+            Event::Gone(id) => {
+                self.states.remove(id);
+            }
+            Event::Job(job) => self.job(job),
+            Event::Notice(failure) => self.failure(failure),
+            Event::HandedOver => self.note("The library goes to another process"),
+            Event::Computer(report) => {
+                let word = report.accelerator.choice.word();
+                self.note(&format!("This computer was examined: accelerator {word}"));
+            }
+            Event::Machines(reports) => {
+                for report in reports {
+                    self.machine(report);
+                }
+            }
+            Event::Whole
+            | Event::Load(_)
+            | Event::Sample { .. }
+            | Event::Trash(_)
+            | Event::Settings(_)
+            | Event::Whereabouts(_)
+            | Event::Thumbnail { .. }
+            | Event::Picture { .. }
+            | Event::Answer { .. }
+            | Event::Raise => {}
+        }
+    }
+
+    fn machine(&mut self, report: &MachineReport) {
+        let before = self.states.insert(report.id, report.state);
+        let news = match before {
+            Some(before) => before != report.state,
+            None => report.state != State::Off,
+        };
+        if !news {
+            return;
+        }
+        let process = report
+            .pid
+            .map(|pid| format!(" (QEMU is process {pid})"))
+            .unwrap_or_default();
+        let state = report.state.label().to_lowercase();
+        self.note(&format!("{} is {state}{process}", report.name));
+        if let Some(trouble) = &report.trouble {
+            self.failure(trouble);
+        }
+    }
+
+    fn job(&mut self, job: &JobReport) {
+        match &job.state {
+            JobState::Running => {}
+            JobState::Done => self.note(&format!("Done: {}", job.title)),
+            JobState::Cancelled => self.note(&format!("Cancelled: {}", job.title)),
+            JobState::Failed(failure) => self.failure(failure),
+        }
+    }
+}
+
+/// What a request asks for; `None` for those that come by themselves or often.
+fn asked(command: &Command) -> Option<String> {
+    let text = match command {
+        Command::Act { action, .. } => action.name(),
+        Command::Create { spec, start } => {
+            let start = if *start { " and start it" } else { "" };
+            return Some(format!("create {}{start}", spec.name));
+        }
+        Command::Change { changes, .. } => return Some(format!("{} changes", changes.len())),
+        Command::Insert { .. } => "change a medium",
+        Command::DropPending { .. } => "drop what waits for the next start",
+        Command::AddDisk { .. } => "add a disk",
+        Command::DeleteDisk { .. } => "delete a disk",
+        Command::PressKeys { .. } => "press keys",
+        Command::TypeText { .. } => "type text",
+        Command::Screenshot { .. } => "take a picture",
+        Command::EmptyTrash => "empty the trash",
+        Command::CancelJob(_) => "cancel a job",
+        Command::Examine => "examine this computer",
+        Command::SaveSettings(_) => "save the settings",
+        Command::HandOver => "hand the library over",
+        Command::ConsoleShown { shown: true, .. } => "show the screen in a window of its own",
+        Command::ConsoleShown { shown: false, .. } => "the screen's own window closed",
+        Command::Recognise { .. }
+        | Command::Watch(_)
+        | Command::OpenDisplay { .. }
+        | Command::Stats { .. }
+        | Command::CommandLine { .. }
+        | Command::ShowTrash
+        | Command::ReadLog
+        | Command::ReadQemuLog { .. }
+        | Command::Report { .. }
+        | Command::Note(_)
+        | Command::InSight(_)
+        | Command::Raise => return None,
+    };
+    Some(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Action, Timestamp};
+
+    fn report(state: State, trouble: Option<Failure>) -> Event {
+        Event::Machine(Box::new(MachineReport {
+            generation: 1,
+            id: MachineId(uuid::Uuid::nil()),
+            name: "Debian".to_owned(),
+            state,
+            since: Timestamp(0),
+            machine: None,
+            path: "/m".into(),
+            pid: None,
+            accelerator: None,
+            trouble,
+            force_after: None,
+            running: None,
+            console_open: false,
+            job: None,
+        }))
+    }
+
+    #[test]
+    fn the_log_tells_requests_changes_of_state_and_deaths_but_no_guest_content() {
+        let mut chronicle = Chronicle::open(None);
+        let machine = MachineId(uuid::Uuid::nil());
+        let name = |_| Some("Debian".to_owned());
+        let start = Command::Act {
+            machine,
+            action: Action::Start,
+        };
+        chronicle.command(&start, name);
+        let text = "hunter2".to_owned();
+        chronicle.command(&Command::TypeText { machine, text }, name);
+        chronicle.event(&report(State::Off, None));
+        chronicle.event(&report(State::Running, None));
+        chronicle.event(&report(State::Running, None));
+        let death = Failure::new("Debian crashed", "QEMU ended by a signal");
+        chronicle.event(&report(State::Crashed, Some(death)));
+        let told: Vec<String> = chronicle
+            .lines()
+            .iter()
+            .skip(1)
+            .map(|line| line["1970-01-01 00:00:00 ".len()..].to_owned())
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "Asked for Debian: Start",
+                "Asked for Debian: type text",
+                "Debian is running",
+                "Debian is crashed",
+                "Failed: Debian crashed: QEMU ended by a signal",
+            ]
+        );
+    }
+}

@@ -1,0 +1,77 @@
+//! Dark or light, how large, in which language.
+
+use egui::Ui;
+
+use super::choice_ui;
+use crate::language::tr;
+use crate::model::{LanguageChoice, Settings, ThemeChoice};
+use crate::ui::kit;
+
+/// The steps of the scale, in percent.
+const SCALES: [(u16, &str); 8] = [
+    (75, "75 %"),
+    (90, "90 %"),
+    (100, "100 %"),
+    (110, "110 %"),
+    (125, "125 %"),
+    (150, "150 %"),
+    (175, "175 %"),
+    (200, "200 %"),
+];
+
+/// The next step of the scale above or below `scale`.
+pub(in crate::ui) fn next_scale(scale: u16, larger: bool) -> u16 {
+    let mut steps = SCALES.map(|(percent, _)| percent).into_iter();
+    let next = if larger {
+        steps.find(|step| *step > scale)
+    } else {
+        steps.rev().find(|step| *step < scale)
+    };
+    next.unwrap_or(scale)
+}
+
+pub(super) fn look_ui(ui: &mut Ui, settings: &mut Settings) {
+    let text = tr("System follows your desktop where it says what it wants");
+    choice_ui(ui, tr("Theme"), text, |ui| {
+        let choices = [
+            (ThemeChoice::System, tr("System")),
+            (ThemeChoice::Dark, tr("Dark")),
+            (ThemeChoice::Light, tr("Light")),
+        ];
+        kit::segmented(ui, &mut settings.theme, &choices);
+    });
+    let text = tr("On top of what your desktop says. Ctrl+Plus, Ctrl+Minus and Ctrl+0 do the same");
+    choice_ui(ui, tr("Scale"), text, |ui| {
+        ui.horizontal_wrapped(|ui| {
+            kit::segmented(ui, &mut settings.scale, &SCALES);
+        });
+    });
+    let text = tr("System takes the language of your desktop, if Orangery speaks it");
+    choice_ui(ui, tr("Language"), text, |ui| {
+        let choices = LanguageChoice::ALL.map(|choice| (choice, language_word(choice)));
+        kit::segmented(ui, &mut settings.language, &choices);
+    });
+}
+
+/// Languages are called what their speakers call them, so that they are found in any language.
+fn language_word(choice: LanguageChoice) -> &'static str {
+    match choice {
+        LanguageChoice::System => tr("System"),
+        LanguageChoice::English => "English",
+        LanguageChoice::German => "Deutsch",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::next_scale;
+
+    #[test]
+    fn the_scale_goes_by_steps_and_stops_at_its_ends() {
+        assert_eq!(next_scale(100, true), 110);
+        assert_eq!(next_scale(100, false), 90);
+        assert_eq!(next_scale(130, true), 150);
+        assert_eq!(next_scale(200, true), 200);
+        assert_eq!(next_scale(75, false), 75);
+    }
+}
