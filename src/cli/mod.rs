@@ -15,6 +15,7 @@ mod doors;
 #[cfg(test)]
 mod fake;
 mod file;
+mod making;
 mod owner;
 mod pick;
 mod progress;

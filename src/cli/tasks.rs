@@ -10,12 +10,12 @@ use super::text::{clean, shell_line};
 use super::{doctor, file, show};
 use crate::engine::Command;
 use crate::model::{
-    Action, Answer, ByteSize, Change, ComputerReport, Failure, MachineId, MachineReport,
-    NewMachine, Source, Timestamp, TrashReport, check_name,
+    Action, Answer, ByteSize, Change, ComputerReport, Failure, MachineId, MachineReport, Timestamp,
+    TrashReport,
 };
 
 /// How long short requests may take; each has a shorter deadline of its own in the engine.
-const SHORT: Duration = Duration::from_secs(60);
+pub(super) const SHORT: Duration = Duration::from_secs(60);
 
 /// How long typing may take: the longest text at some 8 characters a second.
 const TYPING: Duration = Duration::from_secs(2400);
@@ -95,6 +95,7 @@ pub fn perform(session: &mut Session<'_>, args: Args) -> Result<Done, Failure> {
         Task::List { all } => session.list(all),
         Task::Show(target) => session.show(&target),
         Task::Create(create) => session.create(create),
+        Task::Recognise { file } => session.recognise(&file),
         Task::Set(set) => session.set(set),
         Task::Start(target) => session.act(&target, Action::Start, None),
         Task::Pause(target) => session.act(&target, Action::Pause, Some(SHORT)),
@@ -169,43 +170,6 @@ impl Session<'_> {
             "is created"
         };
         self.said(id, &name, what, "create")
-    }
-
-    fn new_machine(&mut self, create: Create) -> Result<NewMachine, Failure> {
-        let Create {
-            name,
-            iso,
-            disk,
-            test_card,
-            ballast,
-            cpus,
-            memory,
-            disk_size,
-            firmware,
-            start: _,
-        } = create;
-        check_name(&name, []).map_err(|error| {
-            Failure::new("The machine was not created", error.to_string())
-                .fix("Choose another name")
-        })?;
-        let source = match (iso, disk, test_card) {
-            (Some(iso), _, _) => Source::Iso(absolute(&self.cwd, &iso)?),
-            (_, Some(disk), _) => Source::Disk(absolute(&self.cwd, &disk)?),
-            (_, _, true) => Source::TestCard {
-                ballast: ballast.unwrap_or_default(),
-            },
-            (None, None, false) => Source::Empty,
-        };
-        let (host_cpus, host_memory) = self.backend.size();
-        let suggested = NewMachine::suggest(source, host_cpus, host_memory);
-        Ok(NewMachine {
-            name,
-            cpus: cpus.unwrap_or(suggested.cpus),
-            memory: memory.unwrap_or(suggested.memory),
-            disk_size: disk_size.unwrap_or(suggested.disk_size),
-            firmware: firmware.unwrap_or(suggested.firmware),
-            ..suggested
-        })
     }
 
     fn set(&mut self, set: Set) -> Result<Done, Failure> {
@@ -409,7 +373,7 @@ impl Session<'_> {
     }
 
     /// Sends `command` and insists on an answer.
-    fn finish(
+    pub(super) fn finish(
         &mut self,
         command: Command,
         patience: Option<Duration>,
@@ -460,7 +424,7 @@ fn outcome(action: Action) -> (&'static str, &'static str) {
 }
 
 /// `path` seen from `cwd`, as text that the owner of the library understands.
-fn absolute(cwd: &Path, path: &Path) -> Result<PathBuf, Failure> {
+pub(super) fn absolute(cwd: &Path, path: &Path) -> Result<PathBuf, Failure> {
     let whole = cwd.join(path);
     if whole.to_str().is_none() {
         return Err(Failure::new(
@@ -480,7 +444,7 @@ fn late(subject: &str) -> Failure {
     .fix("Look at it with orangery list, then try again")
 }
 
-fn unexpected() -> Failure {
+pub(super) fn unexpected() -> Failure {
     Failure::new(
         "The answer makes no sense",
         "The process that owns the library seems to be of another version",

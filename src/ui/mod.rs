@@ -12,6 +12,7 @@ pub mod icon;
 pub mod kit;
 pub mod library_list;
 pub mod machine_page;
+mod making;
 pub mod new_machine;
 pub mod screen_view;
 pub mod settings_page;

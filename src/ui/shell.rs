@@ -13,8 +13,8 @@ use super::new_machine::NewMachineDialog;
 use super::theme::{self, palette};
 use super::trash_page::TrashPage;
 use super::view::View;
-use super::{Ask, FilePick, computer_page, empty_page, footer, kit, settings_page, toasts};
-use crate::model::{MachineId, MachineReport, NewMachine};
+use super::{Ask, FilePick, computer_page, empty_page, footer, kit, making, settings_page, toasts};
+use crate::model::{Failure, MachineId, MachineReport, NewMachine, Recognised};
 
 /// What the right side shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,6 +76,13 @@ impl Shell {
                 None => self.open_new_machine(view, Some(path)),
             },
             FilePick::Medium(_) => self.machine_page.picked_medium(path),
+        }
+    }
+
+    /// What the engine found a file to be.
+    pub fn looked(&mut self, view: &View, path: &Path, found: Result<Recognised, Failure>) {
+        if let Some(dialog) = &mut self.new_machine {
+            dialog.looked(view, path, found);
         }
     }
 
@@ -209,7 +216,10 @@ impl Shell {
             .resizable(false)
             .show_separator_line(false)
             .frame(Frame::NONE.fill(p.side).inner_margin(Margin::same(14)))
-            .show(ui, |ui| self.library.ui(ui, view, shown, asks));
+            .show(ui, |ui| {
+                making::making_ui(ui, view, asks);
+                self.library.ui(ui, view, shown, asks);
+            });
         Panel::bottom("footer")
             .exact_size(theme::FOOTER)
             .show_separator_line(false)

@@ -19,6 +19,7 @@ mod tidy;
 mod ui_app;
 mod ui_fixture;
 mod ui_look;
+mod ui_new_machine;
 mod ui_paint;
 mod ui_screens;
 mod window;

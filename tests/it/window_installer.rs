@@ -98,7 +98,7 @@ fn a_chosen_iso_leads_to_the_debian_installer_answered_by_keyboard_and_mouse() {
     let window = stage.open();
     // Three actions from the window to the booting installer; a dropped file saves two of them.
     window.click("New machine");
-    window.find("ISO file");
+    window.find("File");
     window.type_text(iso.to_str().unwrap());
     window.click("Create & start");
     window.tab("Screen");

@@ -88,7 +88,7 @@ fn medium(machine: &Machine) -> Option<&PathBuf> {
 }
 
 /// What is wrong with a typed amount of memory.
-pub(in crate::ui) fn memory_complaint(text: &str) -> Option<String> {
+fn memory_complaint(text: &str) -> Option<String> {
     match text.parse::<ByteSize>() {
         Err(error) => Some(error.to_string()),
         Ok(size) if size < ByteSize::mib(16) => Some("A machine needs 16 MiB at least".to_owned()),

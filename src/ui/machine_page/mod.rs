@@ -16,7 +16,6 @@ use super::view::View;
 use super::{Ask, kit};
 use crate::model::{MachineId, MachineReport, Timestamp};
 use hardware::HardwareForm;
-pub(super) use hardware::memory_complaint;
 
 /// The parts of the page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
