@@ -23,6 +23,7 @@ mod ui_new_machine;
 mod ui_paint;
 mod ui_screens;
 mod window;
+mod window_drop;
 mod window_installer;
 mod window_pictures;
 mod window_stage;

@@ -1,10 +1,12 @@
-//! From a chosen ISO to an operating system's installer in use, through the real window.
+//! From a dropped ISO to an operating system's installer in use, through the real window.
 #![expect(clippy::unwrap_used, reason = "a test that fails should say where")]
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::console_desktop::Shot;
 use crate::guests::{debian_installer, or_skip};
+use crate::window_drop::drop_files;
 use crate::window_stage::{Stage, Window, wait};
 
 /// Emulated on busy processors, the kernel alone takes half a minute.
@@ -89,23 +91,42 @@ fn difference(one: &Shot, other: &Shot) -> f64 {
     pairs.filter(|(one, other)| one != other).count() as f64 / (one.width * one.height) as f64
 }
 
+/// What a person does with the window, counted.
+struct Actions<'a> {
+    window: &'a Window<'a>,
+    count: u32,
+}
+
+impl Actions<'_> {
+    fn drop_file(&mut self, file: &Path) {
+        self.count += 1;
+        drop_files(self.window, &[file]);
+    }
+
+    fn click(&mut self, name: &str) {
+        self.count += 1;
+        self.window.click(name);
+    }
+}
+
 #[test]
-fn a_chosen_iso_leads_to_the_debian_installer_answered_by_keyboard_and_mouse() {
+fn two_actions_lead_from_a_dropped_iso_to_the_debian_installer_answered_by_keyboard_and_mouse() {
     let Some(iso) = or_skip(debian_installer()) else {
         return;
     };
     let Some(stage) = Stage::new() else { return };
     let window = stage.open();
-    // Three actions from the window to the booting installer; a dropped file saves two of them.
-    window.click("New machine");
-    window.find("File");
-    window.type_text(iso.to_str().unwrap());
-    window.click("Create & start");
-    window.tab("Screen");
-
+    let mut actions = Actions {
+        window: &window,
+        count: 0,
+    };
+    actions.drop_file(&iso);
+    actions.click("Create & start");
     let installer = Installer { window: &window };
     let languages = installer.page("the list of languages", None, BOOT);
     window.keep("installer-1");
+    assert_eq!(actions.count, 2);
+    assert_eq!(stage.machines()[0]["name"], "Debian 12");
     installer.click(300, 12);
     window.find_part("Keyboard goes to the guest");
     window.keys("Down");
