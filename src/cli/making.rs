@@ -115,3 +115,7 @@ fn found_text(found: &Recognised) -> String {
     }
     text
 }
+
+#[cfg(test)]
+#[path = "making_tests.rs"]
+mod tests;
