@@ -78,6 +78,13 @@ impl Installer<'_> {
     }
 }
 
+/// The share of light pixels: of the installer's empty page, and of nothing before it.
+fn light(shot: &Shot) -> f64 {
+    let light = |pixel: &&[u8]| pixel.iter().all(|&part| part >= 0xe0);
+    let count = shot.rgb.chunks_exact(3).filter(light).count();
+    count as f64 / (shot.width * shot.height) as f64
+}
+
 /// The share of white pixels; the installer's empty page is grey.
 fn white(shot: &Shot) -> f64 {
     let white = |pixel: &&[u8]| pixel.iter().all(|&part| part >= 0xfa);
@@ -123,10 +130,17 @@ fn two_actions_lead_from_a_dropped_iso_to_the_debian_installer_answered_by_keybo
     actions.drop_file(&iso);
     actions.click("Create & start");
     let installer = Installer { window: &window };
-    let languages = installer.page("the list of languages", None, BOOT);
-    window.keep("installer-1");
+    let started = Instant::now();
+    wait(BOOT, "the installer's first picture", || {
+        std::thread::sleep(Duration::from_millis(500));
+        light(&installer.shot()) > 0.5
+    });
+    println!("the first picture after {:?}", started.elapsed());
+    window.keep("installer-0");
     assert_eq!(actions.count, 2);
     assert_eq!(stage.machines()[0]["name"], "Debian 12");
+    let languages = installer.page("the list of languages", None, BOOT);
+    window.keep("installer-1");
     installer.click(300, 12);
     window.find_part("Keyboard goes to the guest");
     window.keys("Down");
