@@ -1,7 +1,10 @@
 //! What becomes of the engine's answers: a page to show, a toast, an undo.
 
+use std::path::PathBuf;
+
 use super::App;
 use super::files::{Keepsake, Kept, Shot};
+use crate::engine::Cancelled;
 use crate::engine::message::{Command, Event, RequestId};
 use crate::language::{fill, tr};
 use crate::model::{Action, Answer, Failure, MachineId, NewMachine};
@@ -28,6 +31,8 @@ pub(super) enum Purpose {
         batch: u64,
         machine: MachineId,
     },
+    /// What a file is that a machine may be made from.
+    Recognise(PathBuf),
     /// Changed what lies in the trash.
     Trash,
 }
@@ -47,11 +52,11 @@ impl Purpose {
             | Command::InSight(_)
             | Command::ConsoleShown { .. }
             | Command::Stats { .. }
-            | Command::Recognise { .. }
             | Command::Watch(_)
             | Command::ReadLog
             | Command::Note(_)
             | Command::ShowTrash => Self::Quiet,
+            Command::Recognise { path } => Self::Recognise(path.clone()),
             Command::Create { spec, start } => Self::Create {
                 spec: Box::new(spec.clone()),
                 start: *start,
@@ -114,12 +119,20 @@ impl App {
         match result {
             Ok(answer) => self.succeed(purpose, answer),
             Err(failure) if purpose == Purpose::Quiet => drop(failure),
-            Err(failure) => {
-                if let Purpose::Create { spec, .. } = purpose {
-                    self.shell.retry_new_machine(&self.view, &spec);
-                }
+            Err(failure) => self.fail(purpose, failure),
+        }
+    }
+
+    pub(super) fn fail(&mut self, purpose: Purpose, failure: Failure) {
+        match purpose {
+            // Whoever cancels knows, and wants no dialog.
+            Purpose::Create { .. } if failure == Cancelled.into() => {}
+            Purpose::Create { spec, .. } => {
+                self.shell.retry_new_machine(&self.view, &spec);
                 self.view.fail(failure);
             }
+            Purpose::Recognise(path) => self.shell.looked(&self.view, &path, Err(failure)),
+            _ => self.view.fail(failure),
         }
     }
 
@@ -130,6 +143,9 @@ impl App {
                 self.shell.show_screen(machine);
             }
             (_, Answer::Created(machine)) => self.shell.select(machine),
+            (Purpose::Recognise(path), Answer::Recognised(found)) => {
+                self.shell.looked(&self.view, &path, Ok(found));
+            }
             (Purpose::CommandLine(machine), Answer::CommandLine(arguments)) => {
                 self.view.command_lines.insert(machine, arguments);
             }

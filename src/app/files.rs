@@ -16,6 +16,11 @@ use crate::ui::FilePick;
 /// A chooser that ends faster than this never opened.
 const NEVER_OPENED: Duration = Duration::from_millis(300);
 
+/// Endings that images have.
+const IMAGES: &[&str] = &[
+    "iso", "ISO", "qcow2", "img", "raw", "vmdk", "vdi", "vhdx", "vhd", "dd",
+];
+
 /// What came of a file chooser.
 pub enum Picked {
     File(FilePick, PathBuf),
@@ -75,7 +80,7 @@ fn choose(pick: FilePick) -> Picked {
     let dialog = match pick {
         FilePick::NewMachine => dialog
             .set_title(tr("Choose an installer or a disk image"))
-            .add_filter(tr("Images"), &["iso", "ISO", "qcow2", "img", "raw"])
+            .add_filter(tr("Images"), IMAGES)
             .add_filter(tr("All files"), &["*"]),
         FilePick::Medium(_) => dialog
             .set_title(tr("Choose an ISO image"))
@@ -115,6 +120,15 @@ pub fn no_chooser() -> Failure {
         "this desktop has no portal for it",
     )
     .fix("Write the path into the field, drop the file on the window, or install xdg-desktop-portal and xdg-desktop-portal-gtk")
+}
+
+/// What to say when several files are dropped.
+pub fn one_at_a_time(count: usize) -> Failure {
+    Failure::new(
+        "Nothing was made of the files",
+        format!("{count} were dropped at once, and a machine is made from one"),
+    )
+    .fix("Drop one installer or disk image at a time")
 }
 
 /// A guest's picture, RGBA.

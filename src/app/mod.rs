@@ -172,12 +172,14 @@ impl App {
             Some(Picked::NoChooser) => self.fail(files::no_chooser()),
             Some(Picked::Cancelled) | None => {}
         }
-        let dropped = ctx.input(|input| {
-            let file = input.raw.dropped_files.first()?;
-            Some(file.path().to_path_buf())
+        let dropped: Vec<_> = ctx.input(|input| {
+            let files = input.raw.dropped_files.iter();
+            files.map(|file| file.path().to_path_buf()).collect()
         });
-        if let Some(path) = dropped {
-            self.shell.dropped(&self.view, &path);
+        match &dropped[..] {
+            [] => {}
+            [path] => self.shell.dropped(&self.view, path),
+            _ => self.view.fail(files::one_at_a_time(dropped.len())),
         }
     }
 
@@ -244,7 +246,7 @@ impl App {
                 }
                 self.pending.insert(request, purpose);
             }
-            Err(failure) => self.view.fail(failure),
+            Err(failure) => self.fail(purpose, failure),
         }
     }
 

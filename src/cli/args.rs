@@ -8,7 +8,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use super::hardware::{DeviceTask, DiskTask, Eject, Insert};
 use super::set::{self, firmware};
-use crate::model::{Action, ByteSize, FirmwareKind};
+use crate::model::{Action, ByteSize, Era, FirmwareKind, Flavor};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -88,6 +88,17 @@ pub enum Task {
     /// A machine whose file can't be read is named by its folder.
     Show(Target),
     Create(Create),
+    /// Say what a file is and what suits a machine made from it.
+    #[command(
+        after_long_help = "With --json: path, kind (Iso, Disk, Foreign or Unusable, with what is \
+                           known of it), size in bytes, system (name, cpus, memory, disk, \
+                           firmware, era, note) or null, and firmware or null."
+    )]
+    Recognise {
+        /// An ISO or a disk image of any format.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
     Set(Set),
     /// List, add, change or remove a machine's devices.
     #[command(subcommand)]
@@ -222,11 +233,12 @@ pub enum Task {
 /// Make a machine.
 ///
 /// Without --iso, --disk or --test-card it gets an empty disk. What is not given is
-/// chosen to suit this computer.
+/// chosen to suit the system in the file and this computer.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
 #[command(after_long_help = "Examples:
   orangery create Debian --iso debian-12.iso --memory 4G --firmware uefi --start
-  orangery create Old --disk ~/images/old.qcow2
+  orangery create Old --disk ~/images/old.vmdk --copy --era old
+  orangery create Box --iso alpine.iso --flavor S
   orangery create Card --test-card --ballast 256M")]
 pub struct Create {
     /// What to call it. No two machines of a library have the same name.
@@ -235,7 +247,7 @@ pub struct Create {
     /// Install from this ISO image onto an empty disk.
     #[arg(long, value_name = "FILE", group = "source")]
     pub iso: Option<PathBuf>,
-    /// Use this disk image where it lies.
+    /// Use this disk image where it lies (qcow2 or raw); with --copy, a copy of it.
     #[arg(
         long,
         value_name = "FILE",
@@ -243,12 +255,21 @@ pub struct Create {
         conflicts_with = "disk_size"
     )]
     pub disk: Option<PathBuf>,
+    /// Copy the disk image into the library, from any format; the file stays as it is.
+    #[arg(long, requires = "disk")]
+    pub copy: bool,
     /// The built-in tiny guest, which shows what works.
     #[arg(long, group = "source", conflicts_with = "disk_size")]
     pub test_card: bool,
     /// Let the test card fill this much memory with noise and check it.
     #[arg(long, value_name = "SIZE", requires = "test_card")]
     pub ballast: Option<ByteSize>,
+    /// A size with a name: S, M or L; --cpus and --memory change it.
+    #[arg(long, value_name = "SIZE")]
+    pub flavor: Option<Flavor>,
+    /// Which hardware the system knows: modern (virtio), sata (Windows) or old (IDE, PCI).
+    #[arg(long, value_name = "ERA", value_parser = era)]
+    pub era: Option<Era>,
     /// Processors, 1 to 255.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=255))]
     pub cpus: Option<u32>,
@@ -328,6 +349,11 @@ fn text_to_type(text: &str) -> Result<String, String> {
         )),
         _ => Ok(text.to_owned()),
     }
+}
+
+fn era(text: &str) -> Result<Era, String> {
+    let found = Era::ALL.into_iter().find(|era| era.word() == text);
+    found.ok_or_else(|| "write modern, sata or old".to_owned())
 }
 
 fn combination(text: &str) -> Result<Combination, String> {

@@ -16,6 +16,7 @@ mod doors;
 mod fake;
 mod file;
 mod hardware;
+mod making;
 mod owner;
 mod parts;
 mod pick;

@@ -12,8 +12,8 @@ use super::text::{clean, shell_line};
 use super::{doctor, file, show};
 use crate::engine::Command;
 use crate::model::{
-    Action, Answer, ByteSize, ComputerReport, Failure, MachineId, MachineReport, NewMachine,
-    Source, Timestamp, TrashReport, check_name,
+    Action, Answer, ByteSize, ComputerReport, Failure, MachineId, MachineReport, Timestamp,
+    TrashReport,
 };
 
 /// How long short requests may take; each has a shorter deadline of its own in the engine.
@@ -97,6 +97,7 @@ pub fn perform(session: &mut Session<'_>, args: Args) -> Result<Done, Failure> {
         Task::List { all } => session.list(all),
         Task::Show(target) => session.show(&target),
         Task::Create(create) => session.create(create),
+        Task::Recognise { file } => session.recognise(&file),
         Task::Set(set) => session.set(set),
         Task::Device(task) => session.device(task),
         Task::Disk(task) => session.disk(task),
@@ -181,43 +182,6 @@ impl Session<'_> {
             "is created"
         };
         self.said(id, &name, what, "create")
-    }
-
-    fn new_machine(&mut self, create: Create) -> Result<NewMachine, Failure> {
-        let Create {
-            name,
-            iso,
-            disk,
-            test_card,
-            ballast,
-            cpus,
-            memory,
-            disk_size,
-            firmware,
-            start: _,
-        } = create;
-        check_name(&name, []).map_err(|error| {
-            Failure::new("The machine was not created", error.to_string())
-                .fix("Choose another name")
-        })?;
-        let source = match (iso, disk, test_card) {
-            (Some(iso), _, _) => Source::Iso(absolute(&self.cwd, &iso)?),
-            (_, Some(disk), _) => Source::Disk(absolute(&self.cwd, &disk)?),
-            (_, _, true) => Source::TestCard {
-                ballast: ballast.unwrap_or_default(),
-            },
-            (None, None, false) => Source::Empty,
-        };
-        let (host_cpus, host_memory) = self.backend.size();
-        let suggested = NewMachine::suggest(source, host_cpus, host_memory);
-        Ok(NewMachine {
-            name,
-            cpus: cpus.unwrap_or(suggested.cpus),
-            memory: memory.unwrap_or(suggested.memory),
-            disk_size: disk_size.unwrap_or(suggested.disk_size),
-            firmware: firmware.unwrap_or(suggested.firmware),
-            ..suggested
-        })
     }
 
     fn act(

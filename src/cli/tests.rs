@@ -11,11 +11,11 @@ use super::tasks::{self, Done, Reply, Session};
 use crate::engine::Command;
 use crate::model::{
     Accelerator, AcceleratorChoice, Action, Answer, ByteSize, Change, Check, CheckLevel,
-    ComputerReport, Failure, FirmwareKind, KvmVerdict, MachineReport, NewMachine, Sample, Source,
-    State, Timestamp, Traffic, TrashReport, TrashedMachine,
+    ComputerReport, Failure, KvmVerdict, MachineReport, Sample, State, Timestamp, Traffic,
+    TrashReport, TrashedMachine,
 };
 
-const WEB: &str = "c0ffee00-1234-4234-8234-123456789abc";
+pub const WEB: &str = "c0ffee00-1234-4234-8234-123456789abc";
 const MAIL: &str = "abcd0000-1234-4234-8234-123456789abc";
 
 fn parse(words: &[&str]) -> Result<Args, clap::Error> {
@@ -41,7 +41,7 @@ fn with_library() -> Fake {
     }
 }
 
-fn run(fake: &mut Fake, words: &[&str]) -> Result<Done, Failure> {
+pub fn run(fake: &mut Fake, words: &[&str]) -> Result<Done, Failure> {
     let args = parse(words).unwrap();
     let mut session = Session {
         json: args.global.json,
@@ -53,7 +53,7 @@ fn run(fake: &mut Fake, words: &[&str]) -> Result<Done, Failure> {
 }
 
 #[track_caller]
-fn text(fake: &mut Fake, words: &[&str]) -> String {
+pub fn text(fake: &mut Fake, words: &[&str]) -> String {
     run(fake, words).unwrap().text
 }
 
@@ -292,56 +292,6 @@ fn shutdown_waits_as_long_as_told_then_offers_force() {
     let machine = WEB.parse().unwrap();
     let action = Action::PowerOff;
     assert_eq!(fake.asked[1].0, Command::Act { machine, action });
-}
-
-#[track_caller]
-fn created(words: &[&str]) -> (NewMachine, bool) {
-    let mut fake = Fake::default();
-    fake.replies.push_back(Ok(Reply::Answer(
-        Answer::Created(WEB.parse().unwrap()),
-        None,
-    )));
-    text(&mut fake, words);
-    let start = Command::Act {
-        machine: WEB.parse().unwrap(),
-        action: Action::Start,
-    };
-    let started = fake.asked.get(1) == Some(&(start, None));
-    match fake.asked.remove(0) {
-        (Command::Create { spec, start: false }, None) => (spec, started),
-        other => panic!("{other:?}"),
-    }
-}
-
-#[test]
-fn create_fills_in_what_is_not_given() {
-    let (spec, start) = created(&["create", "Deb", "--iso", "d.iso", "--cpus", "3", "--start"]);
-    assert!(start);
-    assert_eq!(
-        spec,
-        NewMachine {
-            name: "Deb".to_owned(),
-            source: Source::Iso(PathBuf::from("/home/ann/d.iso")),
-            cpus: 3,
-            memory: ByteSize::gib(4),
-            disk_size: ByteSize::gib(32),
-            firmware: FirmwareKind::Bios,
-            era: Default::default(),
-        }
-    );
-    let (spec, start) = created(&["create", "Card", "--test-card", "--ballast", "256M"]);
-    assert!(!start);
-    let ballast = ByteSize::mib(256);
-    assert_eq!(spec.source, Source::TestCard { ballast });
-    assert_eq!(spec.memory, ByteSize::mib(384));
-    let words = "create E --memory 1G --disk-size 8G --firmware secure";
-    let (spec, _) = created(&words.split(' ').collect::<Vec<_>>());
-    assert_eq!(spec.source, Source::Empty);
-    assert_eq!(spec.memory, ByteSize::gib(1));
-    assert_eq!(spec.disk_size, ByteSize::gib(8));
-    assert_eq!(spec.firmware, FirmwareKind::Secure);
-    let (spec, _) = created(&["create", "D", "--disk", "/d.qcow2"]);
-    assert_eq!(spec.source, Source::Disk(PathBuf::from("/d.qcow2")));
 }
 
 #[test]

@@ -43,6 +43,7 @@ use crate::model::{Answer, ComputerReport, DisplayPath, Failure, MachineId};
 use client::{Client, ClientError};
 use control::Control;
 use hub::{Delivery, Listener, WINDOW};
+pub use jobs::Cancelled;
 pub use message::{Command, Event, RequestId};
 use supervisor::{Charge, Message, Supervisor};
 

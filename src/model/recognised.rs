@@ -71,3 +71,41 @@ pub enum Era {
     /// PCI and IDE: DOS, Windows up to XP, systems of the 1990s.
     Ide,
 }
+
+impl Era {
+    pub const ALL: [Self; 3] = [Self::Virtio, Self::Sata, Self::Ide];
+
+    /// Its name.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Virtio => "Modern",
+            Self::Sata => "Without virtio drivers",
+            Self::Ide => "Old",
+        }
+    }
+
+    /// The parts that it means, and for whom.
+    pub fn explain(self) -> &'static str {
+        match self {
+            Self::Virtio => {
+                "Virtio disk and network on PCI Express: the fastest, for Linux and BSD"
+            }
+            Self::Sata => {
+                "SATA disk and an Intel network card on PCI Express: for Windows since Vista"
+            }
+            Self::Ide => {
+                "IDE disk and a PCnet network card on PCI: for DOS, Windows up to XP and systems \
+                 of the 1990s"
+            }
+        }
+    }
+
+    /// Its word on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Virtio => "modern",
+            Self::Sata => "sata",
+            Self::Ide => "old",
+        }
+    }
+}

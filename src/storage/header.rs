@@ -115,7 +115,7 @@ pub enum Refusal {
     UnknownFeatures,
     #[error("it is packed with {with}; unpack it first")]
     Packed { with: &'static str },
-    #[error("{format} images can't be used in place; convert it to qcow2 first")]
+    #[error("{format} images can't be used where they lie; have it copied into the library")]
     OtherFormat { format: &'static str },
     #[error(
         "this VMDK names another file (“{name}”) in which its data lies; whoever made it could \

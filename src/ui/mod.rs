@@ -16,6 +16,7 @@ pub mod icon;
 pub mod kit;
 pub mod library;
 pub mod machine_page;
+mod making;
 pub mod new_machine;
 pub mod palette;
 pub mod program;

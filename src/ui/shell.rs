@@ -18,12 +18,12 @@ use super::theme::{self, palette};
 use super::trash_page::TrashPage;
 use super::view::View;
 use super::{
-    Ask, FilePick, computer_page, empty_page, footer, kit, report_dialog, settings_page, shortcuts,
-    toasts,
+    Ask, FilePick, computer_page, empty_page, footer, kit, making, report_dialog, settings_page,
+    shortcuts, toasts,
 };
 use crate::engine::message::Command;
 use crate::language::tr;
-use crate::model::{MachineId, MachineReport, NewMachine};
+use crate::model::{Failure, MachineId, MachineReport, NewMachine, Recognised};
 
 /// What the right side shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -99,6 +99,13 @@ impl Shell {
                 self.machine_page.picked(id, path);
             }
             FilePick::LibraryFolder => self.settings.picked_folder(path),
+        }
+    }
+
+    /// What the engine found a file to be.
+    pub fn looked(&mut self, view: &View, path: &Path, found: Result<Recognised, Failure>) {
+        if let Some(dialog) = &mut self.new_machine {
+            dialog.looked(view, path, found);
         }
     }
 
@@ -251,7 +258,10 @@ impl Shell {
             .resizable(false)
             .show_separator_line(false)
             .frame(Frame::NONE.fill(p.side).inner_margin(Margin::same(14)))
-            .show(ui, |ui| self.library.ui(ui, view, shown, asks));
+            .show(ui, |ui| {
+                making::making_ui(ui, view, asks);
+                self.library.ui(ui, view, shown, asks);
+            });
         Panel::bottom("footer")
             .exact_size(theme::FOOTER)
             .show_separator_line(false)

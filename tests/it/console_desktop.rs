@@ -78,6 +78,11 @@ impl Desktop {
         command
     }
 
+    /// The X server's name: ":7".
+    pub fn display(&self) -> &str {
+        &self.display
+    }
+
     /// The X server's process id.
     pub fn server(&self) -> u32 {
         self.children[0].id()

@@ -206,8 +206,18 @@ fn what_could_not_be_made_can_be_corrected_without_typing_it_again() {
     let file = std::path::Path::new("/tmp/gone.iso");
     app.shell.dropped(&app.view, file);
     harness.run_ok();
+    harness.get_by_label("Looking at the file…");
+    // Faster than the look: it is made as soon as the file is known.
     harness.get_by_label("Create & start").click();
     harness.run_ok();
+    let is_create = |command: &Command| matches!(command, Command::Create { .. });
+    assert_eq!(fake.sent(is_create), 0);
+    fake.answer(
+        |command| matches!(command, Command::Recognise { .. }),
+        Ok(Answer::Recognised(installer(file))),
+    );
+    harness.run_ok();
+    assert_eq!(fake.sent(is_create), 1);
     assert!(harness.query_by_label("Create & start").is_none());
     fake.answer(
         |command| matches!(command, Command::Create { .. }),
@@ -217,8 +227,71 @@ fn what_could_not_be_made_can_be_corrected_without_typing_it_again() {
     harness.get_by_label("The machine was not made");
     assert_eq!(
         harness.get_by_label("Name").value().as_deref(),
-        Some("gone")
+        Some("Debian 12")
     );
+}
+
+fn installer(path: &std::path::Path) -> Recognised {
+    Recognised {
+        path: path.to_owned(),
+        kind: FileKind::Iso { bootable: true },
+        size: ByteSize::mib(650),
+        system: Some(System {
+            name: "Debian 12".to_owned(),
+            cpus: 2,
+            memory: ByteSize::gib(4),
+            disk: ByteSize::gib(32),
+            firmware: FirmwareKind::Bios,
+            era: Era::Virtio,
+            note: None,
+        }),
+        firmware: None,
+    }
+}
+
+#[test]
+fn a_cancelled_creation_asks_for_nothing_more() {
+    let (mut harness, fake) = open(&[]);
+    let app = harness.state_mut().as_mut().unwrap();
+    let file = std::path::Path::new("/tmp/debian.iso");
+    app.shell.dropped(&app.view, file);
+    harness.run_ok();
+    fake.answer(
+        |command| matches!(command, Command::Recognise { .. }),
+        Ok(Answer::Recognised(installer(file))),
+    );
+    harness.run_ok();
+    harness.get_by_label("Create & start").click();
+    harness.run_ok();
+    let job = JobReport {
+        id: JobId(1),
+        machine: None,
+        title: "Creating Debian 12".to_owned(),
+        step: "Copying the disk".to_owned(),
+        done: 42,
+        of: 100,
+        can_cancel: true,
+        state: JobState::Running,
+    };
+    fake.tell(Event::Job(job.clone()));
+    harness.run_ok();
+    harness.get_by_label("Copying the disk, 42 %");
+    harness.get_by_label("Cancel: Creating Debian 12").click();
+    harness.run_ok();
+    let cancels = fake.sent(|command| *command == Command::CancelJob(JobId(1)));
+    assert_eq!(cancels, 1);
+    fake.tell(Event::Job(JobReport {
+        state: JobState::Cancelled,
+        ..job
+    }));
+    fake.answer(
+        |command| matches!(command, Command::Create { .. }),
+        Err(orangery::engine::Cancelled.into()),
+    );
+    harness.run_ok();
+    assert!(harness.query_by_label("Create & start").is_none());
+    assert!(harness.query_by_label("Copying the disk, 42 %").is_none());
+    assert!(harness.query_by_label("Dismiss").is_none());
 }
 
 #[test]

@@ -100,25 +100,6 @@ fn a_saved_machine_continues_and_can_drop_its_state() {
 }
 
 #[test]
-fn a_dropped_installer_becomes_a_machine_in_two_steps() {
-    let mut harness = with([]);
-    let window = harness.state_mut();
-    let path = std::path::Path::new("/tmp/debian-12_netinst.iso");
-    window.shell.dropped(&window.view, path);
-    harness.run_ok();
-    click(&mut harness, "Create & start");
-    let [Ask::Engine(Command::Create { spec, start: true })] = &asks(&harness)[..] else {
-        panic!("{:?}", asks(&harness));
-    };
-    assert_eq!(spec.name, "debian 12 netinst");
-    assert_eq!(spec.source, Source::Iso(path.to_path_buf()));
-    assert!(
-        harness.query_by_label("Create & start").is_none(),
-        "still open"
-    );
-}
-
-#[test]
 fn a_taken_name_is_refused_as_it_is_typed() {
     let mut harness = with([report(1, "Debian", State::Off)]);
     click(&mut harness, "New machine");

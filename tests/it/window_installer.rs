@@ -1,10 +1,12 @@
-//! From a chosen ISO to an operating system's installer in use, through the real window.
+//! From a dropped ISO to an operating system's installer in use, through the real window.
 #![expect(clippy::unwrap_used, reason = "a test that fails should say where")]
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::console_desktop::Shot;
 use crate::guests::{debian_installer, or_skip};
+use crate::window_drop::drop_files;
 use crate::window_stage::{Stage, Window, wait};
 
 /// Emulated on busy processors, the kernel alone takes half a minute.
@@ -76,6 +78,13 @@ impl Installer<'_> {
     }
 }
 
+/// The share of light pixels: of the installer's empty page, and of nothing before it.
+fn light(shot: &Shot) -> f64 {
+    let light = |pixel: &&[u8]| pixel.iter().all(|&part| part >= 0xe0);
+    let count = shot.rgb.chunks_exact(3).filter(light).count();
+    count as f64 / (shot.width * shot.height) as f64
+}
+
 /// The share of white pixels; the installer's empty page is grey.
 fn white(shot: &Shot) -> f64 {
     let white = |pixel: &&[u8]| pixel.iter().all(|&part| part >= 0xfa);
@@ -89,21 +98,47 @@ fn difference(one: &Shot, other: &Shot) -> f64 {
     pairs.filter(|(one, other)| one != other).count() as f64 / (one.width * one.height) as f64
 }
 
+/// What a person does with the window, counted.
+struct Actions<'a> {
+    window: &'a Window<'a>,
+    count: u32,
+}
+
+impl Actions<'_> {
+    fn drop_file(&mut self, file: &Path) {
+        self.count += 1;
+        drop_files(self.window, &[file]);
+    }
+
+    fn click(&mut self, name: &str) {
+        self.count += 1;
+        self.window.click(name);
+    }
+}
+
 #[test]
-fn a_chosen_iso_leads_to_the_debian_installer_answered_by_keyboard_and_mouse() {
+fn two_actions_lead_from_a_dropped_iso_to_the_debian_installer_answered_by_keyboard_and_mouse() {
     let Some(iso) = or_skip(debian_installer()) else {
         return;
     };
     let Some(stage) = Stage::new() else { return };
     let window = stage.open();
-    // Three actions from the window to the booting installer; a dropped file saves two of them.
-    window.click("New machine");
-    window.find("ISO file");
-    window.type_text(iso.to_str().unwrap());
-    window.click("Create & start");
-    window.tab("Screen");
-
+    let mut actions = Actions {
+        window: &window,
+        count: 0,
+    };
+    actions.drop_file(&iso);
+    actions.click("Create & start");
     let installer = Installer { window: &window };
+    let started = Instant::now();
+    wait(BOOT, "the installer's first picture", || {
+        std::thread::sleep(Duration::from_millis(500));
+        light(&installer.shot()) > 0.5
+    });
+    println!("the first picture after {:?}", started.elapsed());
+    window.keep("installer-0");
+    assert_eq!(actions.count, 2);
+    assert_eq!(stage.machines()[0]["name"], "Debian 12");
     let languages = installer.page("the list of languages", None, BOOT);
     window.keep("installer-1");
     installer.click(300, 12);

@@ -36,11 +36,11 @@ fn pages_without_machine(window: &Window<'_>, theme: &str) {
     window.click("Back to the machines");
     window.find("Nothing grows here yet");
     window.keys("ctrl+n");
-    window.find("ISO file");
+    window.find("File");
     window.type_text("/home/ada/Downloads/debian-12.7.0-amd64-netinst.iso");
     look(window, &format!("new-machine-{theme}"));
     window.keys("Escape");
-    window.wait_gone("ISO file");
+    window.wait_gone("File");
 }
 
 fn pages_of_a_machine(window: &Window<'_>, theme: &str) {
@@ -114,7 +114,7 @@ fn the_window_is_drawn_at_twice_the_size() {
     let window = stage.open();
     look(&window, "empty-2x");
     window.keys("ctrl+n");
-    window.find("ISO file");
+    window.find("File");
     look(&window, "new-machine-2x");
     assert_eq!((window.shot().width, window.shot().height), (2560, 1600));
     assert!(!stage.log().contains("panicked"), "{}", stage.log());

@@ -68,7 +68,9 @@ pub fn browse_field(ui: &mut Ui, spec: &Field<'_>, value: &mut String) -> (Respo
     field(ui, spec.label, spec.complaint, |ui, id| {
         ui.horizontal(|ui| {
             let width = ui.available_width() - 114.0; // the button and the gap
-            let text = line(ui, value, spec, width).labelled_by(id);
+            // The colour of a complaint is the field's, not the button's.
+            let text = ui.scope(|ui| line(ui, value, spec, width).labelled_by(id));
+            let text = text.inner;
             let browse = button::secondary(ui, true, Some(Icon::FolderOpen), tr("Browse…"));
             (text, browse.clicked())
         })

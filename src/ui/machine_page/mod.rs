@@ -18,7 +18,6 @@ use super::{Ask, kit};
 use crate::language::tr;
 use crate::model::{MachineId, MachineReport, Timestamp};
 use hardware::HardwareTab;
-pub(super) use hardware::memory_complaint;
 
 /// The parts of the page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

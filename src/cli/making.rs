@@ -1,0 +1,121 @@
+//! `create` and `recognise`: what a machine is made from, and what suits it.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::args::Create;
+use super::show;
+use super::tasks::{Done, SHORT, Session, absolute, unexpected};
+use super::text::clean;
+use crate::engine::Command;
+use crate::model::{Answer, Failure, FileKind, NewMachine, Recognised, Source, check_name};
+
+impl Session<'_> {
+    /// What `create` asks for, with what was not given filled in.
+    pub(super) fn new_machine(&mut self, create: Create) -> Result<NewMachine, Failure> {
+        check_name(&create.name, []).map_err(|error| {
+            Failure::new("The machine was not created", error.to_string())
+                .fix("Choose another name")
+        })?;
+        let file = create.iso.as_deref().or(create.disk.as_deref());
+        let path = file.map(|file| absolute(&self.cwd, file)).transpose()?;
+        // What the file is helps; what it may not be, creating it says better.
+        let found = match &path {
+            Some(path) => self.look(path).ok(),
+            None => None,
+        };
+        let source = match path {
+            Some(path) if create.iso.is_some() => Source::Iso(path),
+            Some(path) if create.copy => Source::Copy(path),
+            Some(path) => Source::Disk(path),
+            None if create.test_card => Source::TestCard {
+                ballast: create.ballast.unwrap_or_default(),
+            },
+            None => Source::Empty,
+        };
+        let (host_cpus, host_memory) = self.backend.size();
+        let mut suggested = NewMachine::suggest(source, host_cpus, host_memory);
+        if let Some(found) = &found {
+            suggested = suggested.suited(found, host_cpus, host_memory);
+        }
+        if let Some(flavor) = create.flavor {
+            (suggested.cpus, suggested.memory) = flavor.size(host_cpus, host_memory);
+        }
+        Ok(NewMachine {
+            name: create.name,
+            cpus: create.cpus.unwrap_or(suggested.cpus),
+            memory: create.memory.unwrap_or(suggested.memory),
+            disk_size: create.disk_size.unwrap_or(suggested.disk_size),
+            firmware: create.firmware.unwrap_or(suggested.firmware),
+            era: create.era.unwrap_or(suggested.era),
+            ..suggested
+        })
+    }
+
+    pub(super) fn recognise(&mut self, file: &Path) -> Result<Done, Failure> {
+        let path = absolute(&self.cwd, file)?;
+        let found = self.look(&path)?;
+        let text = match self.json {
+            true => show::json(&found)?,
+            false => found_text(&found),
+        };
+        let complaint = match found.kind {
+            FileKind::Unusable { why } => {
+                let what = format!("No machine can be made from {}", file.display());
+                Some(Failure::new(what, why))
+            }
+            FileKind::Iso { .. } | FileKind::Disk { .. } | FileKind::Foreign { .. } => None,
+        };
+        let text = match complaint {
+            Some(_) if !self.json => String::new(),
+            _ => text,
+        };
+        Ok(Done { text, complaint })
+    }
+
+    fn look(&mut self, path: &Path) -> Result<Recognised, Failure> {
+        let path = path.to_owned();
+        match self.finish(Command::Recognise { path }, Some(SHORT), "the file")? {
+            Answer::Recognised(found) => Ok(found),
+            _ => Err(unexpected()),
+        }
+    }
+}
+
+/// One line for the file, one for the system on it, one for what to know.
+fn found_text(found: &Recognised) -> String {
+    let kind = match &found.kind {
+        FileKind::Iso { bootable: true } => format!("Installer or live system, {}", found.size),
+        FileKind::Iso { bootable: false } => format!("ISO that does not start, {}", found.size),
+        FileKind::Disk { format, size } => format!("Disk of {size}, {format}"),
+        FileKind::Foreign { format, size } => match size {
+            Some(size) => format!("Disk of {size}, {format}; use it with --copy"),
+            None => format!("Disk, {format}; use it with --copy"),
+        },
+        FileKind::Unusable { why } => why.clone(),
+    };
+    let mut text = clean(&kind) + "\n";
+    if let Some(system) = &found.system {
+        let firmware = found.firmware.unwrap_or(system.firmware);
+        writeln!(
+            text,
+            "{}: {} processors, {} of memory, a disk of {}, {}, {} hardware",
+            clean(&system.name),
+            system.cpus,
+            system.memory,
+            system.disk,
+            firmware.label(),
+            system.era.word(),
+        )
+        .ok(); // Text grows.
+        if let Some(note) = &system.note {
+            text.push_str(&clean(note));
+            text.push('\n');
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+#[path = "making_tests.rs"]
+mod tests;
