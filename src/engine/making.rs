@@ -126,7 +126,7 @@ fn new_layer(
 }
 
 /// Refuses early what the copy would refuse.
-fn can_be_copied(path: &Path) -> Result<(), Failure> {
+pub(super) fn can_be_copied(path: &Path) -> Result<(), Failure> {
     let what = format!("{} can't be copied", path.display());
     let info = read_header(path).map_err(|error| Failure::new(&what, error.to_string()))?;
     info.copied_as()
@@ -142,12 +142,14 @@ fn copied(
     job: &mut Job,
 ) -> Result<(DiskSource, ByteSize), Failure> {
     let layer = LayerId(Uuid::new_v4());
-    let size = copy_in(path, &newcomer.layer_file(layer), &mut |done, of| {
-        match job.progress("Copying the disk", done, of) {
+    let size = copy_in(
+        path,
+        &newcomer.layer_file(layer),
+        &mut |done, of| match job.progress("Copying the disk", done, of) {
             Ok(()) => ControlFlow::Continue(()),
             Err(Cancelled) => ControlFlow::Break(()),
-        }
-    })
+        },
+    )
     .map_err(|error| match error {
         ConvertError::Cancelled => Cancelled.into(),
         error => Failure::new("The disk was not copied", error.to_string()),

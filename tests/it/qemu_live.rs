@@ -1,6 +1,7 @@
 //! Real QEMU by software emulation: started, talked to, saved, restored, killed, adopted.
 
 mod bench;
+mod hardware;
 mod memory;
 
 use std::collections::BTreeMap;

@@ -57,11 +57,7 @@ const VIRTIO: &[Row] = &[
         r#"NAME="vdb" SERIAL="extra-1" RO="1""#,
     ),
     ("unsafe disk", DISKS, r#"NAME="vdc" SERIAL="fast" RO="0""#),
-    (
-        "writethrough disk",
-        DISKS,
-        "vdd|slow|0|virtio|write through",
-    ),
+    ("writethrough disk", CACHE, "write through"),
     ("no watchdog", PCI, "!8086:25ab"),
 ];
 
