@@ -16,6 +16,8 @@ mod doors;
 mod fake;
 mod file;
 mod hardware;
+#[cfg(test)]
+mod hardware_tests;
 mod owner;
 mod parts;
 mod pick;
