@@ -208,3 +208,51 @@ fn record(
     written.recv().map_err(|_closed| ending())??;
     outcome.try_recv().map_err(|_never| ending())?
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Origin;
+
+    fn machine() -> Machine {
+        let id = MachineId(Uuid::nil());
+        Machine::new(id, "Test", "pc-q35-10.0", Origin::Empty)
+    }
+
+    fn disk(bus: DiskBus) -> Disk {
+        let layer = LayerRef {
+            machine: MachineId(Uuid::nil()),
+            layer: LayerId(Uuid::from_u128(1)),
+        };
+        on_bus(bus, DiskSource::Layers(vec![layer]), ByteSize::mib(8))
+    }
+
+    #[test]
+    fn a_scsi_disk_brings_its_controller_along_once() {
+        let one = plugged(&machine(), &disk(DiskBus::Scsi)).unwrap();
+        let ids: Vec<&str> = one.devices.iter().map(|it| it.id.as_str()).collect();
+        assert_eq!(ids, ["scsi0", "disk0"]);
+        assert_eq!((one.detached.len(), one.boot.0.len()), (0, 1));
+        let other = DiskSource::Layers(vec![LayerRef {
+            machine: one.id,
+            layer: LayerId(Uuid::from_u128(2)),
+        }]);
+        let two = plugged(&one, &on_bus(DiskBus::Scsi, other, ByteSize::mib(8))).unwrap();
+        assert_eq!(two.devices.len(), 3);
+    }
+
+    #[test]
+    fn a_disk_that_fits_nowhere_is_refused_before_it_is_made() {
+        let refused = |bus, size| {
+            let content = DiskContent::Empty(size);
+            check(&machine(), &NewDisk { bus, content }).unwrap_err()
+        };
+        let failure = refused(DiskBus::Usb, ByteSize::gib(1));
+        assert_eq!(failure.why, "A USB disk needs the USB 3 controller");
+        assert!(failure.fix.is_some());
+        let failure = refused(DiskBus::Ide, ByteSize::gib(1));
+        assert_eq!(failure.why, "This board has no IDE; choose SATA");
+        let failure = refused(DiskBus::Virtio, ByteSize(0));
+        assert!(failure.why.starts_with("A disk has 1 MiB to"), "{failure}");
+    }
+}
