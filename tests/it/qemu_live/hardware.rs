@@ -86,6 +86,18 @@ fn devices(client: &Client) -> BTreeMap<String, String> {
     .collect()
 }
 
+/// What QEMU says of the disk with the device id `id`.
+#[track_caller]
+fn block<'a>(blocks: &'a Value, id: &str) -> &'a Value {
+    let path = format!("/machine/peripheral/{id}/");
+    let mut all = blocks.as_array().unwrap().iter();
+    all.find(|block| {
+        let name = block["qdev"].as_str().unwrap_or("");
+        name == id || name.starts_with(&path)
+    })
+    .unwrap_or_else(|| panic!("{id} in {blocks}"))
+}
+
 #[track_caller]
 fn check(board: Board, kinds: &[(DeviceKind, &str)]) {
     let mut bench = bare(board);
@@ -208,15 +220,7 @@ fn disks_are_on_every_bus_with_every_cache() {
         let blocks = client.call_raw("query-block", json!({}), SOON).unwrap();
         for (id, kind, cache, read_only) in expected {
             assert_eq!(found[&id], kind);
-            let path = format!("/machine/peripheral/{id}/");
-            let mut all = blocks.as_array().unwrap().iter();
-            let block = all
-                .find(|block| {
-                    let name = block["qdev"].as_str().unwrap_or("");
-                    name == id || name.starts_with(&path)
-                })
-                .unwrap_or_else(|| panic!("{id} in {blocks}"));
-            let inserted = &block["inserted"];
+            let inserted = &block(&blocks, &id)["inserted"];
             assert_eq!(inserted["ro"], read_only, "{id}");
             let is = |key: &str| inserted["cache"][key].as_bool().unwrap();
             assert_eq!(
