@@ -274,7 +274,7 @@ impl Session<'_> {
                 .ok_or_else(|| {
                     not_changed("The machine has no drive".to_owned()).fix(format!(
                         "Give it one: orangery device add {} cd",
-                        shell_line(&[report.name.clone()])
+                        shell_line(std::slice::from_ref(&report.name))
                     ))
                 })?,
         };

@@ -17,6 +17,8 @@ mod fake;
 mod file;
 mod hardware;
 mod making;
+#[cfg(test)]
+mod hardware_tests;
 mod owner;
 mod parts;
 mod pick;

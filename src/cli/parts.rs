@@ -21,6 +21,8 @@ Devices and what can be said of them:
   watchdog    action=reset|pause|power-off|nothing
   usb, old-usb, scsi, keyboard, tablet, rng, balloon, generation-id, serial
 
+A machine with an NVMe disk can't be saved: QEMU can't store the state of one.
+
 Media and link take effect at once, also while the machine runs; everything else with the
 next start.
 

@@ -15,10 +15,10 @@ use crate::model::{
     TrashReport, TrashedMachine,
 };
 
-pub const WEB: &str = "c0ffee00-1234-4234-8234-123456789abc";
-const MAIL: &str = "abcd0000-1234-4234-8234-123456789abc";
+pub(super) const WEB: &str = "c0ffee00-1234-4234-8234-123456789abc";
+pub(super) const MAIL: &str = "abcd0000-1234-4234-8234-123456789abc";
 
-fn parse(words: &[&str]) -> Result<Args, clap::Error> {
+pub(super) fn parse(words: &[&str]) -> Result<Args, clap::Error> {
     let program = std::iter::once("orangery");
     args::parse(program.chain(words.iter().copied()).map(OsString::from))
 }
@@ -34,14 +34,14 @@ fn library() -> Vec<MachineReport> {
     ]
 }
 
-fn with_library() -> Fake {
+pub(super) fn with_library() -> Fake {
     Fake {
         reports: library(),
         ..Fake::default()
     }
 }
 
-pub fn run(fake: &mut Fake, words: &[&str]) -> Result<Done, Failure> {
+pub(super) fn run(fake: &mut Fake, words: &[&str]) -> Result<Done, Failure> {
     let args = parse(words).unwrap();
     let mut session = Session {
         json: args.global.json,
@@ -53,7 +53,7 @@ pub fn run(fake: &mut Fake, words: &[&str]) -> Result<Done, Failure> {
 }
 
 #[track_caller]
-pub fn text(fake: &mut Fake, words: &[&str]) -> String {
+pub(super) fn text(fake: &mut Fake, words: &[&str]) -> String {
     run(fake, words).unwrap().text
 }
 

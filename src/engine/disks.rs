@@ -1,20 +1,21 @@
 //! Disks of machines that are there already: made and plugged in, or removed for good.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use crossbeam_channel::{Sender, bounded};
 use uuid::Uuid;
 
 use super::edit;
-use super::jobs::Job;
-use super::making::{DISK_SIZES, in_place};
+use super::jobs::{Cancelled, Job};
+use super::making::{DISK_SIZES, can_be_copied, in_place};
 use super::supervisor::{Message, RecordChange};
 use crate::library::Library;
 use crate::model::{
     ByteSize, Change, DeviceKind, Disk, DiskBus, DiskContent, DiskSource, Failure, LayerId,
     LayerRef, Machine, MachineId, NewDisk, apply, detached, no_room,
 };
-use crate::storage::{NewLayer, write_layer};
+use crate::storage::{ConvertError, NewLayer, copy_in, write_layer};
 
 fn refuse(why: impl Into<String>) -> Failure {
     Failure::new("The disk was not added", why)
@@ -33,10 +34,7 @@ pub fn check(machine: &Machine, new: &NewDisk) -> Result<(), Failure> {
         DiskContent::InPlace(path) => {
             in_place(path)?;
         }
-        DiskContent::Copy(path) => {
-            return Err(refuse(format!("{} can't be copied yet", path.display()))
-                .fix("Use it where it lies instead"));
-        }
+        DiskContent::Copy(path) => can_be_copied(path)?,
     }
     let nowhere = DiskSource::Layers(vec![LayerRef {
         machine: machine.id,
@@ -63,7 +61,7 @@ pub fn add(
     job: &mut Job,
 ) -> Result<(), Failure> {
     job.progress("Making the disk", 0, 0)?;
-    let (source, size, made) = make(library, machine, &new.content)?;
+    let (source, size, made) = make(library, machine, &new.content, job)?;
     let disk = on_bus(new.bus, source, size);
     let result = job
         .progress("Writing the machine's file", 0, 0)
@@ -85,23 +83,37 @@ fn make(
     library: &Library,
     machine: MachineId,
     content: &DiskContent,
+    job: &mut Job,
 ) -> Result<(DiskSource, ByteSize, Option<PathBuf>), Failure> {
-    match content {
+    let layer = LayerRef {
+        machine,
+        layer: LayerId(Uuid::new_v4()),
+    };
+    let path = library.layer_file(layer);
+    let size = match content {
         DiskContent::InPlace(path) => {
             let (image, size) = in_place(path)?;
-            Ok((DiskSource::InPlace(image), size, None))
+            return Ok((DiskSource::InPlace(image), size, None));
         }
-        DiskContent::Copy(path) => Err(refuse(format!("{} can't be copied yet", path.display()))),
+        DiskContent::Copy(image) => copy(image, &path, job)?,
         DiskContent::Empty(size) => {
-            let layer = LayerRef {
-                machine,
-                layer: LayerId(Uuid::new_v4()),
-            };
-            let path = library.layer_file(layer);
             empty_layer(&path, *size)?;
-            Ok((DiskSource::Layers(vec![layer]), *size, Some(path)))
+            *size
         }
-    }
+    };
+    Ok((DiskSource::Layers(vec![layer]), size, Some(path)))
+}
+
+/// Copies an image in through the jail; gives what the guest sees of it.
+fn copy(image: &Path, layer: &Path, job: &mut Job) -> Result<ByteSize, Failure> {
+    let mut progress = |done, of| match job.progress("Copying the disk", done, of) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(Cancelled) => ControlFlow::Break(()),
+    };
+    copy_in(image, layer, &mut progress).map_err(|error| match error {
+        ConvertError::Cancelled => Cancelled.into(),
+        error => refuse(error.to_string()),
+    })
 }
 
 fn empty_layer(path: &Path, size: ByteSize) -> Result<(), Failure> {
@@ -195,4 +207,52 @@ fn record(
     sender.send(message).map_err(|_closed| ending())?;
     written.recv().map_err(|_closed| ending())??;
     outcome.try_recv().map_err(|_never| ending())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Origin;
+
+    fn machine() -> Machine {
+        let id = MachineId(Uuid::nil());
+        Machine::new(id, "Test", "pc-q35-10.0", Origin::Empty)
+    }
+
+    fn disk(bus: DiskBus) -> Disk {
+        let layer = LayerRef {
+            machine: MachineId(Uuid::nil()),
+            layer: LayerId(Uuid::from_u128(1)),
+        };
+        on_bus(bus, DiskSource::Layers(vec![layer]), ByteSize::mib(8))
+    }
+
+    #[test]
+    fn a_scsi_disk_brings_its_controller_along_once() {
+        let one = plugged(&machine(), &disk(DiskBus::Scsi)).unwrap();
+        let ids: Vec<&str> = one.devices.iter().map(|it| it.id.as_str()).collect();
+        assert_eq!(ids, ["scsi0", "disk0"]);
+        assert_eq!((one.detached.len(), one.boot.0.len()), (0, 1));
+        let other = DiskSource::Layers(vec![LayerRef {
+            machine: one.id,
+            layer: LayerId(Uuid::from_u128(2)),
+        }]);
+        let two = plugged(&one, &on_bus(DiskBus::Scsi, other, ByteSize::mib(8))).unwrap();
+        assert_eq!(two.devices.len(), 3);
+    }
+
+    #[test]
+    fn a_disk_that_fits_nowhere_is_refused_before_it_is_made() {
+        let refused = |bus, size| {
+            let content = DiskContent::Empty(size);
+            check(&machine(), &NewDisk { bus, content }).unwrap_err()
+        };
+        let failure = refused(DiskBus::Usb, ByteSize::gib(1));
+        assert_eq!(failure.why, "A USB disk needs the USB 3 controller");
+        assert!(failure.fix.is_some());
+        let failure = refused(DiskBus::Ide, ByteSize::gib(1));
+        assert_eq!(failure.why, "This board has no IDE; choose SATA");
+        let failure = refused(DiskBus::Virtio, ByteSize(0));
+        assert!(failure.why.starts_with("A disk has 1 MiB to"), "{failure}");
+    }
 }

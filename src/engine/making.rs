@@ -126,7 +126,7 @@ fn new_layer(
 }
 
 /// Refuses early what the copy would refuse.
-fn can_be_copied(path: &Path) -> Result<(), Failure> {
+pub(super) fn can_be_copied(path: &Path) -> Result<(), Failure> {
     let what = format!("{} can't be copied", path.display());
     let info = read_header(path).map_err(|error| Failure::new(&what, error.to_string()))?;
     info.copied_as()

@@ -332,6 +332,14 @@ fn disk_rules(machine: &Machine, disk: &Disk) -> Result<(), String> {
             ));
         }
     }
+    if machine
+        .disks()
+        .filter(|other| other.source == disk.source)
+        .count()
+        > 1
+    {
+        return Err("The same disk is plugged in twice".to_owned());
+    }
     match disk.bus {
         DiskBus::Usb if !machine.has(|kind| matches!(kind, DeviceKind::UsbController)) => {
             Err("A USB disk needs the USB 3 controller".to_owned())

@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::{
     Address, Board, Change, Cpu, DiskSource, LayerId, LayerRef, Mac, MachineId, Nic, Origin,
-    Topology, apply, changes_between,
+    Topology, apply, changes_between, take_live_parts,
 };
 
 fn machine() -> Machine {
@@ -159,4 +159,145 @@ fn dropping_pending_changes_loses_no_disk() {
     record.take_hardware(&running);
     assert!(record.same_hardware(&running));
     assert_eq!(record.detached, [disk(7)]);
+}
+
+fn add(kind: DeviceKind) -> Change {
+    Change::Add(machine().new_device(kind).unwrap())
+}
+
+#[test]
+fn devices_that_no_machine_can_have_are_refused() {
+    let serial = |serial: &str| {
+        let serial = Some(serial.to_owned());
+        set("disk0", DeviceKind::Disk(Disk { serial, ..disk(1) }))
+    };
+    check(serial("WD-1234"), &[]);
+    let wrong = "A serial number has 1 to 20 plain characters";
+    check(serial("123456789012345678901"), &[wrong]);
+    check(serial("ö"), &[wrong]);
+    check(
+        add(DeviceKind::Disk(disk(1))),
+        &["The same disk is plugged in twice"; 2],
+    );
+    let read_only = Disk {
+        bus: DiskBus::Sata,
+        read_only: true,
+        ..disk(1)
+    };
+    check(
+        set("disk0", DeviceKind::Disk(read_only)),
+        &["SATA and IDE disks can't be read-only; choose another bus"],
+    );
+    let usb = Disk {
+        bus: DiskBus::Usb,
+        ..disk(3)
+    };
+    check(
+        add(DeviceKind::Disk(usb)),
+        &["A USB disk needs the USB 3 controller"],
+    );
+    let twin = Nic::new(Mac::local([1, 2, 3]));
+    check(
+        add(DeviceKind::Nic(twin.clone())),
+        &["Another network card has the same address"; 2],
+    );
+    let mac = Mac([1, 0, 0, 0, 0, 0]);
+    check(
+        set(
+            "nic0",
+            DeviceKind::Nic(Nic {
+                mac,
+                ..twin.clone()
+            }),
+        ),
+        &["An address whose first number is odd belongs to a group, not to a card"],
+    );
+    let network = NicNetwork::Switch("lan".to_owned());
+    check(
+        set("nic0", DeviceKind::Nic(Nic { network, ..twin })),
+        &["Orangery has only user networking so far"],
+    );
+    check(
+        add(DeviceKind::Display(Display::new(640, 480))),
+        &["A machine has one graphics card at most"],
+    );
+}
+
+#[test]
+fn screens_boards_and_boot_orders_have_their_limits() {
+    let display = |change: &dyn Fn(&mut Display)| {
+        let mut display = Display::new(1280, 800);
+        change(&mut display);
+        set("display0", DeviceKind::Display(display))
+    };
+    check(display(&|it| it.heads = 16), &[]);
+    check(
+        display(&|it| it.heads = 17),
+        &["A card has 1 to 16 screens"],
+    );
+    check(
+        display(&|it| (it.model, it.heads) = (DisplayModel::Vga, 2)),
+        &["Only the virtio card has more than one screen"],
+    );
+    check(
+        display(&|it| it.memory = Some(ByteSize::mib(16))),
+        &["The virtio card uses the machine's memory"],
+    );
+    check(
+        display(&|it| (it.model, it.memory) = (DisplayModel::Cirrus, Some(ByteSize::mib(32)))),
+        &["A card's memory is 4, 8, 16 … 16 MiB"],
+    );
+    let order = |ids: &[&str]| {
+        let ids = ids.iter().map(|id| (*id).to_owned());
+        Change::Boot(super::super::BootOrder(ids.collect()))
+    };
+    check(order(&["nic0", "cd0", "disk0"]), &[]);
+    check(
+        order(&["disk7"]),
+        &["There is no device “disk7” to boot from"],
+    );
+    check(
+        order(&["cd0", "cd0"]),
+        &["“cd0” stands twice in the boot order"],
+    );
+    let mut secure = machine();
+    apply(&mut secure, Change::Firmware(FirmwareKind::Secure));
+    apply(&mut secure, Change::Board(Board::I440fx));
+    let found: Vec<String> = complaints(&secure).into_iter().map(|it| it.text).collect();
+    assert_eq!(found, ["Secure Boot needs the q35 board"]);
+}
+
+#[test]
+fn a_full_bus_says_so() {
+    let mut full = machine();
+    let sata = |number| {
+        DeviceKind::Disk(Disk {
+            bus: DiskBus::Sata,
+            ..disk(number)
+        })
+    };
+    for number in 10..15 {
+        let device = full.new_device(sata(number)).unwrap();
+        apply(&mut full, Change::Add(device));
+    }
+    assert_eq!(complaints(&full), []);
+    assert_eq!(full.new_device(sata(20)), None);
+    assert_eq!(
+        no_room(&sata(20), Board::Q35),
+        "All places for SATA disks are taken"
+    );
+}
+
+#[test]
+fn a_running_guest_is_given_media_and_cables_alone() {
+    let mut nic = Nic::new(Mac::local([1, 2, 3]));
+    let mut wanted = nic.clone();
+    wanted.link = false;
+    wanted.model = crate::model::NicModel::E1000;
+    let mut kind = DeviceKind::Nic(nic.clone());
+    assert!(take_live_parts(&mut kind, &DeviceKind::Nic(wanted.clone())));
+    nic.link = false;
+    assert_eq!(kind, DeviceKind::Nic(nic));
+    assert!(!take_live_parts(&mut kind, &DeviceKind::Nic(wanted)));
+    assert!(!take_live_parts(&mut kind, &DeviceKind::Rng));
 }

@@ -76,7 +76,7 @@ const MODULES: [&str; 3] = [
 
 /// What tells whether a program is still the one that was asked.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Identity {
+pub(super) struct Identity {
     path: PathBuf,
     modified: Option<SystemTime>,
     size: u64,
@@ -84,7 +84,7 @@ struct Identity {
 }
 
 impl Identity {
-    fn of(path: &Path) -> io::Result<Self> {
+    pub(super) fn of(path: &Path) -> io::Result<Self> {
         let data = std::fs::metadata(path)?;
         let changed = |folder| std::fs::metadata(folder).ok()?.modified().ok();
         Ok(Self {

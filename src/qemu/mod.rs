@@ -6,6 +6,7 @@
 pub mod binary;
 mod cache;
 pub mod command_line;
+mod cpu_models;
 pub mod defaults;
 pub mod doctor;
 pub mod explain;

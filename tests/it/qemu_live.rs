@@ -1,6 +1,7 @@
 //! Real QEMU by software emulation: started, talked to, saved, restored, killed, adopted.
 
 mod bench;
+mod hardware;
 mod memory;
 
 use std::collections::BTreeMap;
@@ -350,6 +351,9 @@ fn the_doctor_gives_a_fix_with_every_complaint() {
     assert!(report.memory_total > report.memory_free && report.disk_free.0 > 0);
     let qemu = binary::find(None).unwrap();
     assert_eq!(report.qemu_version, Some(qemu.version.to_string()));
+    let models = &report.cpu_models;
+    assert!(models.contains(&"qemu64".to_owned()), "{models:?}");
+    assert!(!models.contains(&"max".to_owned()), "{models:?}");
     assert!(
         qemu.capabilities
             .machine_type

@@ -36,12 +36,8 @@ impl Supervisor {
         match command {
             Command::Act { machine, action } => self.act(asker, machine, action),
             Command::Create { spec, start } => self.create(asker, spec, start),
-            Command::Change { machine, changes } => {
-                if self.permitted(asker, machine, Action::Edit) {
-                    self.edit(asker, machine, changes, None);
-                }
-            }
-            command @ (Command::Insert { .. }
+            command @ (Command::Change { .. }
+            | Command::Insert { .. }
             | Command::DropPending { .. }
             | Command::AddDisk { .. }
             | Command::DeleteDisk { .. }) => self.hardware(asker, command),

@@ -29,6 +29,7 @@ impl Supervisor {
             return;
         }
         match command {
+            Command::Change { changes, .. } => self.edit(asker, machine, changes, None),
             Command::Insert {
                 drive,
                 medium,

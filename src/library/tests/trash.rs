@@ -123,3 +123,58 @@ fn strangers_and_links_are_named_and_stay() {
     assert_eq!(library.scan().unwrap(), []);
     assert_eq!(library.leftovers().len(), 1);
 }
+
+#[test]
+fn a_detached_disk_is_removed_when_nobody_names_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let library = owner(dir.path());
+    let path = with_layer_file(&library, &machine(1), 1);
+    let given_up = layer(machine_id(1), 1);
+    // Its own record does not count, but a fork does.
+    let holders = library.layer_holders(given_up.layer, machine_id(1));
+    assert_eq!(holders.unwrap(), [""; 0]);
+    create(&library, &fork(2, 1));
+    let holders = library.layer_holders(given_up.layer, machine_id(1));
+    assert_eq!(holders.unwrap(), [format!("“{}”", machine(2).name)]);
+
+    // The files stay as long as any record names them, detached disks included.
+    let mut one = machine(1);
+    let device = one.devices.remove(0);
+    let DeviceKind::Disk(disk) = device.kind else {
+        panic!();
+    };
+    one.boot.0.clear();
+    one.detached.push(disk);
+    library.save(&one).unwrap();
+    let mut two = machine(2);
+    two.devices.clear();
+    two.boot.0.clear();
+    library.save(&two).unwrap();
+    library.remove_layers(machine_id(1), &[given_up]).unwrap();
+    assert!(path.exists());
+    one.detached.clear();
+    library.save(&one).unwrap();
+    library.remove_layers(machine_id(2), &[given_up]).unwrap();
+    assert!(path.exists(), "it lies in another machine's folder");
+    library.remove_layers(machine_id(1), &[given_up]).unwrap();
+    assert!(!path.exists());
+    library.remove_layers(machine_id(1), &[given_up]).unwrap();
+}
+
+#[test]
+fn a_machine_stays_as_long_as_a_detached_disk_rests_on_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let library = owner(dir.path());
+    with_layer_file(&library, &trashed(1), 1);
+    let mut two = fork(2, 1);
+    let device = two.devices.remove(0);
+    let DeviceKind::Disk(disk) = device.kind else {
+        panic!();
+    };
+    two.boot.0.clear();
+    two.detached.push(disk);
+    create(&library, &two);
+    let emptied = library.empty_trash(&[machine_id(1)]).unwrap();
+    assert!(emptied.removed.is_empty());
+    assert_eq!(emptied.kept[&machine_id(1)], [machine(2).name]);
+}

@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::model::{
-    Address, ByteSize, DeviceKind, DiskSource, DisplayModel, InPlaceImage, LayerId, MachineId,
-    NewMachine, NicModel, NicNetwork, Source, Timestamp,
+    Address, ByteSize, Change, DeviceKind, Disk, DiskBus, DiskCache, DiskSource, DisplayModel,
+    InPlaceImage, LayerId, MachineId, NewMachine, NicModel, NicNetwork, Source, Timestamp, apply,
 };
 use crate::qemu::defaults;
 
@@ -175,6 +175,61 @@ fn a_disk_in_place_with_old_fashioned_devices() {
         }
     }
     check_golden("in-place", &Facts::new().launch(&machine));
+}
+
+/// A machine with what is not in a new one.
+fn crowded(board: Board) -> Machine {
+    let mut machine = machine(Source::Empty, FirmwareKind::Bios);
+    let bus = match board {
+        Board::Q35 => DiskBus::Sata,
+        Board::I440fx => DiskBus::Ide,
+    };
+    apply(&mut machine, Change::Board(board));
+    apply(&mut machine, Change::Clock(Clock::Local));
+    let expert = ["-device".to_owned(), "edu".to_owned()].to_vec();
+    apply(&mut machine, Change::Arguments(expert));
+    let disk = |number, bus, cache| {
+        let source = DiskSource::Layers(vec![layer(number)]);
+        DeviceKind::Disk(Disk {
+            bus,
+            cache,
+            serial: Some(format!("S{number}")),
+            ..Disk::new(source, ByteSize::gib(1))
+        })
+    };
+    let nic = |model, last| {
+        DeviceKind::Nic(crate::model::Nic {
+            model,
+            ..crate::model::Nic::new(crate::model::Mac::local([0, 0, last]))
+        })
+    };
+    let medium = Some(PathBuf::from("/f/a,b.img"));
+    for kind in [
+        DeviceKind::ScsiController,
+        disk(2, DiskBus::Nvme, DiskCache::Direct),
+        disk(3, DiskBus::Usb, DiskCache::Unsafe),
+        disk(4, DiskBus::Scsi, DiskCache::Writethrough),
+        disk(5, bus, DiskCache::Writeback),
+        DeviceKind::Floppy(crate::model::Floppy { medium }),
+        nic(NicModel::E1000e, 1),
+        nic(NicModel::Pcnet, 2),
+        DeviceKind::Sound(Default::default()),
+        DeviceKind::Watchdog(Default::default()),
+    ] {
+        let device = machine.new_device(kind).unwrap();
+        apply(&mut machine, Change::Add(device));
+    }
+    machine.boot.0.insert(0, "floppy0".to_owned());
+    assert_eq!(crate::model::complaints(&machine), []);
+    machine
+}
+
+#[test]
+fn both_boards_with_a_device_of_each_kind() {
+    let machine = crowded(Board::Q35);
+    check_golden("crowded-q35", &Facts::new().launch(&machine));
+    let machine = crowded(Board::I440fx);
+    check_golden("crowded-i440fx", &Facts::new().launch(&machine));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use self::distribution::{Distribution, Part, install};
 use super::binary::{self, BinaryError, Capabilities, Qemu};
+use super::cpu_models::cpu_models;
 use super::{firmware, kvm};
 use crate::confine::{self, Confinement};
 use crate::model::{
@@ -50,6 +51,10 @@ pub fn doctor(places: &Places) -> ComputerReport {
     checks.push(check_disk(disk_free));
     checks.push(check_sandbox(&confine::probe()));
     checks.extend(check_huge_pages());
+    let file = cache("processors");
+    let cpu_models = known.map_or_else(Vec::new, |qemu| {
+        cpu_models(qemu, choice.choice, file.as_deref())
+    });
     ComputerReport {
         qemu_version: known.map(|qemu| qemu.version.to_string()),
         accelerator: choice,
@@ -60,7 +65,7 @@ pub fn doctor(places: &Places) -> ComputerReport {
         memory_free,
         disk_free,
         checks,
-        cpu_models: Vec::new(),
+        cpu_models,
     }
 }
 

@@ -55,14 +55,16 @@ impl Shell {
     }
 
     /// Waits for a shell that answers.
-    pub(super) fn wait_for_login(&mut self) {
-        for attempt in 0..60 {
+    pub fn wait_for_login(&mut self) {
+        assert!(self.answers(60), "no shell: {}", self.heard);
+    }
+
+    /// Whether a shell answers, asked so often, for four seconds each.
+    pub fn answers(&mut self, attempts: u32) -> bool {
+        (0..attempts).any(|attempt| {
             self.say(&format!("echo here-$(({attempt}+1000))"));
-            if self.hear(&format!("here-{}", attempt + 1000), 4).is_some() {
-                return;
-            }
-        }
-        panic!("no shell: {}", self.heard);
+            self.hear(&format!("here-{}", attempt + 1000), 4).is_some()
+        })
     }
 
     /// What a command prints.

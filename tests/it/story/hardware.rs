@@ -197,3 +197,35 @@ fn disks_are_added_detached_attached_and_deleted() {
     assert_eq!(disks().as_array().unwrap().len(), 1);
     house.done(&["start", "Card"]);
 }
+
+#[test]
+fn images_become_further_disks_where_they_lie_or_as_a_copy() {
+    let house = House::new();
+    house.done(&["create", "Card", "--test-card"]);
+    let raw = file(&house, "raw.img", 1 << 20);
+    house.done(&["disk", "add", "Card", "--in-place", &raw, "--bus", "sata"]);
+    house.done(&["disk", "add", "Card", "--copy", &raw, "--bus", "nvme"]);
+    let complaint = house.refused(&["disk", "add", "Card", "--in-place", &raw]);
+    assert!(complaint.contains("plugged in twice"), "{complaint}");
+    let complaint = house.refused(&["disk", "add", "Card", "--copy", "none.img"]);
+    assert!(complaint.contains("none.img"), "{complaint}");
+    assert_eq!(
+        fs::read_dir(house.machine("Card").join("disks"))
+            .unwrap()
+            .count(),
+        2
+    );
+    house.done(&["start", "Card"]);
+    let qmp = monitor(&house, "Card");
+    let found = query(&qmp, "query-block").to_string();
+    assert_eq!(
+        found.matches("\"virtual-size\":1048576").count(),
+        2,
+        "{found}"
+    );
+    drop(qmp);
+    // Not every part can be saved; who keeps it is told, and the guest goes on.
+    let complaint = house.refused(&["save", "Card"]);
+    assert!(complaint.contains("nvme"), "{complaint}");
+    assert_eq!(house.state("Card"), "running");
+}
