@@ -3,6 +3,7 @@
 use egui::{CornerRadius, Frame, Id, Margin, RichText, Stroke, Ui, WidgetInfo, vec2};
 
 use super::button;
+use crate::language::{fill, tr};
 use crate::model::{JobReport, State};
 use crate::ui::icon::Icon;
 use crate::ui::theme::{self, palette};
@@ -15,7 +16,7 @@ pub fn state_word(ui: &mut Ui, state: State) {
         ui.spacing_mut().item_spacing.x = 7.0;
         let (rect, _) = ui.allocate_exact_size(vec2(9.0, 16.0), egui::Sense::hover());
         ui.painter().circle_filled(rect.center(), 4.5, color);
-        ui.label(RichText::new(state.label()).color(p.text));
+        ui.label(RichText::new(tr(state.label())).color(p.text));
     });
 }
 
@@ -96,7 +97,7 @@ pub fn confirm(ui: &Ui, title: &str, text: &str, yes: &str) -> Choice {
         footer(ui, |ui| {
             if button::danger(ui, true, Some(Icon::Trash2), yes).clicked() {
                 Choice::Yes
-            } else if button::secondary(ui, true, None, "Cancel").clicked() {
+            } else if button::secondary(ui, true, None, tr("Cancel")).clicked() {
                 Choice::No
             } else {
                 Choice::Undecided
@@ -141,7 +142,7 @@ pub fn copy_line(ui: &mut Ui, text: &str, what: &str) {
                             .selectable(true),
                     );
                 });
-                let word = format!("Copy {what}");
+                let word = fill("Copy {what}", &[("what", &what)]);
                 if button::icon_button(ui, true, Icon::Copy, &word).clicked() {
                     ui.ctx().copy_text(text.to_owned());
                 }

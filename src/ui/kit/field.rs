@@ -3,6 +3,7 @@
 use egui::{Margin, Response, RichText, TextEdit, Ui, vec2};
 
 use super::button;
+use crate::language::tr;
 use crate::ui::icon::Icon;
 use crate::ui::theme::{self, palette};
 
@@ -68,7 +69,7 @@ pub fn browse_field(ui: &mut Ui, spec: &Field<'_>, value: &mut String) -> (Respo
         ui.horizontal(|ui| {
             let width = ui.available_width() - 114.0; // the button and the gap
             let text = line(ui, value, spec, width).labelled_by(id);
-            let browse = button::secondary(ui, true, Some(Icon::FolderOpen), "Browse…");
+            let browse = button::secondary(ui, true, Some(Icon::FolderOpen), tr("Browse…"));
             (text, browse.clicked())
         })
         .inner

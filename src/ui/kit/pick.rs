@@ -150,7 +150,7 @@ fn mark_ui(ui: &mut Ui, slider: &Response, share: f32, word: &str) {
     let (rect, label) = ui.allocate_exact_size(vec2(rail.width(), 18.0), Sense::hover());
     label.widget_info(|| WidgetInfo::labeled(Role::Label, true, word));
     let painter = ui.painter();
-    let top = rail.bottom() - 7.0;
+    let top = rail.center().y + 10.0;
     painter.vline(x, top..=rect.top() + 2.0, Stroke::new(1.5, p.dim));
     let galley = painter.layout_no_wrap(word.to_owned(), theme::regular(13.0), p.dim);
     let half = galley.size().x / 2.0;

@@ -165,8 +165,14 @@ fn cpu_lines(old: &Cpu, new: &Cpu) -> Vec<String> {
             topology.sockets, topology.cores, topology.threads
         )
     };
-    let rearranged =
-        old.topology != new.topology && (old.topology.is_some() || new.topology.is_some());
+    let rearranged = match (old.topology, new.topology) {
+        (None, None) => None,
+        (Some(_), None) => Some(tr("One socket for all processors").to_owned()),
+        (_, Some(_)) if arranged(old) == arranged(new) && old.topology.is_none() => {
+            Some(tr("Arranged by hand").to_owned())
+        }
+        (_, Some(_)) => differs(tr("Arrangement"), &arranged(old), &arranged(new)),
+    };
     [
         differs(
             tr("Processors"),
@@ -174,7 +180,7 @@ fn cpu_lines(old: &Cpu, new: &Cpu) -> Vec<String> {
             &new.count.to_string(),
         ),
         differs(tr("Processor model"), &model(old), &model(new)),
-        rearranged.then(|| step(tr("Arrangement"), &arranged(old), &arranged(new))),
+        rearranged,
     ]
     .into_iter()
     .flatten()
