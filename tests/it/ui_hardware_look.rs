@@ -102,10 +102,7 @@ fn picture(size: [f32; 2], scale: f32, part: &str, dark: bool) -> image::RgbaIma
         .build_ui_state(|ui, window: &mut Window| window.ui(ui), window);
     harness.run_ok();
     click(&mut harness, "Hardware");
-    if size[0] < 1200.0 && part != "Machine" {
-        click(&mut harness, "Machine"); // folds it
-    }
-    if part != "Machine" {
+    if part != "Machine" || size[0] < 1200.0 {
         click(&mut harness, part);
     }
     if part == "Disks" {
