@@ -120,7 +120,7 @@ pub(super) fn told_change(change: &Change, old: &Machine) -> Vec<String> {
         )),
         Change::Board(new) => one(step(tr("Board"), board(old.board()), board(*new))),
         Change::Clock(new) => one(step(tr("Clock"), clock(old.clock), clock(*new))),
-        Change::Boot(order) => one(fill("Boot order {order}", &[("order", &boot(order))])),
+        Change::Boot(order) => one(fill("Boot order {order}", &[("order", &boot(order, old))])),
         Change::Arguments(_) => one(tr("Arguments for QEMU").to_owned()),
         Change::Medium(Some(path)) => one(fill("CD {file}", &[("file", &file_name(path))])),
         Change::Medium(None) => one(tr("No CD").to_owned()),
@@ -136,11 +136,16 @@ pub(super) fn told_change(change: &Change, old: &Machine) -> Vec<String> {
     }
 }
 
-fn boot(order: &BootOrder) -> String {
-    match order.0.len() {
-        0 => tr("left to the firmware").to_owned(),
-        _ => order.0.join(", "),
+fn boot(order: &BootOrder, machine: &Machine) -> String {
+    if order.0.is_empty() {
+        return tr("left to the firmware").to_owned();
     }
+    let name = |id: &String| match machine.device(id) {
+        Some(device) => kind_word(&device.kind),
+        None => id.clone(),
+    };
+    let names: Vec<String> = order.0.iter().map(name).collect();
+    names.join(", ")
 }
 
 fn removed(old: &Machine, id: &str) -> String {
