@@ -21,14 +21,24 @@ pub fn choice<T: Clone + PartialEq>(
     let shown = shown.map_or("", |(_, text)| text.as_str());
     let mut changed = false;
     field(ui, word, None, |ui, id| {
-        // As wide as the fields beside it, less what the arrow's button adds.
         let width = ui.available_width().min(MAX_CHOICE);
+        let many = choices.len() > MANY;
         let list = ComboBox::from_id_salt(word).width(width).height(300.0);
+        let list = list.close_behavior(if many {
+            egui::PopupCloseBehavior::CloseOnClickOutside // a click into the search keeps it open
+        } else {
+            egui::PopupCloseBehavior::CloseOnClick
+        });
         let shown = list.truncate().selected_text(shown).show_ui(ui, |ui| {
+            let wanted = if many { search_ui(ui) } else { String::new() };
             for (choice, text) in choices {
-                if ui.selectable_label(choice == value, text).clicked() && choice != value {
+                if !text.to_lowercase().contains(&wanted) {
+                    continue;
+                }
+                if ui.selectable_label(choice == value, text).clicked() {
+                    changed = choice != value;
                     *value = choice.clone();
-                    changed = true;
+                    ui.close();
                 }
             }
         });
@@ -38,6 +48,24 @@ pub fn choice<T: Clone + PartialEq>(
     changed
 }
 
+/// A line that narrows a long list down; returns what is searched for, in small letters.
+fn search_ui(ui: &mut Ui) -> String {
+    let id = ui.scope_id().with("search");
+    let mut text: String = ui.data_mut(|data| data.get_temp(id)).unwrap_or_default();
+    let word = crate::language::tr("Search");
+    let edit = egui::TextEdit::singleline(&mut text)
+        .hint_text(word)
+        .char_limit(80)
+        .desired_width(f32::INFINITY);
+    let response = ui.add(edit).accessible_name(word);
+    if response.changed() {
+        ui.data_mut(|data| data.insert_temp(id, text.clone()));
+    }
+    text.to_lowercase()
+}
+
+/// Longer lists can be searched.
+const MANY: usize = 14;
 /// Wider lists only put their arrow far from their text.
 const MAX_CHOICE: f32 = 340.0;
 
@@ -150,7 +178,7 @@ fn mark_ui(ui: &mut Ui, slider: &Response, share: f32, word: &str) {
     let (rect, label) = ui.allocate_exact_size(vec2(rail.width(), 18.0), Sense::hover());
     label.widget_info(|| WidgetInfo::labeled(Role::Label, true, word));
     let painter = ui.painter();
-    let top = rail.bottom() - 7.0;
+    let top = rail.center().y + 10.0;
     painter.vline(x, top..=rect.top() + 2.0, Stroke::new(1.5, p.dim));
     let galley = painter.layout_no_wrap(word.to_owned(), theme::regular(13.0), p.dim);
     let half = galley.size().x / 2.0;

@@ -114,6 +114,7 @@ fn rename_ui(
 ) {
     let Some(name) = &mut page.rename else { return };
     let mut done = false;
+    let mut renamed = false;
     let others = view.names().into_iter().filter(|name| *name != report.name);
     let complaint = check_name(name, others)
         .err()
@@ -138,6 +139,7 @@ fn rename_ui(
                     machine: report.id,
                     changes: vec![Change::Name(name.clone())],
                 }));
+                renamed = true;
             }
             done = !entered || complaint.is_none();
         }
@@ -147,6 +149,9 @@ fn rename_ui(
     });
     if let Some(complaint) = complaint {
         ui.label(RichText::new(complaint).size(13.0).color(palette(ui).error));
+    }
+    if renamed {
+        page.hardware.expect();
     }
     if done {
         page.rename = None;

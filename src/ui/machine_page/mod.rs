@@ -9,6 +9,8 @@ mod overview;
 mod screen;
 mod trouble;
 
+use std::collections::BTreeMap;
+
 use egui::{Margin, ScrollArea, Stroke, Ui};
 
 use super::screen_view::Scaling;
@@ -18,6 +20,9 @@ use super::{Ask, kit};
 use crate::language::tr;
 use crate::model::{MachineId, MachineReport, Timestamp};
 use hardware::HardwareTab;
+
+/// Machines with edits that were not applied; a person works on a few.
+const MAX_UNFINISHED: usize = 16;
 
 /// The parts of the page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +56,8 @@ pub struct MachinePage {
     /// The name that is being typed.
     rename: Option<String>,
     hardware: HardwareTab,
+    /// Edits of other machines that were not applied yet.
+    unfinished: BTreeMap<MachineId, HardwareTab>,
     /// The user chose to keep waiting for the guest, or for QEMU, at that time.
     waiting_since: Option<Timestamp>,
     /// The command line was asked for.
@@ -60,10 +67,19 @@ pub struct MachinePage {
 }
 
 impl MachinePage {
-    /// Turns to another machine; what was typed for the last one is dropped.
+    /// Turns to another machine; what was edited of the last one is kept until it is shown again.
     fn turn_to(&mut self, machine: MachineId) {
         if self.machine != Some(machine) {
             let (tab, scaling) = (self.tab, self.scaling);
+            let mut unfinished = std::mem::take(&mut self.unfinished);
+            let last = std::mem::take(&mut self.hardware);
+            if let Some(id) = self.machine.filter(|_| last.edited()) {
+                if unfinished.len() >= MAX_UNFINISHED {
+                    unfinished.pop_first();
+                }
+                unfinished.insert(id, last);
+            }
+            let hardware = unfinished.remove(&machine).unwrap_or_default();
             *self = Self {
                 machine: Some(machine),
                 tab: if tab == Tab::Screen {
@@ -72,6 +88,8 @@ impl MachinePage {
                     Tab::Overview
                 },
                 scaling,
+                hardware,
+                unfinished,
                 ..Self::default()
             };
         }

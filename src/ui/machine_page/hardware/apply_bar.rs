@@ -91,7 +91,7 @@ fn trouble_link(ui: &mut Ui, text: &str) -> bool {
 fn outcome_ui(ui: &mut Ui, changes: &[Change], base: &Machine, report: &MachineReport) {
     let p = palette(ui);
     if changes.is_empty() {
-        let text = RichText::new(tr("All changes are applied")).color(p.dim);
+        let text = RichText::new(tr("Nothing to apply")).color(p.dim);
         ui.add(Label::new(text).truncate());
         return;
     }

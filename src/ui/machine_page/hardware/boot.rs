@@ -135,7 +135,7 @@ fn grip_ui(ui: &mut Ui, place: usize, id: &str) -> (egui::Response, f32) {
 }
 
 /// Moves a dragged row once the pointer is nearer to another place.
-fn drag_to(order: &[String], place: usize, rows: f32, next: &mut Vec<String>) {
+fn drag_to(order: &[String], place: usize, rows: f32, next: &mut [String]) {
     let target = if rows > 0.6 {
         place + 1
     } else if rows < -0.6 && place > 0 {

@@ -81,7 +81,7 @@ fn amount_ui(ui: &mut Ui, form: &mut HardwareForm, computer: Option<&ComputerRep
         ui.add_space(22.0); // level with the field, below its label
         let here = computer.map_or(ByteSize::gib(8), |computer| computer.memory_total);
         let stops = stops(here);
-        let mark = fill("{size} here", &[("size", &here)]);
+        let mark = fill("{size} in this computer", &[("size", &here)]);
         let scale = Scale {
             range: 0.0..=(stops.len() - 1) as f64,
             mark: computer.map(|_| (place(&stops, here), mark.as_str())),

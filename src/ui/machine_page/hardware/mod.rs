@@ -39,6 +39,8 @@ pub(super) use section::Section;
 /// From this width on the parts stand in a list at the left.
 const WITH_LIST: f32 = 900.0;
 const LIST: f32 = 248.0;
+/// Wider fields are no easier to read.
+const WIDEST: f32 = 860.0;
 
 /// What the tab remembers beside the edits.
 #[derive(Default)]
@@ -57,6 +59,18 @@ pub(super) struct HardwareTab {
 }
 
 impl HardwareTab {
+    /// Whether something was edited and not applied.
+    pub(super) fn edited(&self) -> bool {
+        self.form.as_ref().is_some_and(HardwareForm::edited)
+    }
+
+    /// The record will change because the user asked for it elsewhere on the page.
+    pub(super) fn expect(&mut self) {
+        if let Some(form) = &mut self.form {
+            form.expect();
+        }
+    }
+
     /// Shows a part.
     fn show(&mut self, section: Section) {
         self.chosen = section;
@@ -98,9 +112,6 @@ pub(super) fn hardware_tab_ui(
         return;
     };
     let mut tab = std::mem::take(&mut page.hardware);
-    if tab.form.is_none() {
-        tab.open.insert(Section::default());
-    }
     let mut form = tab
         .form
         .take()
@@ -140,7 +151,7 @@ fn column_ui(ui: &mut Ui, id: &str, content: impl FnOnce(&mut Ui)) {
         .show(ui, |ui| {
             let margin = Margin::symmetric(22, theme::PADDING);
             Frame::NONE.inner_margin(margin).show(ui, |ui| {
-                ui.set_width(ui.available_width());
+                ui.set_width(ui.available_width().min(WIDEST));
                 ui.spacing_mut().item_spacing.y = 10.0;
                 content(ui);
             });
@@ -209,6 +220,9 @@ fn part_row_ui(
     let word = section.word();
     response
         .widget_info(|| egui::WidgetInfo::selected(egui::accesskit::Role::Tab, true, chosen, word));
+    if response.gained_focus() {
+        response.scroll_to_me(None);
+    }
     let radius = CornerRadius::same(theme::CONTROL_RADIUS);
     if chosen || response.hovered() || response.has_focus() {
         let fill = if chosen {
@@ -363,6 +377,9 @@ fn fold_ui(
     response.widget_info(|| {
         egui::WidgetInfo::selected(egui::accesskit::Role::Tab, true, open, section.word())
     });
+    if response.gained_focus() {
+        response.scroll_to_me(None);
+    }
     if response.hovered() || response.has_focus() {
         let ground = rect.expand2(vec2(6.0, 4.0));
         ui.painter()

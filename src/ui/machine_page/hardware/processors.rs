@@ -62,7 +62,7 @@ fn count_ui(ui: &mut Ui, form: &mut HardwareForm, here: Option<u32>) {
 }
 
 fn count_mark(here: u32) -> String {
-    fill("{number} here", &[("number", &here)])
+    fill("{number} in this computer", &[("number", &here)])
 }
 
 fn set_count(form: &mut HardwareForm, count: u32) {

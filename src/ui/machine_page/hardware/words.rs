@@ -120,7 +120,7 @@ pub(super) fn told_change(change: &Change, old: &Machine) -> Vec<String> {
         )),
         Change::Board(new) => one(step(tr("Board"), board(old.board()), board(*new))),
         Change::Clock(new) => one(step(tr("Clock"), clock(old.clock), clock(*new))),
-        Change::Boot(order) => one(fill("Boot order {order}", &[("order", &boot(order))])),
+        Change::Boot(order) => one(fill("Boot order {order}", &[("order", &boot(order, old))])),
         Change::Arguments(_) => one(tr("Arguments for QEMU").to_owned()),
         Change::Medium(Some(path)) => one(fill("CD {file}", &[("file", &file_name(path))])),
         Change::Medium(None) => one(tr("No CD").to_owned()),
@@ -136,11 +136,16 @@ pub(super) fn told_change(change: &Change, old: &Machine) -> Vec<String> {
     }
 }
 
-fn boot(order: &BootOrder) -> String {
-    match order.0.len() {
-        0 => tr("left to the firmware").to_owned(),
-        _ => order.0.join(", "),
+fn boot(order: &BootOrder, machine: &Machine) -> String {
+    if order.0.is_empty() {
+        return tr("left to the firmware").to_owned();
     }
+    let name = |id: &String| match machine.device(id) {
+        Some(device) => kind_word(&device.kind),
+        None => id.clone(),
+    };
+    let names: Vec<String> = order.0.iter().map(name).collect();
+    names.join(", ")
 }
 
 fn removed(old: &Machine, id: &str) -> String {
@@ -165,8 +170,14 @@ fn cpu_lines(old: &Cpu, new: &Cpu) -> Vec<String> {
             topology.sockets, topology.cores, topology.threads
         )
     };
-    let rearranged =
-        old.topology != new.topology && (old.topology.is_some() || new.topology.is_some());
+    let rearranged = match (old.topology, new.topology) {
+        (None, None) => None,
+        (Some(_), None) => Some(tr("One socket for all processors").to_owned()),
+        (_, Some(_)) if arranged(old) == arranged(new) && old.topology.is_none() => {
+            Some(tr("Arranged by hand").to_owned())
+        }
+        (_, Some(_)) => differs(tr("Arrangement"), &arranged(old), &arranged(new)),
+    };
     [
         differs(
             tr("Processors"),
@@ -174,7 +185,7 @@ fn cpu_lines(old: &Cpu, new: &Cpu) -> Vec<String> {
             &new.count.to_string(),
         ),
         differs(tr("Processor model"), &model(old), &model(new)),
-        rearranged.then(|| step(tr("Arrangement"), &arranged(old), &arranged(new))),
+        rearranged,
     ]
     .into_iter()
     .flatten()
