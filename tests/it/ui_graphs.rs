@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 use orangery::engine::message::Event;
-use orangery::language::{self, Language};
 use orangery::model::*;
 
 use crate::ui_fixture::{Window, harness, id, load, report, show};
@@ -160,15 +159,6 @@ fn the_pointer_reads_time_and_value() {
     harness.hover_at(egui::pos2(graph.right() - 0.5, graph.center().y));
     harness.run_ok();
     assert!(texts(&harness).iter().filter(|text| *text == "now").count() > 3);
-}
-
-#[test]
-fn graphs_and_footer_speak_the_chosen_language() {
-    language::choose(Language::Marked);
-    let harness = running((1..=6).map(sample));
-    harness.get_by_label_contains("⟦Processors⟧, ");
-    harness.get_by_label("⟦23 % busy⟧");
-    language::choose(Language::English);
 }
 
 #[test]
