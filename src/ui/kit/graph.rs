@@ -17,6 +17,8 @@ const FILL: f32 = 0.14;
 const HEIGHT: f32 = 84.0;
 const WORDS: f32 = 20.0;
 const TEXT: f32 = 13.0;
+/// Room for the words at the left, so that the times of all graphs lie below each other.
+const AXIS: f32 = 62.0;
 /// Lines of a reading; a machine may have more processors than fit a screen.
 const MAX_READINGS: usize = 8;
 
@@ -84,7 +86,7 @@ impl Graph<'_> {
         let top = ui
             .painter()
             .layout_no_wrap(label(self.top), theme::regular(TEXT), p.dim);
-        let left = rect.left() + top.size().x.max(34.0) + 8.0;
+        let left = rect.left() + top.size().x.max(AXIS) + 8.0;
         let plot = Rect::from_min_max(
             pos2(left, rect.top() + 1.0),
             pos2(rect.right(), rect.top() + HEIGHT),

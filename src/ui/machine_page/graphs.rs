@@ -176,7 +176,7 @@ fn memory_ui(ui: &mut Ui, history: &History, machine: &Machine) {
         ui,
         &graph,
         |_| {},
-        |ui| match (balloon, missed) {
+        |ui| match (balloon || known, missed) {
             (false, _) => dim(
                 ui,
                 tr("The machine has no balloon, so what the guest uses inside is not known"),

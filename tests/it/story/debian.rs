@@ -56,7 +56,7 @@ impl Shell {
 
     /// Waits for a shell that answers.
     pub(super) fn wait_for_login(&mut self) {
-        for attempt in 0..60 {
+        for attempt in 0..150 {
             self.say(&format!("echo here-$(({attempt}+1000))"));
             if self.hear(&format!("here-{}", attempt + 1000), 4).is_some() {
                 return;
