@@ -57,6 +57,8 @@ pub struct Graph<'a> {
     /// What it shows, already translated.
     pub name: &'a str,
     pub series: &'a [Series],
+    /// Whose values stand above it, where those of all lines would not fit.
+    pub shown: Option<&'a [Series]>,
     /// The value at the upper edge.
     pub top: f64,
     /// Writes a value as people read it.
@@ -67,7 +69,7 @@ impl Graph<'_> {
     /// The values of now in the colours of their lines, for the line above the graph. The last comes
     /// first: the line is filled from the right.
     pub fn values_ui(&self, ui: &mut Ui) {
-        for series in self.series.iter().rev() {
+        for series in self.shown.unwrap_or(self.series).iter().rev() {
             let text = egui::RichText::new(series.reading(series.now(), self.unit));
             ui.label(text.font(theme::semibold(TEXT)).color(series.color));
         }
