@@ -127,6 +127,10 @@ fn a_reader_that_sleeps_stops_the_count_and_not_the_guest() {
 fn a_qemu_without_such_a_card_says_so_and_keeps_nothing() {
     let (guard, client, _folder) = start();
     let refused = PacketCount::start(&client, "nic7-net", Direction::ToGuest, packets::ROOM, SOON);
-    assert!(refused.unwrap_err().to_string().contains("nic7-net"));
+    let why = refused.unwrap_err().to_string();
+    assert!(
+        why.contains("QEMU refused") && why.contains("netdev"),
+        "{why}"
+    );
     assert_eq!(open_files(&guard, "orangery-packets"), 0);
 }

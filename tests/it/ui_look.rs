@@ -113,7 +113,51 @@ fn live(harness: &mut Harness<'_, Window>) {
     harness.run_ok();
 }
 
+/// Five busy minutes of the first machine, and the pointer on a graph.
+fn busy(harness: &mut Harness<'_, Window>) {
+    let minutes = crate::ui_graphs::busy_minutes();
+    harness.state_mut().events.extend(minutes);
+    harness.run_ok();
+    let graph = harness.get_by_label_contains("Disk, Read").rect();
+    harness.hover_at(graph.center());
+    harness.run_ok();
+}
+
+fn busy_each(harness: &mut Harness<'_, Window>) {
+    busy(harness);
+    harness.get_by_label("Each").click();
+    harness.run_ok();
+}
+
 const SCENES: &[Scene] = &[
+    Scene {
+        name: "graphs",
+        window: full,
+        steps: busy,
+        size: LARGE,
+        scale: 1.0,
+    },
+    Scene {
+        name: "graphs-small",
+        window: full,
+        steps: busy_each,
+        size: SMALL,
+        scale: 1.0,
+    },
+    Scene {
+        name: "graphs-large",
+        window: full,
+        steps: busy_each,
+        size: [1920.0, 1080.0],
+        scale: 1.0,
+    },
+    Scene {
+        name: "graphs-double",
+        window: full,
+        steps: busy,
+        size: SMALL,
+        scale: 2.0,
+    },
     Scene {
         name: "main",
         window: full,

@@ -17,6 +17,8 @@ const FILL: f32 = 0.14;
 const HEIGHT: f32 = 84.0;
 const WORDS: f32 = 20.0;
 const TEXT: f32 = 13.0;
+/// Room for the words at the left, so that the times of all graphs lie below each other.
+const AXIS: f32 = 62.0;
 /// Lines of a reading; a machine may have more processors than fit a screen.
 const MAX_READINGS: usize = 8;
 
@@ -55,6 +57,8 @@ pub struct Graph<'a> {
     /// What it shows, already translated.
     pub name: &'a str,
     pub series: &'a [Series],
+    /// Whose values stand above it, where those of all lines would not fit.
+    pub shown: Option<&'a [Series]>,
     /// The value at the upper edge.
     pub top: f64,
     /// Writes a value as people read it.
@@ -65,7 +69,7 @@ impl Graph<'_> {
     /// The values of now in the colours of their lines, for the line above the graph. The last comes
     /// first: the line is filled from the right.
     pub fn values_ui(&self, ui: &mut Ui) {
-        for series in self.series.iter().rev() {
+        for series in self.shown.unwrap_or(self.series).iter().rev() {
             let text = egui::RichText::new(series.reading(series.now(), self.unit));
             ui.label(text.font(theme::semibold(TEXT)).color(series.color));
         }
@@ -84,7 +88,7 @@ impl Graph<'_> {
         let top = ui
             .painter()
             .layout_no_wrap(label(self.top), theme::regular(TEXT), p.dim);
-        let left = rect.left() + top.size().x.max(34.0) + 8.0;
+        let left = rect.left() + top.size().x.max(AXIS) + 8.0;
         let plot = Rect::from_min_max(
             pos2(left, rect.top() + 1.0),
             pos2(rect.right(), rect.top() + HEIGHT),

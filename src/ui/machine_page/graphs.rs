@@ -112,15 +112,13 @@ fn cpu_ui(ui: &mut Ui, history: &History, machine: &Machine) {
     } else {
         tr("Processor")
     };
-    let lines = if each {
-        each_processor(history, p, count as usize)
-    } else {
-        let total = |point: &Point| Some(f64::from(point.cpu) / f64::from(count));
-        vec![series(history, "", p.leaf, total)]
-    };
+    let total = |point: &Point| Some(f64::from(point.cpu) / f64::from(count));
+    let together = [series(history, "", p.leaf, total)];
+    let separate = each.then(|| each_processor(history, p, count as usize));
     let graph = Graph {
         name,
-        series: &lines,
+        series: separate.as_deref().unwrap_or(&together),
+        shown: Some(&together),
         top: 1.0,
         unit: percent,
     };
@@ -130,9 +128,9 @@ fn cpu_ui(ui: &mut Ui, history: &History, machine: &Machine) {
             ui.data_mut(|data| data.insert_temp(id, each));
         }
     };
-    let together = count > 1 && !known && history.newest().is_some();
+    let shared = count > 1 && !known && history.newest().is_some();
     card_ui(ui, &graph, choice, |ui| {
-        if together {
+        if shared {
             dim(
                 ui,
                 tr("The processors take turns on one thread here, so only their sum is known"),
@@ -147,7 +145,6 @@ fn each_processor(history: &History, p: &Palette, count: usize) -> Vec<Series> {
         .map(|index| {
             let color = colors[index % colors.len()];
             let share = move |point: &Point| point.cpus.get(index).copied().map(f64::from);
-            // With many of them the values of now are in the reading under the pointer.
             series(history, (index + 1).to_string(), color, share)
         })
         .collect()
@@ -167,6 +164,7 @@ fn memory_ui(ui: &mut Ui, history: &History, machine: &Machine) {
     let graph = Graph {
         name: tr("Memory"),
         series: &lines,
+        shown: None,
         top: most.max(machine.memory.0 as f64),
         unit: size,
     };
@@ -176,7 +174,7 @@ fn memory_ui(ui: &mut Ui, history: &History, machine: &Machine) {
         ui,
         &graph,
         |_| {},
-        |ui| match (balloon, missed) {
+        |ui| match (balloon || known, missed) {
             (false, _) => dim(
                 ui,
                 tr("The machine has no balloon, so what the guest uses inside is not known"),
@@ -208,6 +206,7 @@ fn traffic<'a>(name: &'a str, lines: &'a [Series]) -> Graph<'a> {
     Graph {
         name,
         series: lines,
+        shown: None,
         top: readable_top(most),
         unit: rate,
     }

