@@ -17,6 +17,7 @@ mod story;
 mod tidy;
 mod ui_app;
 mod ui_fixture;
+mod ui_library;
 mod ui_look;
 mod ui_paint;
 mod ui_screens;

@@ -80,6 +80,7 @@ impl LibraryList {
         .show(|ui| {
             ui.spacing_mut().item_spacing.y = 1.0;
             let height = ui.ctx().content_rect().height() - 40.0;
+            ui.set_max_height(height);
             egui::ScrollArea::vertical()
                 .max_height(height)
                 .show(ui, |ui| {
