@@ -20,6 +20,7 @@ mod ui_fixture;
 mod ui_library;
 mod ui_look;
 mod ui_paint;
+mod ui_palette;
 mod ui_screens;
 mod window;
 mod window_installer;

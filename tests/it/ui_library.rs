@@ -1,7 +1,5 @@
 //! The library and the command palette as a person uses them: by name, by mouse, by keyboard.
 
-use std::collections::BTreeSet;
-
 use egui::accesskit::Role;
 use egui::{Event as Input, Key, Modifiers};
 use egui_kittest::Harness;
@@ -9,10 +7,8 @@ use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use orangery::engine::message::{Command, Event};
 use orangery::model::*;
 use orangery::ui::Ask;
-use orangery::ui::actions::Errand;
-use orangery::ui::view::View;
 
-use crate::ui_fixture::{NOW, Window, harness, id, report, show, with};
+use crate::ui_fixture::{Window, harness, id, report, show, with};
 
 fn tagged(number: u128, name: &str, state: State, tags: &[&str]) -> MachineReport {
     let mut report = report(number, name, state);
@@ -23,7 +19,7 @@ fn tagged(number: u128, name: &str, state: State, tags: &[&str]) -> MachineRepor
 }
 
 /// Five machines: two run, one is saved, two are off.
-fn five() -> Harness<'static, Window> {
+pub fn five() -> Harness<'static, Window> {
     with([
         tagged(1, "Alpha", State::Running, &["web"]),
         tagged(2, "Beta", State::Off, &["web", "test"]),
@@ -49,7 +45,7 @@ fn names(harness: &Harness<'_, Window>) -> Vec<String> {
 }
 
 #[track_caller]
-fn row<'a>(harness: &'a Harness<'_, Window>, name: &'a str) -> egui_kittest::Node<'a> {
+pub fn row<'a>(harness: &'a Harness<'_, Window>, name: &'a str) -> egui_kittest::Node<'a> {
     harness.get_by(|node| node.role() == Role::ListItem && node.label().as_deref() == Some(name))
 }
 
@@ -73,11 +69,11 @@ fn click(harness: &mut Harness<'_, Window>, name: &str) {
     harness.run_ok();
 }
 
-fn press(harness: &mut Harness<'_, Window>, key: Key) {
+pub fn press(harness: &mut Harness<'_, Window>, key: Key) {
     press_with(harness, Modifiers::NONE, key);
 }
 
-fn press_with(harness: &mut Harness<'_, Window>, modifiers: Modifiers, key: Key) {
+pub fn press_with(harness: &mut Harness<'_, Window>, modifiers: Modifiers, key: Key) {
     harness.key_press_modifiers(modifiers, key);
     harness.run_ok();
 }
@@ -91,11 +87,11 @@ fn type_in(harness: &mut Harness<'_, Window>, field: &str, text: &str) {
     harness.run_ok();
 }
 
-fn take(harness: &mut Harness<'_, Window>) -> Vec<Ask> {
+pub fn take(harness: &mut Harness<'_, Window>) -> Vec<Ask> {
     std::mem::take(&mut harness.state_mut().asks)
 }
 
-fn act(number: u128, action: Action) -> Command {
+pub fn act(number: u128, action: Action) -> Command {
     let machine = id(number);
     Command::Act { machine, action }
 }
@@ -171,26 +167,33 @@ fn saved(harness: &mut Harness<'_, Window>) -> Vec<ListSettings> {
 }
 
 #[test]
-fn order_groups_and_folds_are_saved_once_a_moment_later() {
+fn order_groups_and_folds_are_chosen_in_the_menu_and_by_a_click() {
     let mut harness = five();
     click(&mut harness, "Filter and sort");
     click(&mut harness, "Running first");
     click(&mut harness, "Group by tag");
     press(&mut harness, Key::Escape);
     click(&mut harness, "test, 2");
+    assert_eq!(names(&harness), ["Alpha", "Beta", "Gamma", "Epsilon"]);
     harness.run_steps(20);
-    let lists = saved(&mut harness);
-    assert!(
-        lists.is_empty() || lists.len() == 1,
-        "not with each click: {lists:?}"
-    );
-    harness.run_steps(80);
-    let mut lists = [lists, saved(&mut harness)].concat();
-    assert_eq!(lists.len(), 1);
-    let list = lists.remove(0);
+    let list = saved(&mut harness).pop().unwrap();
     assert_eq!((list.sort, list.group), (SortBy::State, GroupBy::Tag));
     assert_eq!(list.folded, ["tag:test"]);
-    assert_eq!(names(&harness), ["Alpha", "Beta", "Gamma", "Epsilon"]);
+}
+
+#[test]
+fn changes_in_quick_succession_are_saved_once() {
+    let mut harness = five();
+    for sort in [SortBy::State, SortBy::Created, SortBy::Recent] {
+        let library = &mut harness.state_mut().shell.library;
+        library.arrange_by(|list| list.sort = sort);
+        harness.step();
+    }
+    assert_eq!(saved(&mut harness), []);
+    harness.run_steps(20);
+    let lists = saved(&mut harness);
+    assert_eq!(lists.len(), 1);
+    assert_eq!(lists[0].sort, SortBy::Recent);
 }
 
 #[test]
@@ -357,29 +360,34 @@ fn a_name_is_changed_in_its_row_and_a_taken_one_is_refused() {
     assert_eq!(focused(&harness).as_deref(), Some("Beta"));
 }
 
+/// The page at the right may have a button of that name too.
+#[track_caller]
+fn click_in_menu(harness: &mut Harness<'_, Window>, name: &str) {
+    let item = harness
+        .get_all_by_label(name)
+        .min_by_key(|node| node.rect().left() as i32);
+    item.unwrap().click();
+    harness.run_ok();
+}
+
 #[test]
 fn the_row_menu_opens_by_mouse_and_by_keyboard() {
     let mut harness = five();
     row(&harness, "Epsilon").click_secondary();
     harness.run_ok();
-    // The page at the right has such a button too.
-    let rename = harness
-        .get_all_by_label("Rename")
-        .max_by_key(|node| node.rect().width() as i32);
-    rename.unwrap().click();
-    harness.run_ok();
+    click_in_menu(&mut harness, "Rename");
     harness.get_by_role_and_label(Role::TextInput, "New name");
     press(&mut harness, Key::Escape);
     focus(&mut harness, "Alpha");
     press_with(&mut harness, Modifiers::SHIFT, Key::F10);
-    click(&mut harness, "Pause");
+    click_in_menu(&mut harness, "Pause");
     assert_eq!(take(&mut harness), [Ask::Engine(act(1, Action::Pause))]);
     assert!(
         harness.query_by_label("Copy folder path").is_none(),
         "it closed"
     );
     press(&mut harness, Key::Menu);
-    click(&mut harness, "Copy id");
+    click_in_menu(&mut harness, "Copy id");
     let copied = harness.output().platform_output.commands.iter().any(|command| {
         matches!(command, egui::OutputCommand::CopyText(text) if *text == id(1).to_string())
     });
@@ -436,119 +444,4 @@ fn until_everything_was_told_the_library_is_not_called_empty() {
     harness.state_mut().events.push(Event::Whole);
     harness.run_ok();
     harness.get_by_label("Nothing grows here yet");
-}
-
-// The command palette.
-
-fn open_palette(harness: &mut Harness<'_, Window>) {
-    press_with(harness, Modifiers::COMMAND, Key::K);
-    harness.get_by_label("Commands");
-}
-
-#[test]
-fn a_few_letters_and_enter_run_a_command() {
-    let mut harness = five();
-    open_palette(&mut harness);
-    harness.event(Input::Text("shut".to_owned()));
-    harness.run_ok();
-    press(&mut harness, Key::Enter);
-    assert_eq!(take(&mut harness), [Ask::Engine(act(1, Action::ShutDown))]);
-    assert!(harness.query_by_label("Commands").is_none());
-    open_palette(&mut harness);
-    harness.event(Input::Text("epsi".to_owned()));
-    harness.run_ok();
-    press(&mut harness, Key::Enter);
-    assert_eq!(
-        harness
-            .state()
-            .shell
-            .shown(&harness.state().view)
-            .unwrap()
-            .id,
-        id(5)
-    );
-}
-
-#[test]
-fn arrows_choose_refused_commands_do_nothing_and_escape_closes() {
-    let mut harness = five();
-    open_palette(&mut harness);
-    harness.event(Input::Text("start: alpha".to_owned()));
-    harness.run_ok();
-    press(&mut harness, Key::Enter);
-    assert_eq!(take(&mut harness), []);
-    let entry = row(&harness, "Start: Alpha");
-    assert!(entry.accesskit_node().is_disabled());
-    press(&mut harness, Key::Escape);
-    assert!(harness.query_by_label("Commands").is_none());
-    open_palette(&mut harness);
-    harness.event(Input::Text("theme".to_owned()));
-    harness.run_ok();
-    press(&mut harness, Key::ArrowDown);
-    press(&mut harness, Key::Enter);
-    let asked = take(&mut harness);
-    let [Ask::Engine(Command::SaveSettings(settings))] = asked.as_slice() else {
-        panic!("{asked:?}");
-    };
-    assert_ne!(settings.theme, ThemeChoice::default());
-}
-
-#[test]
-fn every_action_and_every_errand_is_in_the_palette() {
-    use orangery::ui::palette::{Scene, entries};
-    let mut seen = BTreeSet::new();
-    let mut errands = Vec::new();
-    for state in State::ALL {
-        let mut view = View::default();
-        let context = egui::Context::default();
-        let mut gone = report(2, "Gone", State::Off);
-        gone.machine.as_mut().unwrap().trashed = Some(NOW);
-        view.apply(show(report(1, "Debian", state)), &context);
-        view.apply(show(gone), &context);
-        let trashed = TrashedMachine {
-            id: id(2),
-            name: "Gone".to_owned(),
-            since: NOW,
-            size: ByteSize(0),
-            kept_for: Vec::new(),
-        };
-        view.apply(
-            Event::Trash(TrashReport {
-                machines: vec![trashed],
-            }),
-            &context,
-        );
-        let shown = view.machine(id(1));
-        let scene = Scene {
-            view: &view,
-            shown,
-            marked: &[],
-        };
-        for entry in entries(&scene) {
-            for ask in &entry.asks {
-                match ask {
-                    Ask::Errand(errand) => errands.push(*errand),
-                    Ask::Engine(Command::Act { action, .. }) => drop(seen.insert(*action)),
-                    Ask::ShowHardware(_) => drop(seen.insert(Action::Edit)),
-                    Ask::ShowKeys(_) => drop(seen.insert(Action::SendKeys)),
-                    Ask::Screenshot(_) => drop(seen.insert(Action::Screenshot)),
-                    Ask::ConfirmDelete(_) => drop(seen.insert(Action::DeleteForever)),
-                    _ => {}
-                }
-            }
-            assert!(entry.verdict.is_ok() || !entry.verdict.unwrap_err().is_empty());
-        }
-    }
-    let missing: Vec<Action> = Action::ALL
-        .into_iter()
-        .filter(|action| !seen.contains(action))
-        .collect();
-    assert_eq!(missing, []);
-    for errand in Errand::ALL {
-        assert!(
-            errand == Errand::Palette || errands.contains(&errand),
-            "{}",
-            errand.word()
-        );
-    }
 }
