@@ -6,6 +6,7 @@ use super::Ask;
 use super::icon::Icon;
 use super::kit;
 use crate::engine::message::Command;
+use crate::language::{told, tr};
 use crate::model::{Action, MachineReport, State, permit};
 
 const fn ctrl(key: Key) -> Option<KeyboardShortcut> {
@@ -130,8 +131,12 @@ pub fn word(report: &MachineReport, action: Action) -> &'static str {
 /// The explanation of `action` with its shortcut.
 fn tooltip(action: Action) -> String {
     match look(action).shortcut {
-        Some(shortcut) => format!("{} ({})", action.explain(), kit::shortcut_text(&shortcut)),
-        None => action.explain().to_owned(),
+        Some(shortcut) => format!(
+            "{} ({})",
+            tr(action.explain()),
+            kit::shortcut_text(&shortcut)
+        ),
+        None => tr(action.explain()).to_owned(),
     }
 }
 
@@ -180,7 +185,7 @@ pub fn button(
     let verdict = verdict(report, action, handed_over);
     let (enabled, word, icon) = (
         verdict.is_ok(),
-        word(report, action),
+        tr(word(report, action)),
         Some(look(action).icon),
     );
     let response = match shape {
@@ -201,7 +206,7 @@ pub fn button(
             }
             response
         }
-        Err(reason) => response.on_disabled_hover_text(reason),
+        Err(reason) => response.on_disabled_hover_text(told(&reason).as_ref()),
     }
 }
 

@@ -10,6 +10,7 @@ use super::kit;
 use super::theme::{self, palette};
 use super::view::View;
 use crate::engine::message::Command;
+use crate::language::{told, tr};
 use crate::model::{ByteSize, CheckLevel, NewMachine, Source, free_name};
 
 /// One way to a first machine.
@@ -45,9 +46,9 @@ pub fn empty_ui(ui: &mut Ui, brand: &mut Brand, view: &View, asks: &mut Vec<Ask>
         ui.vertical_centered(|ui| {
             brand.ui(ui, 84.0);
             ui.add_space(6.0);
-            let title = RichText::new("Nothing grows here yet");
+            let title = RichText::new(tr("Nothing grows here yet"));
             ui.label(title.font(theme::semibold(24.0)).color(p.text));
-            ui.label(RichText::new("Three ways to a first machine").color(p.dim));
+            ui.label(RichText::new(tr("Three ways to a first machine")).color(p.dim));
         });
         ui.add_space(18.0);
         ways_ui(ui, view, asks);
@@ -65,8 +66,8 @@ fn trouble_ui(ui: &mut Ui, view: &View, asks: &mut Vec<Ask>) {
         return;
     };
     ui.add_space(10.0);
-    kit::callout(ui, kit::Tone::Error, &worst.finding, |ui| {
-        if kit::secondary(ui, true, None, "What to do").clicked() {
+    kit::callout(ui, kit::Tone::Error, &told(&worst.finding), |ui| {
+        if kit::secondary(ui, true, None, tr("What to do")).clicked() {
             asks.push(Ask::Errand(Errand::ShowComputer));
         }
     });
@@ -113,7 +114,7 @@ fn way_ui(ui: &mut Ui, size: egui::Vec2, way: &Way, enabled: bool, best: bool) -
         Sense::hover()
     };
     let (rect, response) = ui.allocate_exact_size(size, sense);
-    response.widget_info(|| WidgetInfo::labeled(egui::Role::Button, enabled, way.title));
+    response.widget_info(|| WidgetInfo::labeled(egui::Role::Button, enabled, tr(way.title)));
     let lit = response.hovered() || response.has_focus();
     let border = match (lit, best) {
         (true, _) => Stroke::new(1.5, p.accent_text),
@@ -133,12 +134,12 @@ fn way_ui(ui: &mut Ui, size: egui::Vec2, way: &Way, enabled: bool, best: bool) -
     ui.painter().text(
         rect.left_top() + vec2(18.0, 66.0),
         Align2::LEFT_TOP,
-        way.title,
+        tr(way.title),
         theme::semibold(15.0),
         p.text,
     );
     let text = ui.painter().layout(
-        way.text.to_owned(),
+        tr(way.text).to_owned(),
         theme::regular(13.0),
         p.dim,
         size.x - 34.0,
@@ -152,7 +153,7 @@ fn way_ui(ui: &mut Ui, size: egui::Vec2, way: &Way, enabled: bool, best: bool) -
 pub fn nothing_chosen_ui(ui: &mut Ui) {
     let p = palette(ui);
     ui.centered_and_justified(|ui| {
-        ui.label(RichText::new("Choose a machine at the left").color(p.dim));
+        ui.label(RichText::new(tr("Choose a machine at the left")).color(p.dim));
     });
 }
 
@@ -178,7 +179,7 @@ pub fn drop_hint_ui(ui: &Ui) {
     painter.text(
         badge.center(),
         Align2::CENTER_CENTER,
-        "Drop to make a machine from this file",
+        tr("Drop to make a machine from this file"),
         theme::semibold(theme::TITLE),
         p.text,
     );

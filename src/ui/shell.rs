@@ -15,6 +15,7 @@ use super::theme::{self, palette};
 use super::trash_page::TrashPage;
 use super::view::View;
 use super::{Ask, FilePick, computer_page, empty_page, footer, kit, settings_page, toasts};
+use crate::language::tr;
 use crate::model::{MachineId, MachineReport, NewMachine};
 
 /// What the right side shows.
@@ -297,7 +298,9 @@ fn handed_over_ui(ui: &mut Ui) {
                 .inner_margin(Margin::symmetric(22, 8)),
         )
         .show(ui, |ui| {
-            let text = "Another Orangery process has the library now. Close this window and open Orangery again to change something.";
+            let text = tr(
+                "Another Orangery process has the library now. Close this window and open Orangery again to change something.",
+            );
             ui.add(egui::Label::new(RichText::new(text).color(p.text)).wrap());
         });
 }
@@ -322,6 +325,7 @@ pub(super) fn page_head_ui(
             ui.set_height(theme::CONTROL);
             ui.spacing_mut().item_spacing.x = 12.0;
             let (word, look) = Errand::Back.look();
+            let word = tr(word);
             let back = kit::icon_button(ui, true, look.icon, word);
             if back.on_hover_text(format!("{word} (Esc)")).clicked() {
                 asks.push(Ask::Errand(Errand::Back));

@@ -12,6 +12,7 @@ mod display_live;
 mod faults;
 mod guests;
 mod library_kill;
+mod library_large;
 mod qemu_live;
 mod story;
 mod tidy;
