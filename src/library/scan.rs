@@ -1,6 +1,5 @@
 //! Lists a library's machines; one that can't be read never hides the others.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::machines::{last_good, read_machine};
@@ -63,22 +62,23 @@ impl Library {
     ///
     /// Fails only if the folder `machines` can't be listed.
     pub fn scan(&self) -> Result<Vec<Entry>, LibraryError> {
-        let mut found = BTreeMap::new();
-        for name in self.folder_names()? {
-            let folder = self.machines_dir().join(&name);
-            let id = id_of_folder(&name);
-            // A stranger's folder is none of our business.
-            if id.is_none() && std::fs::symlink_metadata(folder.join("machine.ron")).is_err() {
-                continue;
-            }
-            let entry = self.entry(&folder, id);
-            found.insert(name, entry);
-        }
-        Ok(found.into_values().collect())
+        let names = self.folder_names()?;
+        Ok(names.iter().filter_map(|name| self.look(name)).collect())
     }
 
-    /// Names in `machines/` that don't start with a dot.
-    fn folder_names(&self) -> Result<Vec<String>, LibraryError> {
+    /// What one folder of `machines/` holds; `None` for a stranger's, which is none of our
+    /// business. A large library is read by several threads, each looking at some of the folders.
+    pub fn look(&self, name: &str) -> Option<Entry> {
+        let folder = self.machines_dir().join(name);
+        let id = id_of_folder(name);
+        if id.is_none() && std::fs::symlink_metadata(folder.join("machine.ron")).is_err() {
+            return None;
+        }
+        Some(self.entry(&folder, id))
+    }
+
+    /// Names in `machines/` that don't start with a dot, sorted.
+    pub fn folder_names(&self) -> Result<Vec<String>, LibraryError> {
         let path = self.machines_dir();
         let entries = match std::fs::read_dir(&path) {
             Ok(entries) => entries,
@@ -93,6 +93,7 @@ impl Library {
                 Some(_) | None => {}
             }
         }
+        names.sort();
         Ok(names)
     }
 

@@ -189,7 +189,7 @@ pub fn button(
     shape: Shape,
     handed_over: bool,
     asks: &mut Vec<Ask>,
-) {
+) -> egui::Response {
     let verdict = verdict(report, action, handed_over);
     let (enabled, word, icon) = (
         verdict.is_ok(),
@@ -208,16 +208,16 @@ pub fn button(
     };
     match verdict {
         Ok(()) => {
-            if response.on_hover_text(tooltip(ui, action)).clicked() {
+            let response = response.on_hover_text(tooltip(ui, action));
+            if response.clicked() {
                 asks.push(ask(report, action));
                 if shape == Shape::MenuItem {
                     ui.close();
                 }
             }
+            response
         }
-        Err(reason) => {
-            response.on_disabled_hover_text(reason);
-        }
+        Err(reason) => response.on_disabled_hover_text(told(&reason).as_ref()),
     }
 }
 

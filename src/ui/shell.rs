@@ -365,7 +365,9 @@ fn handed_over_ui(ui: &mut Ui) {
                 .inner_margin(Margin::symmetric(22, 8)),
         )
         .show(ui, |ui| {
-            let text = "Another Orangery process has the library now. Close this window and open Orangery again to change something.";
+            let text = tr(
+                "Another Orangery process has the library now. Close this window and open Orangery again to change something.",
+            );
             ui.add(egui::Label::new(RichText::new(text).color(p.text)).wrap());
         });
 }

@@ -5,9 +5,9 @@ import re
 import shutil
 import subprocess
 import time
-import uuid
 
 import process
+from library import large_libraries
 from machines import Bare, Greeting, Monitor, wait_for_guest, wait_until_filled
 
 # Long enough for a debug build on a busy computer.
@@ -16,7 +16,6 @@ STARTING = ("wall, until painted", "processor, until painted", "processor, until
 CARD = "Bench Card"
 BALLAST = "Bench Ballast"
 BALLAST_MIB = 512
-MANY = 1000
 IS_VCPU = re.compile(r"CPU \d+/")
 BARE = "bare QEMU"
 
@@ -374,47 +373,6 @@ def screen_path(bench):
     bench.table.row("QEMU, added to a hidden screen", "ms a frame", max(added, 0) * each)
 
 
-# A large library.
-
-def large_library(bench):
-    """A thousand machines: how fast they are listed and shown."""
-    bench.table.section(f"A library of {MANY} machines")
-    orangery = bench.orangery("many")
-    orangery.run("create", "m0000", "--test-card")
-    orangery.end_owner()
-    multiply(orangery, "m0000", MANY)
-    lists = []
-    for _ in range(bench.runs + 1):
-        began = time.monotonic()
-        count = len(orangery.list())
-        lists.append((time.monotonic() - began) * 1000)
-        if count != MANY:
-            raise RuntimeError(f"{count} machines are listed instead of {MANY}")
-    bench.table.row("list --json", "ms", lists[1:])
-    screen = bench.screen()
-    runs = max(3, bench.runs // 2)
-    starts = repeated_start(bench, screen, orangery.command(), orangery.log, runs)
-    for what, values in zip(STARTING, starts):
-        bench.table.row(f"start, {what}", "ms", values)
-
-
-def multiply(orangery, name, count):
-    """Makes copies of one machine's folder, with ids and names of their own."""
-    entry = orangery.machine(name)
-    with open(os.path.join(entry["path"], "machine.ron"), encoding="utf-8") as file:
-        record = file.read()
-    disk = orangery.disk(name)
-    for number in range(1, count):
-        ident = str(uuid.uuid4())
-        folder = os.path.join(os.path.dirname(entry["path"]), ident)
-        os.makedirs(os.path.join(folder, "disks"), mode=0o700)
-        os.chmod(folder, 0o700)
-        os.link(disk, os.path.join(folder, "disks", os.path.basename(disk)))
-        with open(os.path.join(folder, "machine.ron"), "w", encoding="utf-8") as file:
-            file.write(record.replace(entry["id"], ident).replace(name, f"m{number:04}"))
-        os.chmod(file.name, 0o600)
-
-
 SECTIONS = {
     "start-up": window_start,
     "idle-empty": idle_empty,
@@ -422,5 +380,5 @@ SECTIONS = {
     "start": start_to_guest,
     "save": save_and_resume,
     "screen": screen_path,
-    "library": large_library,
+    "library": large_libraries,
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use egui_kittest::Harness;
-use egui_kittest::kittest::Queryable as _;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use orangery::app::{App, Backend, Waker};
 use orangery::engine::message::{Command, Event, RequestId};
 use orangery::engine::screen::Screen;
@@ -170,6 +170,40 @@ fn moving_to_the_trash_can_be_undone() {
     harness.get_by_label("Undo").click();
     harness.run_ok();
     assert_eq!(fake.sent(|command| is_act(command, Action::Restore)), 1);
+}
+
+#[test]
+fn a_bulk_delete_is_one_message_that_brings_all_back() {
+    let reports = [1, 2, 3].map(|number| report(number, &format!("m{number}"), State::Off));
+    let (mut harness, fake) = open(&reports);
+    let row = |harness: &Harness<'static, Option<App>>, name: &str, modifiers| {
+        harness
+            .get_all_by_label(name)
+            .find(|node| node.accesskit_node().role() == egui::accesskit::Role::ListItem)
+            .unwrap()
+            .click_modifiers(modifiers);
+    };
+    row(&harness, "m1", egui::Modifiers::NONE);
+    harness.run_ok();
+    row(&harness, "m3", egui::Modifiers::SHIFT);
+    harness.run_ok();
+    harness.get_by_label("Move to trash 3").click();
+    harness.run_ok();
+    let is_delete = |command: &Command| is_act(command, Action::Delete);
+    assert_eq!(fake.sent(is_delete), 3);
+    for number in 1..=3 {
+        let is_it = [is_delete_of::<1>, is_delete_of::<2>, is_delete_of::<3>][number - 1];
+        fake.answer(is_it, Ok(Answer::Done));
+    }
+    harness.run_ok();
+    harness.get_by_label("3 machines are in the trash");
+    harness.get_by_label("Restore all").click();
+    harness.run_ok();
+    assert_eq!(fake.sent(|command| is_act(command, Action::Restore)), 3);
+}
+
+fn is_delete_of<const NUMBER: u128>(command: &Command) -> bool {
+    is_act(command, Action::Delete) && command.machine() == Some(id(NUMBER))
 }
 
 #[test]

@@ -11,6 +11,10 @@ use crate::engine::worker::Live;
 use crate::library::{Broken, Entry, Library, Loaded};
 use crate::model::{Action, Answer, DeviceKind, DiskSource, Failure, Machine, MachineId, State};
 
+/// How many threads read a library, and for how few machines one is enough.
+const READERS: usize = 4;
+const FEW: usize = 64;
+
 /// How soon all disks are looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
@@ -216,16 +220,39 @@ impl Supervisor {
 
 /// Every machine of the library by its id. A broken one never hides the others.
 pub fn read_slots(library: &Library) -> Result<BTreeMap<MachineId, Slot>, Failure> {
-    let entries = library
-        .scan()
+    let names = library
+        .folder_names()
         .map_err(|error| error.failure("The library could not be read"))?;
-    Ok(entries
-        .into_iter()
-        .map(|entry| match entry {
-            Entry::Machine(loaded) => whole_slot(library, *loaded),
-            Entry::Broken(broken) => broken_slot(broken),
-        })
-        .collect())
+    let readers = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(READERS));
+    let share = names.len().div_ceil(readers).max(FEW);
+    let mut slots = BTreeMap::new();
+    std::thread::scope(|scope| {
+        let mut shares = names.chunks(share);
+        let own = shares.next().unwrap_or_default();
+        let mut reading = Vec::new(); // Joined below.
+        for share in shares {
+            let thread = std::thread::Builder::new().name("reader".to_owned());
+            match thread.spawn_scoped(scope, || read_some(library, share)) {
+                Ok(thread) => reading.push((thread, share)),
+                Err(_) => slots.extend(read_some(library, share)), // No thread to be had.
+            }
+        }
+        slots.extend(read_some(library, own));
+        for (thread, share) in reading {
+            // One that panicked was reported by the panic hook; the machines count, not the thread.
+            slots.extend(thread.join().unwrap_or_else(|_| read_some(library, share)));
+        }
+    });
+    Ok(slots)
+}
+
+fn read_some(library: &Library, names: &[String]) -> Vec<(MachineId, Slot)> {
+    let entries = names.iter().filter_map(|name| library.look(name));
+    let slot = |entry| match entry {
+        Entry::Machine(loaded) => whole_slot(library, *loaded),
+        Entry::Broken(broken) => broken_slot(broken),
+    };
+    entries.map(slot).collect()
 }
 
 fn whole_slot(library: &Library, loaded: Loaded) -> (MachineId, Slot) {

@@ -125,6 +125,8 @@ impl LibraryList {
                 self.bar_head_ui(ui);
                 ui.horizontal_wrapped(|ui| {
                     ui.spacing_mut().item_spacing = vec2(6.0, 6.0);
+                    ui.spacing_mut().button_padding = vec2(8.0, 3.0);
+                    ui.spacing_mut().interact_size.y = 28.0;
                     for share in &self.tally.shares {
                         if button_ui(ui, share, view.handed_over) {
                             asks.extend(bulk_asks(view, &self.marked(view), share.action));
@@ -204,14 +206,7 @@ fn tooltip(response: egui::Response, share: &Share, handed_over: bool) -> egui::
 
 fn small_button(ui: &mut Ui, enabled: bool, glyph: Icon, word: &str) -> egui::Response {
     let button = egui::Button::new((icon::text(glyph, 14.0), RichText::new(word).size(13.0)));
-    let response = ui
-        .scope(|ui| {
-            ui.spacing_mut().button_padding = vec2(8.0, 3.0);
-            ui.spacing_mut().interact_size.y = 28.0;
-            ui.add_enabled(enabled, button)
-        })
-        .inner;
-    kit::name(response, word)
+    kit::name(ui.add_enabled(enabled, button), word)
 }
 
 /// The same verbs in the menu of a marked row.

@@ -29,7 +29,8 @@ impl LibraryList {
         else {
             return;
         };
-        if !ui.memory(|memory| memory.has_focus(id_of(line))) {
+        // While a menu is open, the keys are its.
+        if self.menu.is_some() || !ui.memory(|memory| memory.has_focus(id_of(line))) {
             return;
         }
         self.moves(ui, place);

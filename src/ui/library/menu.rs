@@ -32,8 +32,10 @@ pub struct Menu {
     machine: MachineId,
     at: Pos2,
     open: bool,
-    /// The first entry gets the keyboard.
+    /// The first entry still has to get the keyboard.
     take_keyboard: bool,
+    /// The row gets it back in the end.
+    by_keyboard: bool,
 }
 
 impl Menu {
@@ -43,12 +45,14 @@ impl Menu {
             at,
             open: true,
             take_keyboard: false,
+            by_keyboard: false,
         }
     }
 
     pub fn by_keyboard(machine: MachineId, at: Pos2) -> Self {
         Self {
             take_keyboard: true,
+            by_keyboard: true,
             ..Self::new(machine, at)
         }
     }
@@ -65,7 +69,7 @@ impl LibraryList {
         let marked = self.marked(view);
         let together = marked.len() > 1 && self.selection.marks.contains(&menu.machine);
         let id = egui::Id::unique("library menu");
-        let (by_keyboard, mut open) = (menu.take_keyboard, menu.open);
+        let mut open = menu.open;
         Popup::new(
             id,
             ui.ctx().clone(),
@@ -80,37 +84,43 @@ impl LibraryList {
         .show(|ui| {
             ui.spacing_mut().item_spacing.y = 1.0;
             let height = ui.ctx().content_rect().height() - 40.0;
+            ui.set_max_height(height);
             egui::ScrollArea::vertical()
                 .max_height(height)
                 .show(ui, |ui| {
                     if together {
                         bulk::menu_ui(ui, view, &marked, asks);
                     } else {
-                        one_ui(ui, view, report, asks);
+                        one_ui(ui, view, report, &mut menu.take_keyboard, asks);
                     }
                 });
         });
-        if by_keyboard {
-            // Down goes to the first entry, as in every menu.
-            ui.memory_mut(|memory| memory.move_focus(egui::FocusDirection::None));
-        }
         menu.open = open;
-        menu.take_keyboard = false;
         if menu.open {
             self.menu = Some(menu);
-        } else if self.has_keyboard {
+        } else if menu.by_keyboard {
             self.focus_cursor = true;
         }
     }
 }
 
-fn one_ui(ui: &mut Ui, view: &View, report: &MachineReport, asks: &mut Vec<Ask>) {
+fn one_ui(
+    ui: &mut Ui,
+    view: &View,
+    report: &MachineReport,
+    take_keyboard: &mut bool,
+    asks: &mut Vec<Ask>,
+) {
     for (place, verbs) in VERBS.into_iter().enumerate() {
         if place > 0 {
             ui.separator();
         }
         for action in verbs {
-            actions::button(ui, report, *action, Shape::MenuItem, view.handed_over, asks);
+            let shape = Shape::MenuItem;
+            let item = actions::button(ui, report, *action, shape, view.handed_over, asks);
+            if item.enabled() && std::mem::take(take_keyboard) {
+                item.request_focus();
+            }
         }
         if verbs.contains(&Action::Edit) {
             edits_ui(ui, view, report, asks);

@@ -45,7 +45,18 @@ impl LibraryList {
             } else {
                 tr("Filter and sort")
             };
-            kit::menu_button(ui, true, Icon::ListFilter, name, |ui| self.filters_ui(ui));
+            let button = kit::icon_button(ui, true, Icon::ListFilter, name);
+            // Several filters are chosen in one go.
+            egui::Popup::menu(&button)
+                .close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside)
+                .align(egui::RectAlign::BOTTOM_END)
+                .show(|ui| {
+                    let height = ui.ctx().content_rect().height() - 130.0;
+                    ui.set_max_height(height);
+                    egui::ScrollArea::vertical()
+                        .max_height(height)
+                        .show(ui, |ui| self.filters_ui(ui));
+                });
         });
     }
 
@@ -62,7 +73,6 @@ impl LibraryList {
         };
         let down = took(ui, egui::Key::ArrowDown);
         let enter = took(ui, egui::Key::Enter);
-        let escape = !self.filter.is_empty() && took(ui, egui::Key::Escape);
         let edit = TextEdit::singleline(&mut self.filter)
             .prefix(icon::text(look.icon, 15.0).color(p.dim))
             .hint_text(word)
@@ -77,6 +87,10 @@ impl LibraryList {
             info.label = Some(word.to_owned());
             info
         });
+        // egui takes the keyboard away before anyone sees the key.
+        let escape =
+            response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Escape));
+        let escape = escape && !self.filter.is_empty();
         if std::mem::take(&mut self.focus_search) || escape {
             response.request_focus();
         }
@@ -166,6 +180,8 @@ impl LibraryList {
         let tags = self.narrow.tags.clone();
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing = vec2(6.0, 6.0);
+            ui.spacing_mut().button_padding = vec2(9.0, 2.0);
+            ui.spacing_mut().interact_size.y = 24.0;
             for state in states {
                 if chip_ui(ui, tr(state.label())) {
                     self.narrow.states.remove(&state);
@@ -257,13 +273,7 @@ fn chip_ui(ui: &mut Ui, word: &str) -> bool {
     .stroke(egui::Stroke::new(1.0, p.edge(p.accent)))
     .corner_radius(12)
     .min_size(vec2(0.0, 24.0));
-    let response = ui
-        .scope(|ui| {
-            ui.spacing_mut().button_padding = vec2(9.0, 2.0);
-            ui.spacing_mut().interact_size.y = 24.0;
-            ui.add(button)
-        })
-        .inner;
+    let response = ui.add(button);
     let name = fill("Remove the filter {word}", &[("word", &word)]);
     kit::name(response, &name).on_hover_text(name).clicked()
 }

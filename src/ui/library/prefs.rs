@@ -14,6 +14,9 @@ const PAUSE: f64 = 0.8;
 #[derive(Default)]
 pub struct Prefs {
     list: ListSettings,
+    /// What the settings said last. Until they say something else, what was chosen here counts:
+    /// saving takes a moment.
+    seen: ListSettings,
     changed: bool,
     /// When a change is saved, by the clock of the window.
     due: Option<f64>,
@@ -60,7 +63,10 @@ impl Prefs {
                     asks.push(Ask::Engine(Command::SaveSettings(settings)));
                 }
             }
-            None if view.settings.list != self.list => self.list = view.settings.list.clone(),
+            None if view.settings.list != self.seen => {
+                self.seen.clone_from(&view.settings.list);
+                self.list.clone_from(&view.settings.list);
+            }
             None => {}
         }
     }

@@ -1,6 +1,8 @@
 //! A new name for a machine, typed in its row.
 
-use egui::{Key, Margin, Modifiers, Rect, RichText, TextEdit, Ui, WidgetInfo};
+use egui::{
+    Key, Margin, Modifiers, Popup, PopupAnchor, PopupKind, Rect, RichText, TextEdit, Ui, WidgetInfo,
+};
 
 use super::row;
 use crate::engine::message::Command;
@@ -53,8 +55,6 @@ impl Rename {
         }
         let enter = room.memory(|memory| memory.has_focus(id))
             && room.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Enter));
-        let escape = room.memory(|memory| memory.has_focus(id))
-            && room.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Escape));
         let edit = TextEdit::singleline(&mut self.name)
             .id(id)
             .font(theme::semibold(theme::BODY))
@@ -82,10 +82,15 @@ impl Rename {
         }
         if let Some(wrong) = &wrong {
             let text = told(&wrong.to_string()).into_owned();
-            egui::Tooltip::always_open(ui.ctx().clone(), ui.layer_id(), id.with("why"), row)
+            let anchor = PopupAnchor::ParentRect(row);
+            Popup::new(id.with("why"), ui.ctx().clone(), anchor, ui.layer_id())
+                .kind(PopupKind::Tooltip)
+                .open(true)
                 .show(|ui| ui.label(RichText::new(text).color(palette(ui).error)));
         }
         let left = response.lost_focus();
+        // egui takes the keyboard away before anyone sees the key.
+        let escape = left && ui.input(|input| input.key_pressed(Key::Escape));
         if (enter || left) && !escape && wrong.is_none() {
             if self.name != old {
                 let changes = vec![Change::Name(self.name.clone())];
