@@ -41,6 +41,10 @@ impl Confirmation {
         true
     }
 
+    pub fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
     pub fn ui(&mut self, ui: &Ui, view: &View, asks: &mut Vec<Ask>) {
         let Some((action, machines)) = self.open.take() else {
             return;

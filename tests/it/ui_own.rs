@@ -10,6 +10,8 @@ use orangery::ui::{Ask, FilePick};
 use crate::ui_fixture::{Window, harness, id, report, show, with};
 
 fn click(harness: &mut Harness<'_, Window>, label: &str) {
+    harness.get_by_label(label).scroll_to_me();
+    harness.run_ok();
     harness.get_by_label(label).click();
     harness.run_ok();
 }

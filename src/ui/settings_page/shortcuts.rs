@@ -17,6 +17,8 @@ pub(super) struct KeysPage {
     listening: Option<Bound>,
     /// What came of the keys that were pressed.
     trouble: Option<(Bound, Trouble)>,
+    /// That was not scrolled to yet.
+    news: bool,
 }
 
 enum Trouble {
@@ -63,6 +65,7 @@ impl KeysPage {
         });
         let Some(keys) = pressed else { return };
         self.listening = None;
+        self.news = true;
         let plain = keys.modifiers == egui::Modifiers::NONE;
         if keys.logical_key == egui::Key::Escape && plain && bound.usual() != Some(keys) {
             return;
@@ -101,7 +104,15 @@ impl KeysPage {
             });
             self.buttons_ui(ui, settings, bound, keys);
         });
+        let top = ui.cursor().top();
         self.trouble_ui(ui, view, settings, bound);
+        let rows = top..=ui.cursor().top();
+        // What came of the keys may lie below the window's edge.
+        if self.news && self.trouble.as_ref().is_some_and(|(of, _)| *of == bound) {
+            self.news = false;
+            let rect = egui::Rect::from_x_y_ranges(ui.max_rect().x_range(), rows);
+            ui.scroll_to_rect(rect, None);
+        }
     }
 
     fn buttons_ui(
