@@ -54,7 +54,7 @@ impl Confirmation {
             let text = RichText::new(tr(warning(action))).color(palette(ui).dim);
             ui.add(egui::Label::new(text).wrap());
             ui.add_space(6.0);
-            ui.checkbox(&mut self.never_again, tr("Don't ask again"));
+            kit::check(ui, &mut self.never_again, tr("Don't ask again"));
             ui.add_space(6.0);
             kit::footer(ui, |ui| {
                 let icon = Some(actions::look(action).icon);

@@ -1,5 +1,4 @@
 //! Every page of the real window as a screen reader reads it: no control without a name.
-#![expect(clippy::unwrap_used, reason = "a test that fails should say where")]
 
 use crate::window_stage::{Stage, Window};
 

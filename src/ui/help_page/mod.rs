@@ -151,6 +151,7 @@ fn first_steps_ui(ui: &mut Ui, view: &View) {
 }
 
 /// What each part means, in two sentences, and where there is more.
+// Hook: the texts of `ui::hardware_help` belong here in place of `texts::PARTS` once both are merged.
 fn hardware_ui(ui: &mut Ui, asks: &mut Vec<Ask>) {
     for (title, text) in texts::PARTS {
         kit::card(ui, tr(title), |ui| text_ui(ui, tr(text)));

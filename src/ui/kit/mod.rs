@@ -11,4 +11,4 @@ pub use button::{
 };
 pub use card::{Tone, callout, card, columns, fact, section};
 pub use feedback::{Choice, confirm, copy_line, footer, modal, progress, sentence, state_word};
-pub use field::{Field, browse_field, field, label, number_field, text_field};
+pub use field::{Field, browse_field, check, field, label, number_field, text_field};

@@ -88,13 +88,13 @@ impl KeysPage {
         ui.horizontal(|ui| {
             ui.set_min_height(theme::CONTROL);
             icon::show(ui, bound.icon(), 16.0, p.dim);
-            let room = (ui.available_width() - 330.0).max(90.0);
+            let room = (ui.available_width() - 308.0).max(90.0);
             ui.allocate_ui(vec2(room, 20.0), |ui| {
                 ui.set_width(room);
                 ui.add(egui::Label::new(RichText::new(word).color(p.text)).truncate());
             });
-            ui.allocate_ui(vec2(130.0, 20.0), |ui| {
-                ui.set_width(130.0);
+            ui.allocate_ui(vec2(112.0, 20.0), |ui| {
+                ui.set_width(112.0);
                 let (text, color) = match (listening, keys) {
                     (true, _) => (tr("Press the keys…").to_owned(), p.accent_text),
                     (false, Some(keys)) => (kit::shortcut_text(&keys), p.text),

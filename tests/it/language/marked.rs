@@ -46,8 +46,10 @@ fn unmarked(harness: &Harness<'_, Window>, whole: bool) -> Vec<String> {
     for node in harness.query_all_by(|_| true) {
         let access = node.accesskit_node();
         // The list at the left and the footer are others' pages.
-        let place = node.rect();
-        if !whole && (place.left() < theme::SIDEBAR || place.top() > 800.0 - theme::FOOTER) {
+        let inside = access.bounding_box().is_some_and(|place| {
+            place.x0 >= f64::from(theme::SIDEBAR) && place.y0 <= f64::from(800.0 - theme::FOOTER)
+        });
+        if !whole && !inside {
             continue;
         }
         for text in [access.label(), access.value()].into_iter().flatten() {
