@@ -47,7 +47,7 @@ fn unmarked(harness: &Harness<'_, Window>, whole: bool) -> Vec<String> {
         let access = node.accesskit_node();
         // The list at the left and the footer are others' pages.
         let inside = access.bounding_box().is_some_and(|place| {
-            place.x0 >= f64::from(theme::SIDEBAR) && place.y0 <= f64::from(800.0 - theme::FOOTER)
+            place.x0 >= f64::from(theme::SIDEBAR) && place.y1 <= f64::from(790.0 - theme::FOOTER)
         });
         if !whole && !inside {
             continue;
