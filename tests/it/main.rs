@@ -13,6 +13,7 @@ mod faults;
 mod guests;
 mod language;
 mod library_kill;
+mod own_files;
 mod qemu_live;
 mod story;
 mod tidy;
