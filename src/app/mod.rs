@@ -31,6 +31,7 @@ use crate::language::{self, Language};
 use crate::model::{LanguageChoice, MachineId, ThemeChoice};
 use crate::ui::actions::Errand;
 use crate::ui::screen_view::{Pointer, Scaling};
+use crate::ui::settings_page::fitting_scale;
 use crate::ui::shell::{Page, Shell};
 use crate::ui::view::View;
 use crate::ui::{Ask, theme};
@@ -158,7 +159,9 @@ impl App {
             language::choose(Language::wanted(settings.language.locale()));
         }
         self.keyboard.release_by(settings.release_key);
-        ctx.set_zoom_factor(settings.zoom()); // Nothing happens if it has that already.
+        let size = ctx.content_rect().size() * ctx.zoom_factor();
+        let scale = fitting_scale(settings.scale, size);
+        ctx.set_zoom_factor(f32::from(scale) / 100.0); // Nothing happens if it has that already.
         let desktop = *self.desktop.lock().unwrap_or_else(PoisonError::into_inner);
         if self.theme != Some((theme, desktop)) {
             self.theme = Some((theme, desktop));

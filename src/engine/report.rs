@@ -2,8 +2,12 @@
 
 use std::fmt::Write as _;
 
+use serde_json::Value;
+
 use super::redact::Secrets;
-use crate::model::{ComputerReport, DeviceKind, Machine, MachineReport, Settings, Whereabouts};
+use crate::model::{
+    ComputerReport, DeviceKind, Mac, Machine, MachineReport, Settings, Whereabouts,
+};
 
 /// Lines of the app's log that go into a report.
 const LOG_LINES: usize = 200;
@@ -92,7 +96,9 @@ fn computer(report: Option<&ComputerReport>) -> String {
 
 fn settings(material: &Material<'_>) -> String {
     let places = material.whereabouts;
-    let settings = serde_json::to_string_pretty(material.settings).unwrap_or_default();
+    let mut settings = material.settings.clone();
+    settings.list.folded.clear(); // Tags of the owner's.
+    let settings = serde_json::to_string_pretty(&settings).unwrap_or_default();
     format!("Library in \"{}\"\n{settings}", places.library.display())
 }
 
@@ -107,9 +113,27 @@ fn machine(report: &MachineReport) -> String {
         let mut machine = machine.clone();
         machine.notes.clear();
         machine.tags.clear();
-        out.push_str(&serde_json::to_string_pretty(&machine).unwrap_or_default());
+        let mut record = serde_json::to_value(&machine).unwrap_or_default();
+        write_macs(&mut record);
+        out.push_str(&serde_json::to_string_pretty(&record).unwrap_or_default());
     }
     out
+}
+
+/// Hardware addresses as text, so that they are found and taken out: a record has their bytes.
+fn write_macs(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields.iter_mut() {
+                match serde_json::from_value::<Mac>(field.clone()) {
+                    Ok(mac) if name == "mac" => *field = Value::String(mac.to_string()),
+                    _ => write_macs(field),
+                }
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(write_macs),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 fn words_of(machine: &Machine) -> Vec<(String, &'static str)> {
@@ -140,6 +164,11 @@ mod tests {
             id: "disk0".to_owned(),
             kind: DeviceKind::Disk(disk),
             address: crate::model::Address::Pci { slot: 2 },
+        });
+        machine.devices.push(crate::model::Device {
+            id: "nic0".to_owned(),
+            kind: DeviceKind::Nic(crate::model::Nic::new(Mac([0x52, 0x54, 0, 1, 2, 3]))),
+            address: crate::model::Address::Pci { slot: 3 },
         });
         machine.notes = "the password is hunter2".to_owned();
         machine
@@ -190,6 +219,7 @@ mod tests {
             "machine-1 crashed: ~/path-1.iso is gone",
             "pc-q35-10.0",
             "serial-1, user@host",
+            "\"mac\": \"mac-1\"",
             "Asked for machine-1: Start",
         ] {
             assert!(text.contains(part), "{part} not in:\n{text}");

@@ -194,12 +194,6 @@ pub struct Settings {
 impl Settings {
     /// What [`Settings::scale`] may be, in percent.
     pub const SCALES: std::ops::RangeInclusive<u16> = 75..=200;
-
-    /// [`Settings::scale`] as a factor, within its bounds.
-    pub fn zoom(&self) -> f32 {
-        let (least, most) = (*Self::SCALES.start(), *Self::SCALES.end());
-        f32::from(self.scale.clamp(least, most)) / 100.0
-    }
 }
 
 /// Who said where the library lies.

@@ -55,7 +55,7 @@ impl CloseDialog {
             }
             ui.add_space(6.0);
             ui.horizontal(|ui| {
-                ui.checkbox(&mut self.remember, tr("Don't ask again"));
+                kit::check(ui, &mut self.remember, tr("Don't ask again"));
                 ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                     if kit::secondary(ui, true, None, tr("Cancel")).clicked() {
                         asks.push(Ask::Leave(LeaveStep::Cancel));

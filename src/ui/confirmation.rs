@@ -41,6 +41,10 @@ impl Confirmation {
         true
     }
 
+    pub fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
     pub fn ui(&mut self, ui: &Ui, view: &View, asks: &mut Vec<Ask>) {
         let Some((action, machines)) = self.open.take() else {
             return;
@@ -50,7 +54,7 @@ impl Confirmation {
             let text = RichText::new(tr(warning(action))).color(palette(ui).dim);
             ui.add(egui::Label::new(text).wrap());
             ui.add_space(6.0);
-            ui.checkbox(&mut self.never_again, tr("Don't ask again"));
+            kit::check(ui, &mut self.never_again, tr("Don't ask again"));
             ui.add_space(6.0);
             kit::footer(ui, |ui| {
                 let icon = Some(actions::look(action).icon);

@@ -1,6 +1,10 @@
 //! The page of an empty library: what to do first, in three ways.
 
-use egui::{Align2, CornerRadius, Rect, RichText, Sense, Stroke, StrokeKind, Ui, WidgetInfo, vec2};
+use std::sync::Arc;
+
+use egui::{
+    Align2, CornerRadius, Galley, Rect, RichText, Sense, Stroke, StrokeKind, Ui, WidgetInfo, vec2,
+};
 
 use super::actions::Errand;
 use super::brand::Brand;
@@ -106,7 +110,9 @@ fn ways_ui(ui: &mut Ui, view: &View, asks: &mut Vec<Ask>) {
     let enabled = !view.handed_over;
     ui.horizontal_top(|ui| {
         ui.spacing_mut().item_spacing.x = theme::GAP;
-        let size = vec2((ui.available_width() - 2.0 * theme::GAP) / 3.0, 172.0);
+        let width = ((ui.available_width() - 2.0 * theme::GAP) / 3.0).floor();
+        let heights = [&DROP, &CARD, &NO_FILE].map(|way| height(ui, way, width));
+        let size = vec2(width, heights.into_iter().fold(150.0, f32::max));
         if way_ui(ui, size, &DROP, enabled, false) {
             asks.push(Ask::Errand(Errand::NewMachine));
             asks.push(Ask::Pick(FilePick::NewMachine));
@@ -136,6 +142,22 @@ fn test_card(view: &View) -> Ask {
     Ask::Engine(Command::Create { spec, start: true })
 }
 
+/// Title and text of a way, in lines that fit a card of `width`.
+fn galleys(ui: &Ui, way: &Way, width: f32) -> (Arc<Galley>, Arc<Galley>) {
+    let p = palette(ui);
+    let lay = |text: &str, font, color| {
+        let room = width - 34.0;
+        ui.painter().layout(text.to_owned(), font, color, room)
+    };
+    let title = lay(tr(way.title), theme::semibold(15.0), p.text);
+    (title, lay(tr(way.text), theme::regular(13.0), p.dim))
+}
+
+fn height(ui: &Ui, way: &Way, width: f32) -> f32 {
+    let (title, text) = galleys(ui, way, width);
+    64.0 + title.size().y + 6.0 + text.size().y + 18.0
+}
+
 /// A large button; returns whether it was clicked.
 fn way_ui(ui: &mut Ui, size: egui::Vec2, way: &Way, enabled: bool, best: bool) -> bool {
     let p = palette(ui);
@@ -162,21 +184,11 @@ fn way_ui(ui: &mut Ui, size: egui::Vec2, way: &Way, enabled: bool, best: bool) -
         28.0,
         p.accent_text,
     );
-    ui.painter().text(
-        rect.left_top() + vec2(18.0, 66.0),
-        Align2::LEFT_TOP,
-        tr(way.title),
-        theme::semibold(15.0),
-        p.text,
-    );
-    let text = ui.painter().layout(
-        tr(way.text).to_owned(),
-        theme::regular(13.0),
-        p.dim,
-        size.x - 34.0,
-    );
-    ui.painter()
-        .galley(rect.left_top() + vec2(18.0, 92.0), text, p.dim);
+    let (title, text) = galleys(ui, way, size.x);
+    let at = rect.left_top() + vec2(18.0, 64.0);
+    let below = at + vec2(0.0, title.size().y + 6.0);
+    ui.painter().galley(at, title, p.text);
+    ui.painter().galley(below, text, p.dim);
     response.clicked() && enabled
 }
 

@@ -24,8 +24,10 @@ pub fn report_ui(ui: &Ui, view: &View, asks: &mut Vec<Ask>) {
             .inner_margin(egui::Margin::same(10))
             .corner_radius(theme::CONTROL_RADIUS)
             .show(ui, |ui| {
-                let area = ScrollArea::both().max_height((room - 320.0).max(120.0));
-                area.auto_shrink(false).show(ui, |ui| {
+                let height = (room - 320.0).max(120.0);
+                let area = ScrollArea::vertical().max_height(height);
+                let area = area.min_scrolled_height(height).auto_shrink(false);
+                area.show(ui, |ui| {
                     let mut shown = report.as_str(); // To be selected, not changed.
                     let text = TextEdit::multiline(&mut shown)
                         .font(egui::TextStyle::Monospace)

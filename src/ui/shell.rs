@@ -227,7 +227,8 @@ impl Shell {
 
     fn shortcuts(&self, ui: &Ui, view: &View, asks: &mut Vec<Ask>) {
         let busy = self.new_machine.is_some() || self.palette.is_some() || view.leaving.is_some();
-        if busy || view.captured.is_some() || self.settings.wants_keys() {
+        let asked = self.confirmation.is_open() || view.program.report.is_some();
+        if busy || asked || view.captured.is_some() || self.settings.wants_keys() {
             return;
         }
         scale_ui(ui, view, asks);

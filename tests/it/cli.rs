@@ -61,6 +61,7 @@ fn help_names_every_subcommand_and_gives_examples() {
         "doctor",
         "console",
         "command-line",
+        "report",
         "agent",
     ] {
         assert!(

@@ -12,6 +12,10 @@ const CATALOGUES: &[&str] = &["assets/languages/de.po"];
 
 /// Capitalised texts of `ui`, `console` and `model` that nobody reads as words.
 const NOT_WORDS: &[&str] = &[
+    "MiB",
+    "GiB",
+    "Downloads",
+    "Debian",
     "D-Bus",
     "RFB",
     "English",

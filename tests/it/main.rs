@@ -16,6 +16,7 @@ mod language;
 mod library_kill;
 mod packets_live;
 mod library_large;
+mod own_files;
 mod qemu_live;
 mod story;
 mod tidy;

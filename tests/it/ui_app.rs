@@ -403,3 +403,29 @@ fn saving_all_waits_until_all_are_saved_before_it_closes() {
         "{commands:?}"
     );
 }
+
+#[test]
+fn language_scale_and_release_key_change_without_a_new_start() {
+    let (mut harness, fake) = open(&[report(1, "Debian", State::Off)]);
+    let settings = Settings {
+        language: LanguageChoice::German,
+        scale: 125,
+        ..Settings::default()
+    };
+    fake.tell(Event::Settings(settings));
+    harness.run_ok();
+    assert_eq!(
+        orangery::language::spoken(),
+        orangery::language::Language::German
+    );
+    assert!((harness.ctx.zoom_factor() - 1.25).abs() < 0.001);
+    fake.tell(Event::Settings(Settings {
+        language: LanguageChoice::English,
+        ..Settings::default()
+    }));
+    harness.run_ok();
+    assert_eq!(
+        orangery::language::spoken(),
+        orangery::language::Language::English
+    );
+}

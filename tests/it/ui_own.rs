@@ -10,6 +10,8 @@ use orangery::ui::{Ask, FilePick};
 use crate::ui_fixture::{Window, harness, id, report, show, with};
 
 fn click(harness: &mut Harness<'_, Window>, label: &str) {
+    harness.get_by_label(label).scroll_to_me();
+    harness.run_ok();
     harness.get_by_label(label).click();
     harness.run_ok();
 }
@@ -32,11 +34,13 @@ fn settings(part: &str) -> Harness<'static, Window> {
 #[track_caller]
 fn save(harness: &mut Harness<'_, Window>) -> Settings {
     let window = harness.state_mut();
-    let last = window.asks.drain(..).filter_map(|ask| match ask {
-        Ask::Engine(Command::SaveSettings(settings)) => Some(settings),
-        _ => None,
-    });
-    let settings = last.last().expect("nothing was to be saved");
+    let mut last = None;
+    for ask in window.asks.drain(..) {
+        if let Ask::Engine(Command::SaveSettings(settings)) = ask {
+            last = Some(settings);
+        }
+    }
+    let settings = last.expect("nothing was to be saved");
     window.events.push(Event::Settings(settings.clone()));
     harness.run_ok();
     settings

@@ -33,8 +33,8 @@ pub struct SessionBus {
 #[derive(Debug, Clone)]
 pub struct Node {
     pub name: String,
-    /// What kind of widget, as AT-SPI calls it: "push button".
-    pub role: String,
+    /// What kind of widget: `AtspiRole`.
+    pub role: u32,
     /// X, y, width and height on the screen.
     pub place: [i32; 4],
 }
@@ -113,7 +113,7 @@ impl SessionBus {
         let component = "org.a11y.atspi.Component";
         let place = self.call(owner, path, component, "GetExtents", &(0_u32,))?;
         let (place,): ((i32, i32, i32, i32),) = place.body().deserialize().unwrap();
-        let role = self.call(owner, path, ACCESSIBLE, "GetRoleName", &())?;
+        let role = self.call(owner, path, ACCESSIBLE, "GetRole", &())?;
         Some(Node {
             name: String::try_from(name).ok()?,
             role: role.body().deserialize().ok()?,

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
-use super::super::{Places, prepare_runtime};
+use super::super::{Library, Places, prepare_runtime};
+use crate::model::LibraryFrom;
 
 fn resolve(option: Option<&str>, env: &[(&str, &str)]) -> Places {
     let env: BTreeMap<&str, &str> = env.iter().copied().collect();
@@ -40,6 +41,54 @@ fn the_option_wins_over_the_variable_over_xdg_over_home() {
     assert_eq!(library(None, &variable), Path::new("/l"));
     assert_eq!(library(Some("/o"), &variable), Path::new("/o"));
     assert!(Places::resolve(None, |_| None).is_err());
+}
+
+#[test]
+fn a_library_chosen_in_the_settings_counts_unless_the_start_says_another() {
+    let config = private();
+    let folder = config.path().join("orangery");
+    let settings = crate::model::Settings {
+        library: Some("/mnt/vms".into()),
+        ..crate::model::Settings::default()
+    };
+    super::super::save_settings(&folder.join("settings.ron"), &settings).unwrap();
+    let config = ("XDG_CONFIG_HOME", config.path().to_str().unwrap());
+    let home = ("HOME", "/home/a");
+    let places = resolve(None, &[home, config]);
+    assert_eq!(places.library, Path::new("/mnt/vms"));
+    assert_eq!(places.library_from, LibraryFrom::Settings);
+    assert_eq!(
+        places.usual_library,
+        Path::new("/home/a/.local/share/orangery")
+    );
+    let variable = [home, config, ("ORANGERY_LIBRARY", "/l")];
+    for (option, library) in [(None, "/l"), (Some("/o"), "/o")] {
+        let places = resolve(option, &variable);
+        assert_eq!(places.library, Path::new(library));
+        assert_eq!(places.library_from, LibraryFrom::Start);
+    }
+}
+
+#[test]
+fn a_library_may_be_in_a_new_an_empty_or_its_own_folder_only() {
+    let base = private();
+    let may = |path: &Path| Library::may_be_at(path);
+    assert_eq!(may(base.path()), Ok(()));
+    assert_eq!(may(&base.path().join("new/one")), Ok(()));
+    let own = base.path().join("own");
+    drop(Library::open(&own).unwrap());
+    assert_eq!(may(&own), Ok(()));
+    let refused = |path: &Path, part: &str| {
+        let why = may(path).unwrap_err();
+        assert!(why.contains(part), "{why}");
+    };
+    refused(base.path(), "other things in it");
+    refused(Path::new("vms"), "not a full path");
+    let file = base.path().join("file");
+    std::fs::File::create(&file).unwrap();
+    refused(&file, "a file, not a folder");
+    refused(&file.join("below"), "not a folder");
+    refused(Path::new("/proc/vms"), "");
 }
 
 /// A folder that only we can look into.

@@ -151,6 +151,7 @@ fn first_steps_ui(ui: &mut Ui, view: &View) {
 }
 
 /// What each part means, in two sentences, and where there is more.
+// Hook: the texts of `ui::hardware_help` belong here in place of `texts::PARTS` once both are merged.
 fn hardware_ui(ui: &mut Ui, asks: &mut Vec<Ask>) {
     for (title, text) in texts::PARTS {
         kit::card(ui, tr(title), |ui| text_ui(ui, tr(text)));
@@ -182,7 +183,10 @@ fn shortcuts_ui(ui: &mut Ui, view: &View, asks: &mut Vec<Ask>) {
                     line(tr(bound.word()), &kit::shortcut_text(&keys));
                 }
             }
-            line(tr("Larger or smaller"), "Ctrl++  Ctrl+-  Ctrl+0");
+            use egui::gui_zoom::kb_shortcuts::{ZOOM_IN, ZOOM_OUT, ZOOM_RESET};
+            let scale = [ZOOM_IN, ZOOM_OUT, ZOOM_RESET];
+            let scale = scale.map(|keys| kit::shortcut_text(&keys)).join("  ");
+            line(tr("Larger or smaller"), &scale);
             let key = tr(view.settings.release_key.label());
             line(tr("Give the keyboard back from a guest"), key);
         });

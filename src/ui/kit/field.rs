@@ -78,6 +78,16 @@ pub fn browse_field(ui: &mut Ui, spec: &Field<'_>, value: &mut String) -> (Respo
     })
 }
 
+/// A box to tick, with its edge in sight on any ground.
+pub fn check(ui: &mut Ui, on: &mut bool, word: &str) -> Response {
+    ui.scope(|ui| {
+        let edge = egui::Stroke::new(1.0, palette(ui).dim);
+        ui.visuals_mut().widgets.inactive.bg_stroke = edge;
+        ui.checkbox(on, word)
+    })
+    .inner
+}
+
 /// A whole number, changed by typing or dragging.
 pub fn number_field(
     ui: &mut Ui,

@@ -34,7 +34,7 @@ pub(super) fn closing_ui(ui: &mut Ui, settings: &mut Settings) {
     choice_ui(ui, tr("Ask first"), text, |ui| {
         for (action, words) in confirmation::QUESTIONS {
             if let Some(on) = confirmation::asks_before(&mut settings.confirm, action) {
-                ui.checkbox(on, tr(words));
+                kit::check(ui, on, tr(words));
             }
         }
     });

@@ -17,6 +17,7 @@ use crate::engine::message::Command;
 use crate::language::tr;
 use crate::model::Settings;
 pub use closing::close_word;
+pub use look::fitting_scale;
 pub(super) use look::next_scale;
 
 /// Below this width the sections stand above, not at the left.

@@ -17,6 +17,8 @@ pub(super) struct KeysPage {
     listening: Option<Bound>,
     /// What came of the keys that were pressed.
     trouble: Option<(Bound, Trouble)>,
+    /// That was not scrolled to yet.
+    news: bool,
 }
 
 enum Trouble {
@@ -63,6 +65,7 @@ impl KeysPage {
         });
         let Some(keys) = pressed else { return };
         self.listening = None;
+        self.news = true;
         let plain = keys.modifiers == egui::Modifiers::NONE;
         if keys.logical_key == egui::Key::Escape && plain && bound.usual() != Some(keys) {
             return;
@@ -85,13 +88,13 @@ impl KeysPage {
         ui.horizontal(|ui| {
             ui.set_min_height(theme::CONTROL);
             icon::show(ui, bound.icon(), 16.0, p.dim);
-            let room = (ui.available_width() - 330.0).max(90.0);
+            let room = (ui.available_width() - 308.0).max(90.0);
             ui.allocate_ui(vec2(room, 20.0), |ui| {
                 ui.set_width(room);
                 ui.add(egui::Label::new(RichText::new(word).color(p.text)).truncate());
             });
-            ui.allocate_ui(vec2(130.0, 20.0), |ui| {
-                ui.set_width(130.0);
+            ui.allocate_ui(vec2(112.0, 20.0), |ui| {
+                ui.set_width(112.0);
                 let (text, color) = match (listening, keys) {
                     (true, _) => (tr("Press the keys…").to_owned(), p.accent_text),
                     (false, Some(keys)) => (kit::shortcut_text(&keys), p.text),
@@ -101,7 +104,15 @@ impl KeysPage {
             });
             self.buttons_ui(ui, settings, bound, keys);
         });
+        let top = ui.cursor().top();
         self.trouble_ui(ui, view, settings, bound);
+        let rows = top..=ui.cursor().top();
+        // What came of the keys may lie below the window's edge.
+        if self.news && self.trouble.as_ref().is_some_and(|(of, _)| *of == bound) {
+            self.news = false;
+            let rect = egui::Rect::from_x_y_ranges(ui.max_rect().x_range(), rows);
+            ui.scroll_to_rect(rect, None);
+        }
     }
 
     fn buttons_ui(

@@ -46,8 +46,10 @@ fn unmarked(harness: &Harness<'_, Window>, whole: bool) -> Vec<String> {
     for node in harness.query_all_by(|_| true) {
         let access = node.accesskit_node();
         // The list at the left and the footer are others' pages.
-        let place = node.rect();
-        if !whole && (place.left() < theme::SIDEBAR || place.top() > 800.0 - theme::FOOTER) {
+        let inside = access.bounding_box().is_some_and(|place| {
+            place.x0 >= f64::from(theme::SIDEBAR) && place.y1 <= f64::from(790.0 - theme::FOOTER)
+        });
+        if !whole && !inside {
             continue;
         }
         for text in [access.label(), access.value()].into_iter().flatten() {
@@ -77,8 +79,16 @@ fn errand(harness: &mut Harness<'_, Window>, errand: Errand) {
     harness.run_ok();
 }
 
-fn full() -> Harness<'static, Window> {
+/// Speaks the language that marks; its marks are in no font of ours.
+fn marked(harness: Harness<'static, Window>) -> Harness<'static, Window> {
+    harness
+        .ctx
+        .set_missing_glyph_policy(egui::epaint::text::MissingGlyphPolicy::Tofu);
     choose(Language::Marked);
+    harness
+}
+
+fn full() -> Harness<'static, Window> {
     let trashed = TrashedMachine {
         id: id(9),
         name: "Old".to_owned(),
@@ -86,7 +96,7 @@ fn full() -> Harness<'static, Window> {
         size: ByteSize::gib(2),
         kept_for: vec!["Debian".to_owned()],
     };
-    harness(Window::new([
+    marked(harness(Window::new([
         show(report(1, "Debian", State::Off)),
         Event::Computer(Box::new(computer())),
         Event::Load(load()),
@@ -100,7 +110,7 @@ fn full() -> Harness<'static, Window> {
             settings: "/home/ada/.config/orangery/settings.ron".into(),
             log: Some("/home/ada/.local/state/orangery/log".into()),
         }),
-    ]))
+    ])))
 }
 
 #[test]
@@ -126,18 +136,17 @@ fn the_pages_of_the_app_itself_speak_the_chosen_language() {
 
 #[test]
 fn the_first_page_and_messages_speak_the_chosen_language() {
-    choose(Language::Marked);
-    let mut harness = harness(Window::new([
+    let mut harness = marked(harness(Window::new([
         Event::Computer(Box::new(computer())),
         Event::Notice(failure()),
-    ]));
+    ])));
     check(&mut harness, "the first page");
 }
 
 #[test]
 fn questions_speak_the_chosen_language() {
-    choose(Language::Marked);
-    let mut harness = with([report(1, "Debian", State::Saved)]);
+    let mut harness = marked(with([report(1, "Debian", State::Saved)]));
+    harness.run_ok();
     harness.get_by_label("⟦Discard saved state⟧").click();
     harness.run_ok();
     harness.get_by_label_contains("⟦Discard the saved state of");
@@ -154,7 +163,6 @@ fn questions_speak_the_chosen_language() {
 #[ignore = "the machine's page, the list and the dialogs of issue 3 are translated when its branches are merged"]
 fn every_part_of_the_window_speaks_the_chosen_language() {
     for state in State::ALL {
-        choose(Language::Marked);
         let mut harness = full();
         harness.state_mut().events = vec![show(report(1, "Debian", state))];
         for tab in ["Screen", "Hardware", "Log", "Overview"] {

@@ -273,7 +273,7 @@ fn texts_are_read_as_rust_reads_them() {
     let source = "let a = tr(\"One \\\"two\\\"\"); // tr(\"no\")\n\
         fill(\n    \"{name} is \\\n     off\", &[(\"name\", &x)]);\n\
         count(n, \"{count} a\", \"{count} as\");\n\
-        Failure::new(format!(\"{} did {x:?}\", name), \"why not\").fix(\"do it\")\n\
+        Failure::new(format!(\"{} moved {x:?}\", name), \"why not\").fix(\"do it\")\n\
         let c = '\"'; let no = \"no text\";";
     let texts = texts_of("src/engine/x.rs", source);
     let ones: Vec<&str> = texts.iter().map(|text| text.one.as_str()).collect();
@@ -283,7 +283,7 @@ fn texts_are_read_as_rust_reads_them() {
             "One \"two\"",
             "{name} is off",
             "{count} a",
-            "{0} did {x}",
+            "{0} moved {x}",
             "why not",
             "do it"
         ]
