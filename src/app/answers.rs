@@ -180,12 +180,12 @@ impl App {
 
     pub(super) fn keep(&mut self, keepsake: Keepsake) {
         if let Err(failure) = self.keeper.keep(keepsake) {
-            self.fail(failure);
+            self.tell_failure(failure);
         }
     }
 
     /// Shows what went wrong in the window itself, and has it written into the log.
-    pub(super) fn fail(&mut self, failure: Failure) {
+    pub(super) fn tell_failure(&mut self, failure: Failure) {
         self.send(Command::Note(format!("The window: {failure}")));
         self.view.fail(failure);
     }
@@ -204,7 +204,7 @@ impl App {
                     let toast = Toast::done(title.to_owned(), text, self.view.now);
                     self.view.toasts.push(toast);
                 }
-                Err(failure) => self.fail(failure),
+                Err(failure) => self.tell_failure(failure),
             }
         }
     }

@@ -172,7 +172,7 @@ impl App {
     fn take_files(&mut self, ctx: &egui::Context) {
         match self.chooser.take() {
             Some(Picked::File(pick, path)) => self.shell.picked(&self.view, pick, &path),
-            Some(Picked::NoChooser) => self.fail(files::no_chooser()),
+            Some(Picked::NoChooser) => self.tell_failure(files::no_chooser()),
             Some(Picked::Cancelled) | None => {}
         }
         let dropped: Vec<_> = ctx.input(|input| {
@@ -261,7 +261,7 @@ impl App {
             Ask::CommandLine(machine) => self.send(Command::CommandLine { machine }),
             Ask::Pick(pick) => {
                 if let Err(failure) = self.chooser.open(pick) {
-                    self.fail(failure);
+                    self.tell_failure(failure);
                 }
             }
             Ask::OpenLink(url) => self.links.open(url),

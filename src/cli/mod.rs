@@ -16,9 +16,9 @@ mod doors;
 mod fake;
 mod file;
 mod hardware;
-mod making;
 #[cfg(test)]
 mod hardware_tests;
+mod making;
 mod owner;
 mod parts;
 mod pick;

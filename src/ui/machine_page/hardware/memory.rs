@@ -16,7 +16,7 @@ const SECTION: Section = Section::Memory;
 const SMALLEST: u64 = 64;
 
 /// What is wrong with a typed amount of memory, in English.
-pub(in crate::ui) fn memory_complaint(text: &str) -> Option<String> {
+fn memory_complaint(text: &str) -> Option<String> {
     match text.parse::<ByteSize>() {
         Err(error) => Some(error.to_string()),
         Ok(size) => check_memory(size).err(),

@@ -33,7 +33,6 @@ use crate::ui::view::View;
 use disk_form::DiskForm;
 pub(super) use draft::HardwareForm;
 use expert::ExpertForm;
-pub(in crate::ui) use memory::memory_complaint;
 pub(super) use section::Section;
 
 /// From this width on the parts stand in a list at the left.
