@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::flavor::fitted;
+use super::flavor::{fitted, fitted_cpus};
 use super::{ByteSize, Era, FirmwareKind, Flavor, Recognised};
 
 /// What a new machine starts with.
@@ -72,7 +72,7 @@ impl NewMachine {
     pub fn suited(mut self, found: &Recognised, host_cpus: u32, host_memory: ByteSize) -> Self {
         if let Some(system) = &found.system {
             self.name = tidy_name(&system.name);
-            self.cpus = system.cpus.min(host_cpus.max(1));
+            self.cpus = fitted_cpus(system.cpus, host_cpus);
             self.memory = fitted(system.memory, host_memory);
             self.disk_size = system.disk;
             self.firmware = system.firmware;
@@ -237,7 +237,7 @@ mod tests {
         assert_eq!(wide.disk_size, ByteSize::gib(64));
         assert_eq!(wide.firmware, FirmwareKind::Secure);
         let narrow = suggest(&found, 2, ByteSize::gib(8));
-        assert_eq!((narrow.cpus, narrow.memory), (2, ByteSize::gib(4)));
+        assert_eq!((narrow.cpus, narrow.memory), (1, ByteSize::gib(4)));
         let nameless = Recognised {
             system: None,
             firmware: Some(FirmwareKind::Uefi),

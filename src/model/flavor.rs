@@ -37,10 +37,10 @@ impl Flavor {
     pub fn size(self, host_cpus: u32, host_memory: ByteSize) -> (u32, ByteSize) {
         let (cpus, memory) = match self {
             Self::Small => (1, ByteSize::gib(1)),
-            Self::Medium => (2, ByteSize::gib(4)),
-            Self::Large => (4, ByteSize::gib(8)),
+            Self::Medium => (fitted_cpus(2, host_cpus), ByteSize::gib(4)),
+            Self::Large => (4.min(host_cpus.max(1)), ByteSize::gib(8)),
         };
-        (cpus.min(host_cpus.max(1)), fitted(memory, host_memory))
+        (cpus, fitted(memory, host_memory))
     }
 
     /// The flavor of this size on such a computer, if it is one's.
@@ -49,6 +49,12 @@ impl Flavor {
         let mut flavors = Self::ALL.into_iter();
         flavors.find(|flavor| flavor.size(host_cpus, host_memory) == size)
     }
+}
+
+/// `cpus`, or half of the computer's: a guest that gets all of a busy computer's processors stalls
+/// where one of them waits for the other.
+pub fn fitted_cpus(cpus: u32, host_cpus: u32) -> u32 {
+    cpus.min((host_cpus / 2).max(1))
 }
 
 /// `memory`, or half of the computer's in whole 256 MiB.
@@ -83,6 +89,7 @@ mod tests {
         assert_eq!(Flavor::Medium.size(16, large), (2, ByteSize::gib(4)));
         let small = ByteSize(5_900 << 20);
         assert_eq!(Flavor::Large.size(2, small), (2, ByteSize::mib(2816)));
+        assert_eq!(Flavor::Medium.size(2, small), (1, ByteSize::mib(2816)));
         assert_eq!(Flavor::Small.size(1, ByteSize(0)), (1, ByteSize::mib(256)));
     }
 

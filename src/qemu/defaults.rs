@@ -127,3 +127,62 @@ fn after_disk(era: Era, mac: Mac) -> Vec<DeviceKind> {
         Era::Ide => vec![nic(NicModel::Pcnet), DeviceKind::Serial],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Address, ByteSize, FirmwareKind, complaints};
+
+    fn made(era: Era) -> Machine {
+        let spec = NewMachine {
+            name: "Debian".to_owned(),
+            source: Source::Iso("/tmp/a.iso".into()),
+            cpus: 2,
+            memory: ByteSize::gib(1),
+            disk_size: ByteSize::gib(8),
+            firmware: FirmwareKind::Bios,
+            era,
+        };
+        let parts = Parts {
+            id: MachineId(uuid::Uuid::from_u128(7)),
+            machine_type: "pc-q35-10.0".to_owned(),
+            mac: [1, 2, 3],
+            disk: Some(DiskSource::Layers(Vec::new())),
+            disk_size: ByteSize::gib(8),
+            created: Timestamp(1),
+        };
+        machine(&spec, parts)
+    }
+
+    #[test]
+    fn each_era_gets_the_parts_that_it_has_drivers_for() {
+        for (era, board, bus, model) in [
+            (Era::Virtio, Board::Q35, DiskBus::Virtio, NicModel::Virtio),
+            (Era::Sata, Board::Q35, DiskBus::Sata, NicModel::E1000e),
+            (Era::Ide, Board::I440fx, DiskBus::Ide, NicModel::Pcnet),
+        ] {
+            let machine = made(era);
+            assert_eq!(machine.board(), board, "{era:?}");
+            assert_eq!(machine.disks().next().unwrap().bus, bus, "{era:?}");
+            let nic =
+                |kind: &DeviceKind| matches!(kind, DeviceKind::Nic(nic) if nic.model == model);
+            assert!(machine.has(nic), "{era:?}");
+            let virtio = |kind: &DeviceKind| {
+                matches!(
+                    kind,
+                    DeviceKind::Rng | DeviceKind::Balloon | DeviceKind::Keyboard
+                ) || matches!(kind, DeviceKind::Display(card) if card.model == DisplayModel::Virtio)
+            };
+            assert_eq!(machine.has(virtio), era == Era::Virtio, "{era:?}");
+            // The medium is in, and every part has a place of its own.
+            let medium = |kind: &DeviceKind| matches!(kind, DeviceKind::Cdrom(drive) if drive.medium.is_some());
+            assert!(machine.has(medium), "{era:?}");
+            assert_eq!(complaints(&machine), [], "{era:?}");
+            let addresses = machine.devices.iter().map(|device| device.address);
+            let mut places: Vec<_> = addresses.filter(|place| *place != Address::Board).collect();
+            let count = places.len();
+            places.dedup();
+            assert_eq!(places.len(), count, "{era:?}");
+        }
+    }
+}
