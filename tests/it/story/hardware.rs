@@ -24,7 +24,7 @@ pub fn query(client: &Client, command: &str) -> Value {
 }
 
 /// What QEMU says of a drive.
-fn drive(client: &Client, id: &str) -> Value {
+pub fn drive(client: &Client, id: &str) -> Value {
     let all = query(client, "query-block");
     let mut all = all.as_array().unwrap().iter();
     all.find(|drive| drive["qdev"] == id).unwrap().clone()
