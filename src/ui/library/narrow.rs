@@ -98,12 +98,12 @@ impl LibraryList {
             self.filter.clear();
         }
         if (down || enter) && !self.arranged.lines.is_empty() {
-            self.to_first_machine(view, enter, asks);
+            self.go_to_first_machine(view, enter, asks);
         }
     }
 
     /// Moves the keyboard to the first machine found, and opens it.
-    fn to_first_machine(&mut self, view: &View, open: bool, asks: &mut Vec<Ask>) {
+    fn go_to_first_machine(&mut self, view: &View, open: bool, asks: &mut Vec<Ask>) {
         self.arranged.follow(
             view,
             &mut self.texts,
