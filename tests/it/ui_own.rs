@@ -67,9 +67,9 @@ fn what_is_chosen_is_saved_at_once_and_goes_back_to_the_defaults() {
 fn ctrl_plus_minus_and_zero_change_the_scale() {
     let mut harness = with([report(1, "Debian", State::Off)]);
     for (key, scale) in [
-        (egui::Key::Plus, 110),
         (egui::Key::Plus, 125),
-        (egui::Key::Minus, 110),
+        (egui::Key::Plus, 150),
+        (egui::Key::Minus, 125),
         (egui::Key::Num0, 100),
     ] {
         harness.key_press_modifiers(egui::Modifiers::COMMAND, key);

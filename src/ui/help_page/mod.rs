@@ -16,7 +16,7 @@ use crate::engine::message::Command;
 use crate::language::{fill, tr};
 
 /// Below this width the topics stand above, not at the left.
-const BESIDE: f32 = 620.0;
+const BESIDE: f32 = 640.0;
 const INDEX: f32 = 190.0;
 
 /// The parts of the page.

@@ -9,11 +9,9 @@ use crate::ui::kit;
 use crate::ui::theme::palette;
 
 /// The steps of the scale, in percent.
-const SCALES: [(u16, &str); 8] = [
+const SCALES: [(u16, &str); 6] = [
     (75, "75 %"),
-    (90, "90 %"),
     (100, "100 %"),
-    (110, "110 %"),
     (125, "125 %"),
     (150, "150 %"),
     (175, "175 %"),
@@ -92,8 +90,8 @@ mod tests {
 
     #[test]
     fn the_scale_goes_by_steps_and_stops_at_its_ends() {
-        assert_eq!(next_scale(100, true), 110);
-        assert_eq!(next_scale(100, false), 90);
+        assert_eq!(next_scale(100, true), 125);
+        assert_eq!(next_scale(100, false), 75);
         assert_eq!(next_scale(130, true), 150);
         assert_eq!(next_scale(200, true), 200);
         assert_eq!(next_scale(75, false), 75);

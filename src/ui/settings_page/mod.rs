@@ -21,7 +21,7 @@ pub use look::fitting_scale;
 pub(super) use look::next_scale;
 
 /// Below this width the sections stand above, not at the left.
-const BESIDE: f32 = 620.0;
+const BESIDE: f32 = 640.0;
 const INDEX: f32 = 190.0;
 
 /// The parts of the page.
