@@ -126,17 +126,17 @@ fn new_keys_are_pressed_and_from_then_on_named_and_obeyed() {
     let mut harness = settings("Keyboard shortcuts");
     click(&mut harness, "Change the keys of Screenshot");
     harness.get_by_label("Press the keys…");
-    harness.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::K);
+    harness.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::J);
     harness.run_ok();
-    assert_eq!(save(&mut harness).shortcuts["Screenshot"], "Ctrl+K");
-    harness.get_by_label("Ctrl+K");
+    assert_eq!(save(&mut harness).shortcuts["Screenshot"], "Ctrl+J");
+    harness.get_by_label("Ctrl+J");
     errand(&mut harness, Errand::Back);
-    harness.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::K);
+    harness.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::J);
     harness.run_ok();
     assert_eq!(harness.state().asks, [Ask::Screenshot(id(1))]);
     errand(&mut harness, Errand::ShowHelp);
     click(&mut harness, "Shortcuts");
-    harness.get_by_label("Ctrl+K");
+    harness.get_by_label("Ctrl+J");
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod files;
 mod hardware;
 mod input;
 mod network;
+mod order;
 mod picture;
 mod save;
 mod stats;
@@ -28,7 +29,6 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::clock;
 use super::hub::Asker;
-use super::jobs::Job;
 use super::launches;
 use super::supervisor::{Message, RecordChange};
 use crate::library::Library;
@@ -39,6 +39,8 @@ use crate::qemu::qmp::{Client as QmpClient, QmpEvent};
 pub use begin::{Adoption, Launching};
 pub use files::{disk_files, preview};
 pub use hardware::Edit;
+pub use order::Order;
+use order::refuse_order;
 pub use stats::Level;
 
 /// Orders waiting for one worker: more than a person or script sends while it is busy.
@@ -94,42 +96,6 @@ impl Live {
             ..Self::resting(state, manifest.created, None)
         }
     }
-}
-
-/// What a worker is asked to do.
-pub enum Order {
-    Act {
-        action: Action,
-        asker: Asker,
-    },
-    Save {
-        job: Box<Job>,
-        asker: Asker,
-    },
-    Edit(Box<Edit>),
-    Keys {
-        keys: Vec<String>,
-        asker: Asker,
-    },
-    Type {
-        text: String,
-        asker: Asker,
-    },
-    OpenDisplay {
-        asker: Asker,
-    },
-    Screenshot {
-        asker: Asker,
-        machine: MachineId,
-        /// Wanted by the window of this process, which takes pixels instead of a file.
-        in_process: bool,
-    },
-    Thumbnail,
-    /// Look at the machine so closely from now on.
-    Watch(Level),
-    Stats {
-        asker: Asker,
-    },
 }
 
 /// What ends lengthy work of a worker.
@@ -297,31 +263,6 @@ fn spawn(
         switches,
         thread,
     })
-}
-
-/// Answers an order that came too late.
-fn refuse_order(post: &Post, order: Order) {
-    let asker = match order {
-        Order::Act { asker, action } => {
-            if action == Action::PowerOff {
-                post.answer(asker, Ok(Answer::Done)); // It is off.
-                return;
-            }
-            asker
-        }
-        Order::Save { job, asker } => {
-            job.end(Err(gone(post)));
-            asker
-        }
-        Order::Edit(edit) => edit.asker,
-        Order::Keys { asker, .. }
-        | Order::Type { asker, .. }
-        | Order::OpenDisplay { asker }
-        | Order::Screenshot { asker, .. }
-        | Order::Stats { asker } => asker,
-        Order::Thumbnail | Order::Watch(_) => return,
-    };
-    post.answer(asker, Err(gone(post)));
 }
 
 fn gone(post: &Post) -> Failure {

@@ -1,0 +1,68 @@
+//! What a worker is asked to do, and what is answered when it comes too late.
+
+use super::stats::Level;
+use super::{Edit, Post, gone};
+use crate::engine::hub::Asker;
+use crate::engine::jobs::Job;
+use crate::model::{Action, Answer, MachineId};
+
+/// What a worker is asked to do.
+pub enum Order {
+    Act {
+        action: Action,
+        asker: Asker,
+    },
+    Save {
+        job: Box<Job>,
+        asker: Asker,
+    },
+    Edit(Box<Edit>),
+    Keys {
+        keys: Vec<String>,
+        asker: Asker,
+    },
+    Type {
+        text: String,
+        asker: Asker,
+    },
+    OpenDisplay {
+        asker: Asker,
+    },
+    Screenshot {
+        asker: Asker,
+        machine: MachineId,
+        /// Wanted by the window of this process, which takes pixels instead of a file.
+        in_process: bool,
+    },
+    Thumbnail,
+    /// Look at the machine so closely from now on.
+    Watch(Level),
+    Stats {
+        asker: Asker,
+    },
+}
+
+/// Answers an order that came too late.
+pub(super) fn refuse_order(post: &Post, order: Order) {
+    let asker = match order {
+        Order::Act { asker, action } => {
+            if action == Action::PowerOff {
+                post.answer(asker, Ok(Answer::Done)); // It is off.
+                return;
+            }
+            asker
+        }
+        Order::Save { job, asker } => {
+            job.end(Err(gone(post)));
+            asker
+        }
+        Order::Edit(edit) => edit.asker,
+        Order::Keys { asker, .. }
+        | Order::Type { asker, .. }
+        | Order::OpenDisplay { asker }
+        | Order::Screenshot { asker, .. }
+        | Order::Stats { asker } => asker,
+        Order::Thumbnail | Order::Watch(_) => return,
+    };
+    post.answer(asker, Err(gone(post)));
+}
