@@ -20,7 +20,7 @@ fn click(harness: &mut Dialog, label: &str) {
     let found = harness
         .get_all_by_label(label)
         .filter(|node| roles.contains(&node.accesskit_node().role()))
-        .last();
+        .next_back();
     found
         .unwrap_or_else(|| panic!("no control called {label:?}"))
         .click();
