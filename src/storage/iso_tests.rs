@@ -1,4 +1,8 @@
 //! ISO images as xorriso makes them, made by hand, and as nobody should.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests make files and run programs themselves"
+)]
 
 use std::io::Cursor;
 use std::path::Path;

@@ -1,4 +1,8 @@
 //! Files of every kind, and what they are taken for.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests make files and run programs themselves"
+)]
 
 use super::*;
 use crate::model::{ByteSize, Era};

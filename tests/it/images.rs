@@ -1,6 +1,10 @@
 //! Disk images of every format come in through the jail: the same content, the original untouched, nothing left
 //! behind, and nothing of this computer handed to an image that asks for it.
-#![expect(clippy::unwrap_used, reason = "a test that fails should say where")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test that fails should say where, and makes files and runs programs itself"
+)]
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};

@@ -19,8 +19,7 @@ fn click(harness: &mut Dialog, label: &str) {
     let roles = [Role::Button, Role::RadioButton];
     let found = harness
         .get_all_by_label(label)
-        .filter(|node| roles.contains(&node.accesskit_node().role()))
-        .last();
+        .rfind(|node| roles.contains(&node.accesskit_node().role()));
     found
         .unwrap_or_else(|| panic!("no control called {label:?}"))
         .click();

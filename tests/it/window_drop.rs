@@ -1,5 +1,9 @@
 //! Files dropped on the real window, by the XDND protocol (version 5) as a file manager speaks it.
-#![expect(clippy::unwrap_used, reason = "a test that fails should say where")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test that fails should say where, and makes files and runs programs itself"
+)]
 
 use std::path::Path;
 use std::time::{Duration, Instant};
