@@ -6,6 +6,7 @@ mod texts;
 use egui::{RichText, ScrollArea, Ui};
 
 use super::actions::Errand;
+use super::hardware_help;
 use super::icon::Icon;
 use super::settings_page::Section;
 use super::shortcuts::Bound;
@@ -151,13 +152,18 @@ fn first_steps_ui(ui: &mut Ui, view: &View) {
 }
 
 /// What each part means, in two sentences, and where there is more.
-// Hook: the texts of `ui::hardware_help` belong here in place of `texts::PARTS` once both are merged.
 fn hardware_ui(ui: &mut Ui, asks: &mut Vec<Ask>) {
-    for (title, text) in texts::PARTS {
-        kit::card(ui, tr(title), |ui| text_ui(ui, tr(text)));
+    for part in hardware_help::ALL {
+        kit::card(ui, part.title(), |ui| {
+            text_ui(ui, part.text());
+            let link = texts::Link {
+                words: "More in QEMU's documentation",
+                url: part.link,
+            };
+            link_ui(ui, &link, asks);
+        });
         ui.add_space(6.0);
     }
-    link_ui(ui, &texts::QEMU_GUIDE, asks);
 }
 
 fn link_ui(ui: &mut Ui, link: &texts::Link, asks: &mut Vec<Ask>) {

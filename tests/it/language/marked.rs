@@ -26,6 +26,8 @@ const SAME_EVERYWHERE: &[&str] = &[
     "qemu-system-x86_64",
     "sudo apt",
     "ISO",
+    ".iso",
+    "pc-q35",
 ];
 
 fn is_data(text: &str) -> bool {
@@ -89,6 +91,7 @@ fn marked(harness: Harness<'static, Window>) -> Harness<'static, Window> {
 }
 
 fn full() -> Harness<'static, Window> {
+    choose(Language::English); // The first frame comes before missing glyphs are allowed.
     let trashed = TrashedMachine {
         id: id(9),
         name: "Old".to_owned(),
@@ -160,16 +163,18 @@ fn questions_speak_the_chosen_language() {
 }
 
 #[test]
-#[ignore = "the machine's page, the list and the dialogs of issue 3 are translated when its branches are merged"]
 fn every_part_of_the_window_speaks_the_chosen_language() {
     for state in State::ALL {
         let mut harness = full();
         harness.state_mut().events = vec![show(report(1, "Debian", state))];
+        harness.run_ok();
         for tab in ["Screen", "Hardware", "Log", "Overview"] {
-            harness.get_by_label(&format!("⟦{tab}⟧")).click();
+            let label = format!("⟦{tab}⟧");
+            let tab = harness.get_by_role_and_label(egui::accesskit::Role::Tab, &label);
+            tab.click();
             harness.run_ok();
             let found = unmarked(&harness, true);
-            assert!(found.is_empty(), "{state:?}, {tab}: {found:#?}");
+            assert!(found.is_empty(), "{state:?}, {label}: {found:#?}");
         }
     }
 }
