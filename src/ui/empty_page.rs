@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use egui::{
-    Align2, CornerRadius, Galley, Rect, RichText, Sense, Stroke, StrokeKind, Ui, WidgetInfo, vec2,
+    Align2, CornerRadius, Galley, Rect, RichText, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2,
+    vec2,
 };
 
 use super::actions::Errand;
@@ -42,29 +43,49 @@ const NO_FILE: Way = Way {
     text: later("What an installer image is, and where to get one"),
 };
 
+/// How high the page is before it was drawn once, in points.
+const HEIGHT: f32 = 470.0;
+
 pub fn empty_ui(ui: &mut Ui, brand: &mut Brand, view: &View, asks: &mut Vec<Ask>) {
-    let p = palette(ui);
     let room = ui.available_rect_before_wrap();
     let width = (room.width() - 48.0).min(760.0);
-    let height = 470.0_f32.min(room.height());
-    let area = Rect::from_center_size(room.center(), vec2(width, height));
-    ui.scope_builder(egui::UiBuilder::new().max_rect(area), |ui| {
-        egui::ScrollArea::vertical().show(ui, |ui| {
-            ui.vertical_centered(|ui| {
-                brand.ui(ui, 84.0);
-                ui.add_space(6.0);
-                let title = RichText::new(tr("Nothing grows here yet"));
-                ui.label(title.font(theme::semibold(24.0)).color(p.text));
-                let text =
-                    tr("A machine is a computer inside a window. What you do in it stays in it");
-                ui.add(egui::Label::new(RichText::new(text).color(p.dim)).wrap());
+    // In the middle as long as it fits, by its height in the last frame.
+    let id = ui.scope_id().with("height of the first page");
+    let height = ui.data(|data| data.get_temp(id)).unwrap_or(HEIGHT);
+    let above = ((room.height() - height) / 2.0).max(16.0);
+    egui::ScrollArea::vertical()
+        .auto_shrink(false)
+        .show(ui, |ui| {
+            ui.add_space(above);
+            let corner = pos2(room.center().x - width / 2.0, ui.cursor().top());
+            let area = Rect::from_min_size(corner, vec2(width, f32::INFINITY));
+            let content = ui.scope_builder(egui::UiBuilder::new().max_rect(area), |ui| {
+                welcome_ui(ui, brand);
+                ways_ui(ui, view, asks);
+                ui.add_space(8.0);
+                computer_ui(ui, view, asks);
             });
-            ui.add_space(18.0);
-            ways_ui(ui, view, asks);
-            ui.add_space(8.0);
-            computer_ui(ui, view, asks);
+            let now = content.response.rect.height();
+            if (now - height).abs() > 1.0 {
+                ui.data_mut(|data| data.insert_temp(id, now));
+                ui.ctx()
+                    .request_discard("the first page has another height");
+            }
+            ui.add_space(16.0);
         });
+}
+
+fn welcome_ui(ui: &mut Ui, brand: &mut Brand) {
+    let p = palette(ui);
+    ui.vertical_centered(|ui| {
+        brand.ui(ui, 84.0);
+        ui.add_space(6.0);
+        let title = RichText::new(tr("Nothing grows here yet"));
+        ui.label(title.font(theme::semibold(24.0)).color(p.text));
+        let text = tr("A machine is a computer inside a window. What you do in it stays in it");
+        ui.add(egui::Label::new(RichText::new(text).color(p.dim)).wrap());
     });
+    ui.add_space(18.0);
 }
 
 /// How this computer stands: what is missing with the command for it, or how fast guests run.

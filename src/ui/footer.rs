@@ -18,16 +18,23 @@ const FULL_MEMORY: f64 = 0.9;
 /// From this share on the processors have no time left.
 const BUSY: f32 = 0.95;
 const LOW_DISK: ByteSize = ByteSize::gib(5);
+/// What memory and disk need in words, in points.
+const MEMORY_AND_DISK: f32 = 360.0;
 
 pub fn footer_ui(ui: &mut Ui, view: &View, asks: &mut Vec<Ask>) {
-    ui.horizontal_centered(|ui| {
+    // The jobs have their room first; what does not fit beside them is cut short.
+    let (from_right, from_left) = (
+        egui::Layout::right_to_left(egui::Align::Center),
+        egui::Layout::left_to_right(egui::Align::Center),
+    );
+    ui.with_layout(from_right, |ui| {
         ui.spacing_mut().item_spacing.x = 6.0;
-        computer_ui(ui, view, asks);
-        if view.load.memory_total.0 > 0 {
-            load_ui(ui, view);
-        }
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            jobs_ui(ui, view, asks);
+        jobs_ui(ui, view, asks);
+        ui.with_layout(from_left, |ui| {
+            computer_ui(ui, view, asks);
+            if view.load.memory_total.0 > 0 {
+                load_ui(ui, view);
+            }
         });
     });
 }
@@ -54,6 +61,8 @@ fn load_ui(ui: &mut Ui, view: &View) {
     let full = load.memory_used.0 as f64 > load.memory_total.0 as f64 * FULL_MEMORY;
     let memory = if full {
         fill("{used} of {total} used, nearly full", &values)
+    } else if ui.available_width() < MEMORY_AND_DISK {
+        fill("{used} used", &values)
     } else {
         fill("{used} of {total} used", &values)
     };
@@ -97,12 +106,12 @@ fn item_ui(ui: &mut Ui, glyph: Icon, text: &str, warn: bool, hint: &[String]) {
         (glyph, p.dim)
     };
     icon::show(ui, glyph, 15.0, color);
-    ui.label(RichText::new(text).size(13.0).color(color))
-        .on_hover_ui(|ui| {
-            for line in hint {
-                ui.label(line);
-            }
-        });
+    let text = RichText::new(text).size(13.0).color(color);
+    ui.add(egui::Label::new(text).truncate()).on_hover_ui(|ui| {
+        for line in hint {
+            ui.label(line);
+        }
+    });
 }
 
 /// The accelerator and whether all is well; a click opens the findings.

@@ -32,6 +32,14 @@ pub fn debian_disk() -> Result<PathBuf, Skip> {
     )))
 }
 
+/// Debian guests run one after another: two of them on two processors outlast each other's patience.
+pub fn alone() -> std::sync::MutexGuard<'static, ()> {
+    static RUNNING: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    RUNNING
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
 /// The ISO of memtest86+, which computes all the time; its blue screen is up after some 30 s emulated.
 pub fn memtest() -> Result<PathBuf, Skip> {
     of_package("memtest86+", "/usr/lib/memtest86+/memtest86+x64.iso")

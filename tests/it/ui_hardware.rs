@@ -15,7 +15,7 @@ use crate::ui_fixture::{self as fixture, Window, harness, id, report, show};
 
 mod drives;
 mod parts;
-mod whole;
+pub mod whole;
 
 const LAYER: LayerId = LayerId(Uuid::from_u128(0xd15c));
 

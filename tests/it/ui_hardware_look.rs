@@ -11,24 +11,8 @@ use orangery::ui::theme;
 
 use crate::ui_fixture::{self as fixture, Window};
 use crate::ui_hardware as page;
+use crate::ui_hardware::whole::PARTS;
 use crate::ui_paint::Painter;
-
-const PARTS: [&str; 14] = [
-    "Machine",
-    "Processors",
-    "Memory",
-    "Firmware & board",
-    "Boot order",
-    "Disks",
-    "CD & floppy drives",
-    "Network",
-    "Display",
-    "Sound",
-    "USB & input",
-    "Other devices",
-    "Clock",
-    "Expert",
-];
 
 fn window(pending: bool) -> Window {
     let mut report = fixture::report(1, "Alpine lab", State::Running);

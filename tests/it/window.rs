@@ -150,7 +150,8 @@ fn without_qemu_the_window_says_how_to_get_it() {
     let window = stage.open();
     window.find_part("QEMU is not installed");
     window.keep("no-qemu-first");
-    window.click("What to do");
+    window.find_part("install qemu-system-x86"); // The way out, on the first page already.
+    window.click("More about this computer");
     window.find("This computer");
     window.find_part("install qemu-system-x86");
     window.keep("no-qemu");
@@ -171,6 +172,7 @@ fn a_guest_is_also_seen_and_typed_into_by_rfb() {
     let Some(stage) = Stage::new() else { return };
     let window = stage.open();
     window.click("Settings");
+    window.click("Screens and keyboard");
     window.click("RFB");
     window.click("Back to the machines");
     start_card(&window);

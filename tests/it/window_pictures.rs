@@ -6,12 +6,16 @@ use std::collections::BTreeSet;
 
 use crate::window_stage::{SOON, Stage, Window, wait};
 
+/// The part of the list's width, in pixels, that stays the same while a machine runs: its graph is beyond.
+const STILL: usize = 200;
+
 /// Whether the window is painted: pictures of text and controls have many colours.
 fn look(window: &Window<'_>, name: &str) {
     let mut last = window.shot();
     wait(SOON, &format!("a still picture of {name}"), || {
         let now = window.shot();
-        let still = now.part(0, 0, 280, now.height - 60) == last.part(0, 0, 280, now.height - 60);
+        let still =
+            now.part(0, 0, STILL, now.height - 60) == last.part(0, 0, STILL, now.height - 60);
         let colours = now.rgb.chunks_exact(3).collect::<BTreeSet<_>>().len();
         last = now;
         still && colours > 20

@@ -92,7 +92,7 @@ pub struct Supervisor {
     /// What went wrong before anyone listened.
     notices: Vec<Failure>,
     trash: Trash,
-    looked_at_disks: Instant,
+    look_at_disks_from: Instant,
     /// Nothing new begins any more.
     leaving: bool,
 }
@@ -148,7 +148,7 @@ impl Supervisor {
             places,
             notices: Vec::new(),
             trash: Trash::default(),
-            looked_at_disks: Instant::now(),
+            look_at_disks_from: Instant::now(),
             leaving: false,
         };
         if let Err(error) = supervisor.library.sweep_saves() {

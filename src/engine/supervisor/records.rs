@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::{Message, RecordChange, Slot, Supervisor};
 use crate::engine::clock;
@@ -15,24 +15,25 @@ use crate::model::{Action, Answer, DeviceKind, DiskSource, Failure, Machine, Mac
 const READERS: usize = 4;
 const FEW: usize = 64;
 
-/// How soon all disks are looked at again.
-const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// Looking at all disks may take this part of the time: a thousand machines' are not looked at for each command.
+const LOOKING_SHARE: u32 = 20;
 
 impl Supervisor {
     /// Looks again whether disks are there, for machines that don't run.
     pub(super) fn look_at_disks(&mut self) {
-        self.looked_at_disks = Instant::now();
+        let begun = Instant::now();
         let all: Vec<MachineId> = self.slots.keys().copied().collect();
         let changed: Vec<MachineId> = all
             .into_iter()
             .filter(|machine| self.see_disks(*machine))
             .collect();
+        self.look_at_disks_from = begun + begun.elapsed() * LOOKING_SHARE;
         self.publish_many(&changed);
     }
 
-    /// The same, unless that was done just now: commands of a script come in quick succession.
+    /// The same, unless that was done just now and took long: commands of a script come in quick succession.
     pub(super) fn look_at_disks_again(&mut self) {
-        if self.looked_at_disks.elapsed() >= LOOK_AGAIN {
+        if Instant::now() >= self.look_at_disks_from {
             self.look_at_disks();
         }
     }

@@ -114,32 +114,6 @@ fn arguments_ui(ui: &mut Ui, arguments: &[String]) {
     let text = RichText::new(lines.join("\n")).monospace().size(13.0);
     ui.add(egui::Label::new(text).wrap().selectable(true));
     if kit::secondary(ui, true, Some(Icon::Copy), tr("Copy the command line")).clicked() {
-        let quoted: Vec<String> = arguments.iter().map(|word| shell_word(word)).collect();
-        ui.ctx().copy_text(quoted.join(" "));
-    }
-}
-
-/// `word` so that a shell takes it as one argument.
-fn shell_word(word: &str) -> String {
-    let plain = !word.is_empty()
-        && word
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-_./=,:+@%".contains(c));
-    if plain {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::shell_word;
-
-    #[test]
-    fn copied_arguments_survive_a_shell() {
-        assert_eq!(shell_word("q35,accel=tcg"), "q35,accel=tcg");
-        assert_eq!(shell_word("it's here"), r"'it'\''s here'");
-        assert_eq!(shell_word(""), "''");
+        ui.ctx().copy_text(shell_words::join(arguments));
     }
 }

@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use super::{House, is_alive};
-use crate::guests::{debian_disk, or_skip};
+use crate::guests::{alone, debian_disk, or_skip};
 
 /// A shell on the guest's first serial port.
 pub(super) struct Shell {
@@ -83,6 +83,7 @@ impl Shell {
 
 #[test]
 fn debian_boots_is_typed_into_is_saved_and_resumed_and_shuts_down() {
+    let _alone = alone();
     let Some(original) = or_skip(debian_disk()) else {
         return;
     };

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::debian::Shell;
 use super::{House, kill, wait_for};
-use crate::guests::{debian_disk, or_skip};
+use crate::guests::{alone, debian_disk, or_skip};
 
 /// How far two figures for the same thing may lie apart.
 const APART: f64 = 0.05;
@@ -108,6 +108,7 @@ fn boot(house: &House) -> Option<Shell> {
 
 #[test]
 fn graphs_agree_with_the_kernel_with_qemu_and_with_the_guest() {
+    let _alone = alone();
     let house = House::new();
     let Some(mut shell) = boot(&house) else {
         return;

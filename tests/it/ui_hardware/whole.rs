@@ -113,7 +113,7 @@ fn every_part_has_help() {
     assert!(page.shows("https://www.qemu.org/docs/master/"));
 }
 
-const PARTS: [&str; 14] = [
+pub const PARTS: [&str; 14] = [
     "Machine",
     "Processors",
     "Memory",
