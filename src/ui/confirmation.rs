@@ -64,11 +64,14 @@ impl Confirmation {
         });
         if yes {
             self.remember(view, action, asks);
-            asks.extend(
-                machines
-                    .into_iter()
-                    .map(|machine| Ask::Engine(Command::Act { machine, action })),
-            );
+            let acts = machines
+                .into_iter()
+                .map(|machine| Command::Act { machine, action });
+            let mut acts: Vec<Command> = acts.collect();
+            asks.push(match acts.pop() {
+                Some(only) if acts.is_empty() => Ask::Engine(only),
+                last => Ask::Many(acts.into_iter().chain(last).collect()),
+            });
         } else if !no && !dismissed {
             self.open = Some((action, machines));
         }

@@ -168,6 +168,13 @@ impl Shell {
                     self.page = Page::Settings;
                 }
                 Ask::Engine(ref command) if self.confirmation.holds(view, command) => {}
+                Ask::Many(commands) => {
+                    let mut passed = commands;
+                    passed.retain(|command| !self.confirmation.holds(view, command));
+                    if !passed.is_empty() {
+                        left.push(Ask::Many(passed));
+                    }
+                }
                 Ask::Errand(errand) => {
                     self.run_errand(view, errand);
                     if errand == Errand::FullScreen {
@@ -175,7 +182,6 @@ impl Shell {
                     }
                 }
                 Ask::Engine(_)
-                | Ask::Many(_)
                 | Ask::Pick(_)
                 | Ask::Screenshot(_)
                 | Ask::CommandLine(_)

@@ -259,6 +259,21 @@ fn shift_click_marks_a_range_and_delete_moves_it_to_the_trash() {
 }
 
 #[test]
+fn many_machines_are_asked_about_once_where_the_settings_want_it() {
+    let mut harness = five();
+    harness.state_mut().view.settings.confirm.delete = true;
+    focus(&mut harness, "Beta");
+    row(&harness, "Gamma").click_modifiers(Modifiers::SHIFT);
+    harness.run_ok();
+    press(&mut harness, Key::Delete);
+    assert_eq!(take(&mut harness), []);
+    harness.get_by_label("Move 3 machines to the trash?");
+    click(&mut harness, "Move to trash");
+    let deletes = [2, 5, 3].map(|number| act(number, Action::Delete));
+    assert_eq!(take(&mut harness), [Ask::Many(deletes.to_vec())]);
+}
+
+#[test]
 fn the_keyboard_moves_marks_and_opens() {
     let mut harness = five();
     focus(&mut harness, "Alpha");

@@ -132,7 +132,7 @@ fn debian_boots_is_typed_into_is_saved_and_resumed_and_shuts_down() {
     let lit = pixels.chunks(4).filter(|pixel| pixel[0] > 100).count();
     assert!(lit > 200, "nothing to read on a screen of {width}x{height}");
 
-    house.done(&["shutdown", "Debian", "--timeout", "120"]);
+    house.done(&["shutdown", "Debian", "--timeout", "170"]);
     assert_eq!(house.state("Debian"), "off");
     assert!(disk.exists());
 }
