@@ -100,6 +100,9 @@ fn debian_boots_is_typed_into_is_saved_and_resumed_and_shuts_down() {
         "--memory",
         "512M",
     ]);
+    // Debian 12's kernel breaks its virtio devices before it is off; a last word on a virtio-gpu console then hangs it
+    // ("WARNING … virtio_gpu_queue_fenced_ctrl_buffer"), mostly on a busy computer.
+    house.done(&["device", "set", "Debian", "display0", "model=vga"]);
     house.done(&["start", "Debian"]);
     let mut shell = Shell::of(&house, "Debian");
     shell.wait_for_login();
@@ -132,7 +135,7 @@ fn debian_boots_is_typed_into_is_saved_and_resumed_and_shuts_down() {
     let lit = pixels.chunks(4).filter(|pixel| pixel[0] > 100).count();
     assert!(lit > 200, "nothing to read on a screen of {width}x{height}");
 
-    house.done(&["shutdown", "Debian", "--timeout", "170"]);
+    house.done(&["shutdown", "Debian", "--timeout", "150"]);
     assert_eq!(house.state("Debian"), "off");
     assert!(disk.exists());
 }
