@@ -1,36 +1,31 @@
 //! Disks of machines that are there already: made and plugged in, or removed for good.
 
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use crossbeam_channel::{Sender, bounded};
 use uuid::Uuid;
 
 use super::edit;
-use super::jobs::{Cancelled, Job};
-use super::making::{DISK_SIZES, can_be_copied, in_place};
+use super::jobs::Job;
+use super::making::{can_be_copied, copy_disk, disk_size, in_place};
 use super::supervisor::{Message, RecordChange};
 use crate::library::Library;
 use crate::model::{
     ByteSize, Change, DeviceKind, Disk, DiskBus, DiskContent, DiskSource, Failure, LayerId,
     LayerRef, Machine, MachineId, NewDisk, apply, detached, no_room,
 };
-use crate::storage::{ConvertError, NewLayer, copy_in, write_layer};
+use crate::storage::{NewLayer, write_layer};
+
+const NOT_ADDED: &str = "The disk was not added";
 
 fn refuse(why: impl Into<String>) -> Failure {
-    Failure::new("The disk was not added", why)
+    Failure::new(NOT_ADDED, why)
 }
 
 /// Checks what needs no work: that there is room, and that the file can be used.
 pub fn check(machine: &Machine, new: &NewDisk) -> Result<(), Failure> {
     match &new.content {
-        DiskContent::Empty(size) if !(DISK_SIZES.0..=DISK_SIZES.1).contains(size) => {
-            return Err(refuse(format!(
-                "A disk has {} to {}, not {size}",
-                DISK_SIZES.0, DISK_SIZES.1
-            )));
-        }
-        DiskContent::Empty(_) => {}
+        DiskContent::Empty(size) => disk_size(*size).map_err(refuse)?,
         DiskContent::InPlace(path) => {
             in_place(path)?;
         }
@@ -95,25 +90,13 @@ fn make(
             let (image, size) = in_place(path)?;
             return Ok((DiskSource::InPlace(image), size, None));
         }
-        DiskContent::Copy(image) => copy(image, &path, job)?,
+        DiskContent::Copy(image) => copy_disk(NOT_ADDED, image, &path, job)?,
         DiskContent::Empty(size) => {
             empty_layer(&path, *size)?;
             *size
         }
     };
     Ok((DiskSource::Layers(vec![layer]), size, Some(path)))
-}
-
-/// Copies an image in through the jail; gives what the guest sees of it.
-fn copy(image: &Path, layer: &Path, job: &mut Job) -> Result<ByteSize, Failure> {
-    let mut progress = |done, of| match job.progress("Copying the disk", done, of) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(Cancelled) => ControlFlow::Break(()),
-    };
-    copy_in(image, layer, &mut progress).map_err(|error| match error {
-        ConvertError::Cancelled => Cancelled.into(),
-        error => refuse(error.to_string()),
-    })
 }
 
 fn empty_layer(path: &Path, size: ByteSize) -> Result<(), Failure> {
@@ -176,8 +159,7 @@ pub fn delete(
         let disk = detached(record, top).ok_or_else(gone)?;
         told.send(disk.layers().to_vec()).ok(); // Taken below.
         let mut new = record.clone();
-        let is_it = |disk: &Disk| disk.layers().last().is_some_and(|layer| layer.layer == top);
-        new.detached.retain(|disk| !is_it(disk));
+        new.detached.retain(|other| other.source != disk.source);
         Ok(new)
     })?;
     let chain: Vec<LayerRef> = chain.try_recv().unwrap_or_default();

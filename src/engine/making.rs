@@ -22,7 +22,7 @@ use crate::storage::{ConvertError, NewLayer, copy_in, read_header, write_layer};
 const TEST_CARD: &[u8] = include_bytes!(env!("ORANGERY_TEST_CARD"));
 
 /// The smallest and the largest new disk.
-pub(super) const DISK_SIZES: (ByteSize, ByteSize) = (ByteSize::mib(1), ByteSize::gib(64 << 10));
+const DISK_SIZES: (ByteSize, ByteSize) = (ByteSize::mib(1), ByteSize::gib(64 << 10));
 
 /// Where the test card reads what is asked of it: byte offset and magic of its configuration
 /// sector, then ballast in bytes and a seed, both u64 little endian
@@ -42,15 +42,38 @@ pub fn check(spec: &NewMachine) -> Result<(), Failure> {
         Source::Copy(path) => can_be_copied(path)?,
         Source::Empty | Source::TestCard { .. } => {}
     }
-    if matches!(spec.source, Source::Iso(_) | Source::Empty)
-        && !(DISK_SIZES.0..=DISK_SIZES.1).contains(&spec.disk_size)
-    {
-        return Err(refuse(format!(
-            "A disk has {} to {}, not {}",
-            DISK_SIZES.0, DISK_SIZES.1, spec.disk_size
-        )));
+    if matches!(spec.source, Source::Iso(_) | Source::Empty) {
+        disk_size(spec.disk_size).map_err(refuse)?;
     }
     Ok(())
+}
+
+/// Whether a new disk can be so large.
+pub(super) fn disk_size(size: ByteSize) -> Result<(), String> {
+    if (DISK_SIZES.0..=DISK_SIZES.1).contains(&size) {
+        return Ok(());
+    }
+    Err(format!(
+        "A disk has {} to {}, not {size}",
+        DISK_SIZES.0, DISK_SIZES.1
+    ))
+}
+
+/// Copies an image in through the jail; gives what the guest sees of it. `what` says what failed.
+pub(super) fn copy_disk(
+    what: &str,
+    image: &Path,
+    layer: &Path,
+    job: &mut Job,
+) -> Result<ByteSize, Failure> {
+    let mut progress = |done, of| match job.progress("Copying the disk", done, of) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(Cancelled) => ControlFlow::Break(()),
+    };
+    copy_in(image, layer, &mut progress).map_err(|error| match error {
+        ConvertError::Cancelled => Cancelled.into(),
+        error => Failure::new(what, error.to_string()),
+    })
 }
 
 /// Makes the machine's folder. Nothing is left behind when it fails or is cancelled.
@@ -142,18 +165,8 @@ fn copied(
     job: &mut Job,
 ) -> Result<(DiskSource, ByteSize), Failure> {
     let layer = LayerId(Uuid::new_v4());
-    let size = copy_in(
-        path,
-        &newcomer.layer_file(layer),
-        &mut |done, of| match job.progress("Copying the disk", done, of) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(Cancelled) => ControlFlow::Break(()),
-        },
-    )
-    .map_err(|error| match error {
-        ConvertError::Cancelled => Cancelled.into(),
-        error => Failure::new("The disk was not copied", error.to_string()),
-    })?;
+    let file = newcomer.layer_file(layer);
+    let size = copy_disk("The disk was not copied", path, &file, job)?;
     let layers = vec![LayerRef { machine, layer }];
     Ok((DiskSource::Layers(layers), size))
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Board, BootOrder, ByteSize, Cdrom, Clock, Cpu, Device, DeviceKind, Disk, FirmwareKind, Floppy,
-    LayerId, Machine, MemoryBacking, Nic, Topology,
+    Board, BootOrder, ByteSize, Cdrom, Clock, Cpu, Device, DeviceKind, Disk, FirmwareKind, LayerId,
+    Machine, MemoryBacking, Topology,
 };
 
 /// One edit of a machine, as `orangery set` and the hardware page send it.
@@ -77,20 +77,11 @@ impl Change {
     }
 }
 
-/// Whether the two differ only in what can be changed while the guest runs: media and cables.
-pub fn only_live_parts_differ(one: &DeviceKind, other: &DeviceKind) -> bool {
-    match (one, other) {
-        (DeviceKind::Cdrom(Cdrom { .. }), DeviceKind::Cdrom(Cdrom { .. }))
-        | (DeviceKind::Floppy(Floppy { .. }), DeviceKind::Floppy(Floppy { .. })) => true,
-        (DeviceKind::Nic(one), DeviceKind::Nic(other)) => {
-            let other = Nic {
-                link: one.link,
-                ..other.clone()
-            };
-            *one == other
-        }
-        _ => one == other,
-    }
+/// Whether the two differ only in what can be changed while the guest runs.
+fn only_live_parts_differ(one: &DeviceKind, other: &DeviceKind) -> bool {
+    let mut reached = one.clone();
+    take_live_parts(&mut reached, other);
+    reached == *other
 }
 
 /// Gives `kind` those parts of `wanted` that a running guest can be given: media and cables. Says whether that changed

@@ -25,7 +25,7 @@ mod time;
 pub use action::Action;
 pub use change::{
     Change, DiskContent, Effect, NewDisk, apply, changes_between, detached, fit_topology,
-    only_live_parts_differ, take_live_parts,
+    take_live_parts,
 };
 pub use computer::{
     Accelerator, AcceleratorChoice, Check, CheckLevel, ComputerReport, HostLoad, KvmVerdict,
@@ -52,7 +52,7 @@ pub use recognised::{Era, FileKind, Recognised, System};
 pub use report::{
     Answer, JobId, JobReport, JobState, MachineReport, Sample, Traffic, TrashReport, TrashedMachine,
 };
-pub use rules::{Complaint, Part, check_cpus, check_memory, complaints, no_room};
+pub use rules::{Complaint, Part, check_cpus, check_memory, complaints, no_room, read_memory};
 pub use settings::{
     ClosePolicy, Confirmations, DisplayPath, GroupBy, LanguageChoice, LibraryFrom, ListSettings,
     ReleaseKey, Settings, SortBy, ThemeChoice, Whereabouts,

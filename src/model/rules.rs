@@ -2,7 +2,7 @@
 
 use super::{
     Board, ByteSize, Device, DeviceKind, Disk, DiskBus, Display, DisplayModel, FirmwareKind,
-    Machine, NicNetwork,
+    Machine, NicNetwork, SizeError,
 };
 
 /// The most processors that a board takes without further options.
@@ -129,6 +129,12 @@ pub fn check_memory(size: ByteSize) -> Result<(), String> {
         return Err("Memory comes in whole mebibytes".to_owned());
     }
     Ok(())
+}
+
+/// Reads a typed amount of memory that a machine can have.
+pub fn read_memory(text: &str) -> Result<ByteSize, String> {
+    let size: ByteSize = text.parse().map_err(|error: SizeError| error.to_string())?;
+    check_memory(size).map(|()| size)
 }
 
 fn firmware(machine: &Machine) -> Result<(), String> {

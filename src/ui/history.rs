@@ -84,11 +84,6 @@ impl History {
         self.points.back()
     }
 
-    /// The last moment in which a disk or card was measured: the newest may have only the cheap figures.
-    pub fn newest_full(&self) -> Option<&Point> {
-        self.points.iter().rev().find(|point| point.disk.is_some())
-    }
-
     /// Why a network card's bytes are not known.
     pub fn uncounted(&self, nic: &str) -> Option<&str> {
         let last = self.last.as_ref()?;

@@ -139,9 +139,7 @@ impl Supervisor {
             .get(&machine)
             .is_some_and(|slot| slot.order(order(asker)));
         if !passed {
-            let failure = Failure::new("The machine is busy", "It has not finished earlier work")
-                .fix("Try again in a moment");
-            self.hub.answer(asker, Err(failure), None);
+            self.hub.answer(asker, Err(busy()), None);
         }
     }
 
@@ -258,4 +256,10 @@ impl Supervisor {
         self.publish(machine);
         self.hub.answer(asker, Ok(Answer::Done), None);
     }
+}
+
+/// Why a worker takes no further order.
+pub(super) fn busy() -> Failure {
+    Failure::new("The machine is busy", "It has not finished earlier work")
+        .fix("Try again in a moment")
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Supervisor;
+use super::commands::busy;
 use crate::engine::disks;
 use crate::engine::hub::Asker;
 use crate::engine::message::Command;
@@ -72,9 +73,7 @@ impl Supervisor {
         };
         let slot = self.slots.get(&machine);
         if !slot.is_some_and(|slot| slot.order(Order::Edit(Box::new(edit)))) {
-            let failure = Failure::new("The machine is busy", "It has not finished earlier work")
-                .fix("Try again in a moment");
-            self.hub.answer(asker, Err(failure), None);
+            self.hub.answer(asker, Err(busy()), None);
         }
     }
 
@@ -133,8 +132,8 @@ impl Supervisor {
 
     /// The record becomes what runs. Disks that were added meanwhile stay, detached.
     fn drop_pending(&mut self, asker: Asker, machine: MachineId) {
-        let report = self.slots.get(&machine).map(|slot| slot.report(machine));
-        let result = match report.and_then(|report| report.running) {
+        let running = self.slots.get(&machine).and_then(super::Slot::pending);
+        let result = match running {
             None => Ok(()), // Nothing waits.
             Some(running) => self.change_record(
                 machine,

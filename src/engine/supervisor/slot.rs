@@ -73,7 +73,7 @@ impl Slot {
     }
 
     /// What runs, if the machine was changed since its QEMU was started.
-    fn pending(&self) -> Option<Box<Machine>> {
+    pub fn pending(&self) -> Option<Box<Machine>> {
         match (&self.live.hardware, &self.machine) {
             (Some(running), Some(next)) if !running.same_hardware(next) => Some(running.clone()),
             _ => None,

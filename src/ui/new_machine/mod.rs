@@ -19,7 +19,7 @@ use crate::engine::message::Command;
 use crate::language::{told, tr};
 use crate::model::{
     ByteSize, Era, Failure, FileKind, FirmwareKind, Flavor, NewMachine, Recognised, Source,
-    check_memory, check_name, free_name,
+    check_name, free_name, read_memory,
 };
 
 /// What a new machine starts from, as a choice.
@@ -368,11 +368,8 @@ fn host(view: &View) -> (u32, ByteSize) {
 }
 
 fn memory_complaint(text: &str) -> Option<String> {
-    let checked = match text.parse::<ByteSize>() {
-        Ok(size) => check_memory(size),
-        Err(error) => Err(error.to_string()),
-    };
-    checked.err().map(|why| told(&why).into_owned())
+    let why = read_memory(text).err()?;
+    Some(told(&why).into_owned())
 }
 
 fn disk_complaint(text: &str) -> Option<String> {

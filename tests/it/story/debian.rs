@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::{House, is_alive};
@@ -81,25 +82,23 @@ impl Shell {
     }
 }
 
+/// A machine "Debian" that is off, with its disk in place; gives the disk.
+pub fn debian_in(house: &House) -> Option<PathBuf> {
+    let original = or_skip(debian_disk())?;
+    let disk = house.path().join("debian.qcow2");
+    std::fs::copy(original, &disk).unwrap();
+    let create = ["create", "Debian", "--disk", "debian.qcow2", "--cpus", "2"];
+    house.done(&[&create[..], &["--memory", "512M"]].concat());
+    Some(disk)
+}
+
 #[test]
 fn debian_boots_is_typed_into_is_saved_and_resumed_and_shuts_down() {
     let _alone = alone();
-    let Some(original) = or_skip(debian_disk()) else {
+    let house = House::new();
+    let Some(disk) = debian_in(&house) else {
         return;
     };
-    let house = House::new();
-    let disk = house.path().join("debian.qcow2");
-    std::fs::copy(original, &disk).unwrap();
-    house.done(&[
-        "create",
-        "Debian",
-        "--disk",
-        "debian.qcow2",
-        "--cpus",
-        "2",
-        "--memory",
-        "512M",
-    ]);
     // On virtio-gpu the guest hung while it shut down beside other tests, with a kernel warning in
     // virtio_gpu_queue_fenced_ctrl_buffer; why is not known yet.
     house.done(&["device", "set", "Debian", "display0", "model=vga"]);

@@ -10,9 +10,9 @@ use orangery::qemu::qmp::Client;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::debian::Shell;
+use super::debian::{Shell, debian_in};
 use super::{House, kill, wait_for};
-use crate::guests::{alone, debian_disk, or_skip};
+use crate::guests::alone;
 
 /// How far two figures for the same thing may lie apart.
 const APART: f64 = 0.05;
@@ -96,10 +96,7 @@ fn processor_seconds(pid: u32) -> f64 {
 }
 
 fn boot(house: &House) -> Option<Shell> {
-    let original = or_skip(debian_disk())?;
-    std::fs::copy(original, house.path().join("debian.qcow2")).unwrap();
-    let create = ["create", "Debian", "--disk", "debian.qcow2", "--cpus", "2"];
-    house.done(&[&create[..], &["--memory", "512M"]].concat());
+    debian_in(house)?;
     house.done(&["start", "Debian"]);
     let mut shell = Shell::of(house, "Debian");
     shell.wait_for_login();

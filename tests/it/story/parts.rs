@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 
-use super::debian::Shell;
+use super::debian::{Shell, debian_in};
 use super::{House, hardware, soak, wait_for};
-use crate::guests::{alone, debian_disk, or_skip};
+use crate::guests::alone;
 
 /// `0000:00:02.0=1af4:1050` for each PCI device.
 const PCI: &str = "for d in /sys/bus/pci/devices/*; do printf '%s=%s:%s ' ${d##*/} \
@@ -177,21 +177,7 @@ fn check(shell: &mut Shell, boot: &str, table: &[Row]) {
 
 /// A Debian that is off, with its disk in place.
 fn debian(house: &House) -> bool {
-    let Some(original) = or_skip(debian_disk()) else {
-        return false;
-    };
-    fs::copy(original, house.path().join("debian.qcow2")).unwrap();
-    house.done(&[
-        "create",
-        "Debian",
-        "--disk",
-        "debian.qcow2",
-        "--cpus",
-        "2",
-        "--memory",
-        "512M",
-    ]);
-    true
+    debian_in(house).is_some()
 }
 
 fn boot(house: &House) -> Shell {

@@ -6,7 +6,7 @@ use super::fields::{Spec, device_switch, value_field};
 use super::{Desk, HardwareForm, Section, words};
 use crate::language::{fill, told, tr};
 use crate::model::{
-    ByteSize, Change, ComputerReport, DeviceKind, MemoryBacking, Part, check_memory,
+    ByteSize, Change, ComputerReport, DeviceKind, MemoryBacking, Part, read_memory,
 };
 use crate::ui::kit::{self, Scale};
 
@@ -14,14 +14,6 @@ const SECTION: Section = Section::Memory;
 
 /// Where the slider stops, in MiB: from 64 MiB in quarters of a doubling.
 const SMALLEST: u64 = 64;
-
-/// What is wrong with a typed amount of memory, in English.
-fn memory_complaint(text: &str) -> Option<String> {
-    match text.parse::<ByteSize>() {
-        Err(error) => Some(error.to_string()),
-        Ok(size) => check_memory(size).err(),
-    }
-}
 
 pub(super) fn memory_ui(ui: &mut Ui, form: &mut HardwareForm, desk: &mut Desk<'_>) {
     let computer = desk.view.computer.as_ref();
@@ -70,10 +62,7 @@ fn amount_ui(ui: &mut Ui, form: &mut HardwareForm, computer: Option<&ComputerRep
             hint: "4 GiB",
             complaint: form.complaint(&Part::Memory),
         };
-        let read = |text: &str| match memory_complaint(text) {
-            Some(complaint) => Err(told(&complaint).into_owned()),
-            None => text.parse::<ByteSize>().map_err(|error| error.to_string()),
-        };
+        let read = |text: &str| read_memory(text).map_err(|why| told(&why).into_owned());
         if let Some(size) = value_field(&mut columns[0], form, spec, &now.to_string(), read) {
             form.edit(Change::Memory(size));
         }
