@@ -16,10 +16,8 @@ use crate::model::{
 };
 use crate::storage::{NewLayer, write_layer};
 
-const NOT_ADDED: &str = "The disk was not added";
-
 fn refuse(why: impl Into<String>) -> Failure {
-    Failure::new(NOT_ADDED, why)
+    Failure::new("The disk was not added", why)
 }
 
 /// Checks what needs no work: that there is room, and that the file can be used.
@@ -90,7 +88,7 @@ fn make(
             let (image, size) = in_place(path)?;
             return Ok((DiskSource::InPlace(image), size, None));
         }
-        DiskContent::Copy(image) => copy_disk(NOT_ADDED, image, &path, job)?,
+        DiskContent::Copy(image) => copy_disk(refuse, image, &path, job)?,
         DiskContent::Empty(size) => {
             empty_layer(&path, *size)?;
             *size

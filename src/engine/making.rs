@@ -59,9 +59,9 @@ pub(super) fn disk_size(size: ByteSize) -> Result<(), String> {
     ))
 }
 
-/// Copies an image in through the jail; gives what the guest sees of it. `what` says what failed.
+/// Copies an image in through the jail; gives what the guest sees of it. `failed` words a refusal.
 pub(super) fn copy_disk(
-    what: &str,
+    failed: impl Fn(String) -> Failure,
     image: &Path,
     layer: &Path,
     job: &mut Job,
@@ -72,7 +72,7 @@ pub(super) fn copy_disk(
     };
     copy_in(image, layer, &mut progress).map_err(|error| match error {
         ConvertError::Cancelled => Cancelled.into(),
-        error => Failure::new(what, error.to_string()),
+        error => failed(error.to_string()),
     })
 }
 
@@ -166,7 +166,8 @@ fn copied(
 ) -> Result<(DiskSource, ByteSize), Failure> {
     let layer = LayerId(Uuid::new_v4());
     let file = newcomer.layer_file(layer);
-    let size = copy_disk("The disk was not copied", path, &file, job)?;
+    let failed = |why| Failure::new("The disk was not copied", why);
+    let size = copy_disk(failed, path, &file, job)?;
     let layers = vec![LayerRef { machine, layer }];
     Ok((DiskSource::Layers(layers), size))
 }
