@@ -21,6 +21,7 @@ mod pace;
 pub mod picture;
 mod pixel;
 pub mod ppm;
+pub mod record;
 mod rfb;
 mod screen;
 
