@@ -53,9 +53,7 @@ pub fn the_guest_sees_it(window: &Window<'_>, shell: &mut Shell) {
     assert_eq!(shell.ask(CARRIER), "1", "the cable is in");
     part(window, "Network");
     for (carrier, what) in [("0", "taken out"), ("1", "put back")] {
-        window.click("Cable plugged in");
-        window.find("Takes effect at once");
-        apply(window);
+        window.click("Cable plugged in"); // At once, without “Apply”.
         wait(SOON, "the cable", || shell.ask(CARRIER) == carrier);
         println!("the cable was {what} by a click");
     }
