@@ -155,7 +155,8 @@ mod tests {
         };
         // Between "5.4 GiB" and "5.5 GiB", and between two whole percents.
         let edge = 5851 << 20;
-        let mut noise = (0..240).map(|n| load(0.10 + (n % 3) as f32 / 100.0, edge + (n % 2 << 22)));
+        let mut noise =
+            (0..240).map(|n| load(0.10 + (n % 3) as f32 / 100.0, edge + ((n % 2) << 22)));
         assert_eq!(wakes(&mut noise), 1);
         let mut rise = (0..240).map(|n| load(0.10 + n as f32 / 1000.0, 5 << 30));
         assert_eq!(wakes(&mut rise), 8);

@@ -91,10 +91,19 @@ pub fn browse_field(ui: &mut Ui, spec: &Field<'_>, value: &mut String) -> (Respo
 
 /// A box to tick, with its edge in sight on any ground.
 pub fn check(ui: &mut Ui, on: &mut bool, word: &str) -> Response {
+    edged(ui, |ui| ui.checkbox(on, word))
+}
+
+/// One of several, with its edge in sight on any ground.
+pub fn radio(ui: &mut Ui, chosen: bool, word: &str) -> Response {
+    edged(ui, |ui| ui.radio(chosen, word))
+}
+
+fn edged(ui: &mut Ui, content: impl FnOnce(&mut Ui) -> Response) -> Response {
     ui.scope(|ui| {
         let edge = egui::Stroke::new(1.0, palette(ui).dim);
         ui.visuals_mut().widgets.inactive.bg_stroke = edge;
-        ui.checkbox(on, word)
+        content(ui)
     })
     .inner
 }

@@ -110,7 +110,9 @@ fn every_part_has_help() {
     let mut page = Page::off();
     page.click("Help on Machine");
     assert!(page.shows("the guest never sees them"));
-    assert!(page.shows("https://www.qemu.org/docs/master/"));
+    page.click("More in QEMU's documentation");
+    let link = "https://www.qemu.org/docs/master/system/introduction.html";
+    assert_eq!(page.asks(), [Ask::OpenLink(link)]);
 }
 
 pub const PARTS: [&str; 14] = [
