@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use egui::{Align, Ui};
+use egui::Ui;
 
 use super::draft::path_complaint;
 use super::{Desk, HardwareForm, fields};
@@ -35,7 +35,8 @@ enum Start {
 #[derive(Default)]
 pub(super) struct DiskForm {
     open: bool,
-    just_opened: bool,
+    /// It has just been opened: its end, with the button, comes into sight.
+    reveal: bool,
     start: Start,
     /// Empty stands for the suggestion.
     size: String,
@@ -116,8 +117,7 @@ pub(super) fn add_disk_ui(ui: &mut Ui, form: &mut HardwareForm, desk: &mut Desk<
     }
     if !desk.tab.disk.open {
         if kit::secondary(ui, true, Some(Icon::Plus), tr("Add a disk…")).clicked() {
-            desk.tab.disk.open = true;
-            desk.tab.disk.just_opened = true;
+            (desk.tab.disk.open, desk.tab.disk.reveal) = (true, true);
         }
         return;
     }
@@ -143,8 +143,8 @@ pub(super) fn add_disk_ui(ui: &mut Ui, form: &mut HardwareForm, desk: &mut Desk<
         }
         finish_ui(ui, form, desk, bus, refused);
     });
-    if std::mem::take(&mut desk.tab.disk.just_opened) {
-        ui.scroll_to_cursor(Some(Align::BOTTOM)); // Its button is the last thing in it.
+    if std::mem::take(&mut desk.tab.disk.reveal) {
+        ui.scroll_to_cursor(Some(egui::Align::BOTTOM));
     }
 }
 
