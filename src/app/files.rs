@@ -1,14 +1,15 @@
 //! Files that the window touches: the file chooser, and screenshots in the pictures folder.
 
-use std::fs::OpenOptions;
+use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::backend::Waker;
+use crate::desktop::{Place, create_keepsake};
 use crate::language::{spoken, tr};
 use crate::model::Failure;
 use crate::ui::FilePick;
@@ -196,45 +197,39 @@ impl Keeper {
     }
 }
 
-/// Writes a picture into the pictures folder under a name that is free; returns where.
+/// Writes a picture into the pictures folder; returns where.
 fn save_screenshot(shot: &Shot) -> Result<PathBuf, Failure> {
-    let what = "The screenshot was not kept";
-    let folder = pictures_folder()
-        .ok_or_else(|| Failure::new(what, "there is no home folder"))?
-        .join("Orangery");
-    let written = std::fs::create_dir_all(&folder)
-        .and_then(|()| free_file(&folder, &shot.name, "png"))
-        .and_then(|(path, file)| {
-            write_png(file, shot)?;
-            Ok(path)
-        });
-    not_written(what, &folder, written)
-}
-
-/// Writes a report where downloads lie, under a name that is free; returns where.
-fn save_report(text: &str) -> Result<PathBuf, Failure> {
-    let what = "The report was not saved";
-    let folder = downloads_folder().ok_or_else(|| Failure::new(what, "there is no home folder"))?;
-    let written = free_file(&folder, "orangery-report", "txt").and_then(|(path, mut file)| {
-        io::Write::write_all(&mut file, text.as_bytes())?;
-        file.sync_all()?;
-        Ok(path)
-    });
-    not_written(what, &folder, written)
-}
-
-fn not_written(
-    what: &str,
-    folder: &Path,
-    written: io::Result<PathBuf>,
-) -> Result<PathBuf, Failure> {
-    written.map_err(|error| {
-        Failure::new(what, error.to_string())
-            .fix(format!("Check that {} can be written", folder.display()))
+    write_new(Place::Pictures, &shot.name, "png", |file| {
+        write_png(file, shot)
     })
+    .map_err(|error| Failure::new("The screenshot was not kept", error))
 }
 
-fn write_png(file: std::fs::File, shot: &Shot) -> io::Result<()> {
+/// Writes a report where downloads lie; returns where.
+fn save_report(text: &str) -> Result<PathBuf, Failure> {
+    write_new(Place::Downloads, "orangery-report", "txt", |mut file| {
+        io::Write::write_all(&mut file, text.as_bytes())?;
+        file.sync_all()
+    })
+    .map_err(|error| Failure::new("The report was not saved", error))
+}
+
+/// A new file, or none: what was begun and failed is removed.
+fn write_new(
+    place: Place,
+    name: &str,
+    ending: &str,
+    write: impl FnOnce(File) -> io::Result<()>,
+) -> Result<PathBuf, String> {
+    let (path, file) = create_keepsake(place, name, ending).map_err(|error| error.to_string())?;
+    write(file).map_err(|error| {
+        std::fs::remove_file(&path).ok(); // Less than a file is worth nothing.
+        error.to_string()
+    })?;
+    Ok(path)
+}
+
+fn write_png(file: File, shot: &Shot) -> io::Result<()> {
     use image::ImageEncoder as _;
     image::codecs::png::PngEncoder::new(io::BufWriter::new(file))
         .write_image(
@@ -244,56 +239,4 @@ fn write_png(file: std::fs::File, shot: &Shot) -> io::Result<()> {
             image::ExtendedColorType::Rgba8,
         )
         .map_err(io::Error::other)
-}
-
-/// Opens `name.ending`, `name 2.ending`, … for writing; never an existing file.
-fn free_file(folder: &Path, name: &str, ending: &str) -> io::Result<(PathBuf, std::fs::File)> {
-    let safe: String = name
-        .chars()
-        .map(|c| if c == '/' || c.is_control() { ' ' } else { c })
-        .collect();
-    for number in 1..=9999_u32 {
-        let file = match number {
-            1 => format!("{safe}.{ending}"),
-            _ => format!("{safe} {number}.{ending}"),
-        };
-        let path = folder.join(file);
-        match OpenOptions::new().write(true).create_new(true).open(&path) {
-            Ok(file) => return Ok((path, file)),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Err(io::Error::other("there are 9999 of them already"))
-}
-
-fn set(name: &str) -> Option<std::ffi::OsString> {
-    std::env::var_os(name).filter(|value| !value.is_empty())
-}
-
-fn downloads_folder() -> Option<PathBuf> {
-    let home = PathBuf::from(set("HOME")?);
-    let downloads = set("XDG_DOWNLOAD_DIR").map_or_else(|| home.join("Downloads"), PathBuf::from);
-    Some(if downloads.is_dir() { downloads } else { home })
-}
-
-fn pictures_folder() -> Option<PathBuf> {
-    match set("XDG_PICTURES_DIR") {
-        Some(folder) => Some(PathBuf::from(folder)),
-        None => set("HOME").map(|home| Path::new(&home).join("Pictures")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_screenshot_never_overwrites_another() {
-        let folder = tempfile::tempdir().unwrap();
-        let (first, _) = free_file(folder.path(), "../Debian", "png").unwrap();
-        let (second, _) = free_file(folder.path(), "../Debian", "png").unwrap();
-        assert_eq!(first, folder.path().join(".. Debian.png"));
-        assert_eq!(second, folder.path().join(".. Debian 2.png"));
-    }
 }
