@@ -1,0 +1,202 @@
+"""The painter: a guest that draws so often a second, and what a look at the screen tells of it.
+
+Its bar code is 36 square cells: magenta, cyan, yellow, 24 bits of the frame's number, 8 bits of the number of key
+presses, green. It is found and read at any scale."""
+
+import ctypes
+import dataclasses
+import os
+import random
+import re
+import struct
+import subprocess
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+# Where the painter looks for its orders in the image; see painter.c and the test card's README.md.
+ORDERS = 512_000 + 32
+MODES = ("still", "full", "window", "text")
+FRAME_BITS, KEY_BITS = 24, 8
+CELLS = 3 + FRAME_BITS + KEY_BITS + 1
+# Rows between two looks; a cell that is shown at a third of its size is still hit.
+STEP = 4
+SAMPLE = 0.001
+KEYSYM_A = 0x61
+
+
+@dataclasses.dataclass(frozen=True)
+class Painting:
+    """What the guest does, and on which card."""
+
+    display: str  # `virtio` or `vga`
+    mode: str
+    rate: int = 60
+    width: int = 1920
+    height: int = 1080
+
+    def name(self):
+        return f"{self.display} {self.mode} {self.rate} {self.width}x{self.height}"
+
+
+def build_painter(folder):
+    """The painter's disk image, without orders."""
+    path = os.path.join(folder, "painter")
+    done = subprocess.run([os.path.join(HERE, "painter", "build.sh"), path], capture_output=True,
+                          text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"the painter was not built: {done.stderr.strip()[-500:]}")
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def add_machine(orangery, image, painting, folder):
+    """Makes a machine for the painting, once. Gives its name."""
+    name = painting.name()
+    if any(entry["name"] == name for entry in orangery.list()):
+        return name
+    orders = struct.pack("<4I", MODES.index(painting.mode), painting.rate, painting.width,
+                         painting.height)
+    disk = os.path.join(folder, "orders.img")
+    with open(disk, "wb") as file:
+        file.write(image[:ORDERS] + orders + image[ORDERS + len(orders):])
+    orangery.run("create", name, "--disk", disk, "--copy", "--era", "modern", "--firmware", "bios",
+                 "--cpus", "1", "--memory", "256M")
+    os.unlink(disk)
+    orangery.run("device", "set", name, "display0", f"model={painting.display}")
+    return name
+
+
+def near(red, green, blue):
+    """A pattern for one pixel of about that colour: some viewers compress with losses."""
+    def part(value):
+        return rb"[\xd0-\xff]" if value else rb"[\x00-\x30]"
+    return part(blue) + part(green) + part(red) + rb"[\x00-\xff]"
+
+
+BETWEEN = rb"(?:[\x00-\xff]{4}){0,3}"
+START = re.compile(BETWEEN.join(rb"(?:" + near(*colour) + rb"){3,64}"
+                                for colour in ((1, 0, 1), (0, 1, 1), (1, 1, 0))))
+GREEN = re.compile(near(0, 1, 0))
+
+
+class BarCode:
+    """The painter's bar code, where it lies on the screen."""
+
+    def __init__(self, screen, x, y, cell):
+        self.screen = screen
+        self.cell = cell
+        self.x, self.y = x, y
+        self.offsets = [4 * int((index + 0.5) * cell) for index in range(CELLS)]
+        self.begin = screen.start + y * screen.stride + 4 * x
+        self.end = self.begin + 4 * int(CELLS * cell + 1)
+
+    @classmethod
+    def find(cls, screen):
+        """None if it is not to be seen."""
+        for y in range(0, screen.height, STEP):
+            row = screen.row(y)
+            for found in START.finditer(row):
+                if found.start() % 4 == 0 and (cell := cell_size(row, found)):
+                    middle = min(y + int(cell / 2), screen.height - 1)
+                    code = cls(screen, found.start() // 4, y, cell)
+                    lower = cls(screen, found.start() // 4, middle, cell)
+                    return lower if lower.read() else code
+        return None
+
+    @classmethod
+    def wait_for(cls, screen, patience=40):
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
+            found = cls.find(screen)
+            if found:
+                return found
+            time.sleep(0.1)
+        return None
+
+    def read(self):
+        """Frame and key presses, None while it is covered."""
+        cells = self.screen.pixels[self.begin:self.end]
+        first, last = self.offsets[0], self.offsets[-1]
+        if not (cells[first] > 0xd0 > 0x30 > cells[first + 1] and cells[first + 2] > 0xd0):
+            return None
+        if not (cells[last] < 0x30 < 0xd0 < cells[last + 1] and cells[last + 2] < 0x30):
+            return None
+        number = 0
+        for at in self.offsets[3:-1]:
+            number = number << 1 | (cells[at + 1] > 127)
+        return number >> KEY_BITS, number & ((1 << KEY_BITS) - 1)
+
+    def count(self, seconds):
+        """Frames seen, and frames drawn by the guest meanwhile."""
+        first = last = None
+        seen = 0
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            now = self.read()
+            if now:
+                first = now[0] if first is None else first
+                seen += last is not None and now[0] != last
+                last = now[0]
+            time.sleep(SAMPLE)
+        return seen, (last - first) % (1 << FRAME_BITS) if seen else 0
+
+    def key_delays(self, hands, presses):
+        """Milliseconds from a key press at the X server to its trace on the screen; lost ones are left out."""
+        delays = []
+        for _ in range(presses):
+            # Not in step with anything that happens at fixed times.
+            time.sleep(0.3 + random.random() * 0.15)
+            before = self.read()
+            began = time.monotonic()
+            hands.key(True)
+            while (now := self.read()) is None or before is None or now[1] == before[1]:
+                if time.monotonic() > began + 3:
+                    break
+                time.sleep(0.0002)
+            else:
+                delays.append((time.monotonic() - began) * 1000)
+            time.sleep(0.02)
+            hands.key(False)
+        return delays
+
+
+def cell_size(row, start):
+    """Pixels of a cell, from the first to the last one's beginning."""
+    first = start.start() // 4
+    rough = (start.end() - start.start()) / 12
+    least, most = int(first + 34 * (rough - 1)), int(first + 36 * (rough + 1)) + 1
+    part = row[4 * max(least, first):4 * most]
+    for found in GREEN.finditer(part):
+        if found.start() % 4 == 0:
+            return (max(least, first) + found.start() // 4 - first) / (CELLS - 1)
+    return None
+
+
+class Hands:
+    """Keyboard and mouse of an X screen, by the XTEST extension (libXtst)."""
+
+    def __init__(self, display):
+        self.x11 = ctypes.CDLL("libX11.so.6")
+        self.test = ctypes.CDLL("libXtst.so.6")
+        self.x11.XOpenDisplay.restype = ctypes.c_void_p
+        self.display = ctypes.c_void_p(self.x11.XOpenDisplay(display.encode()))
+        if not self.display:
+            raise RuntimeError(f"no X display {display}")
+        self.code = self.x11.XKeysymToKeycode(self.display, ctypes.c_ulong(KEYSYM_A))
+
+    def key(self, down):
+        self.test.XTestFakeKeyEvent(self.display, self.code, int(down), ctypes.c_ulong(0))
+        self.x11.XFlush(self.display)
+
+    def move(self, x, y):
+        self.test.XTestFakeMotionEvent(self.display, -1, x, y, ctypes.c_ulong(0))
+        self.x11.XFlush(self.display)
+
+    def click(self):
+        for down in (1, 0):
+            self.test.XTestFakeButtonEvent(self.display, 1, down, ctypes.c_ulong(0))
+            self.x11.XFlush(self.display)
+            time.sleep(0.05)
+
+    def close(self):
+        self.x11.XCloseDisplay(self.display)
