@@ -19,6 +19,7 @@ SCALED_TO = 1920, 1080
 # At most this part of a rival's processor time for a shown frame.
 GTK_GOALS = {"full": "at most 0.7", "window": "at most 0.5", "text": "at most 0.5"}
 REMOTE_GOAL = "at most 0.1"
+PARTS = "QEMU, added", "console and engine", "X server"
 QUICK_CASES = ("virtio-full-60", "virtio-text-60", "vga-full-60", "virtio-full-30-4k")
 
 
@@ -64,7 +65,7 @@ class Session:
     def __init__(self, bench):
         self.bench = bench
         self.quick = bool(os.environ.get("QUICK"))
-        self.runs = int(os.environ.get("RUNS", "1" if self.quick else "5"))
+        self.runs = bench.runs = int(os.environ.get("RUNS", "1" if self.quick else "5"))
         self.seconds = 3 if self.quick else 5
         self.image = build_painter(bench.folder)
         self.screen = Screen(os.path.join(bench.folder, "wide"), SCREEN)
@@ -90,6 +91,7 @@ class Session:
         if isinstance(viewer, Headless):
             time.sleep(2)
             return None
+        viewer.arrange(self.hands)
         code = BarCode.wait_for(self.screen)
         if code and scaled:
             viewer.shape("windowsize", *SCALED_TO)
@@ -196,9 +198,8 @@ def case_rows(bench, case, costs, missing):
     for name, goal in cost_goals(case, [*costs, *missing]):
         theirs = costs[name].whole() if name in costs else missing[name]
         row("processor a shown frame", "ms", ours.whole(), theirs, name, goal)
-    for number, part in enumerate(("QEMU, added", "viewer", "X server")):
-        theirs = costs[Gtk.name].part(number) if Gtk.name in costs else None
-        row(f"  of it {part}", "ms", ours.part(number), theirs, Gtk.name if theirs else "")
+    for number, part in enumerate(PARTS):
+        row(f"  of it {part}", "ms", ours.part(number))
 
 
 def is_ours(name):
@@ -276,7 +277,7 @@ def console_still(bench, session):
             theirs = added_share(measured[hidden, viewer.name], base)
             bench.table.row(what, "% of a core", ours and ours[-1], theirs and theirs[-1],
                             viewer.name, goal)
-        for number, part in enumerate(("QEMU, added", "console and engine", "X server")):
+        for number, part in enumerate(PARTS):
             bench.table.row(f"  of it {part}", "% of a core", ours and ours[number])
     for name, why in missing.items():
         bench.table.row("shown, guest still", "% of a core", None, why, name)

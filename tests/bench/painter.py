@@ -66,17 +66,19 @@ def add_machine(orangery, image, painting, folder):
     return name
 
 
-def near(red, green, blue):
-    """A pattern for one pixel of about that colour: some viewers compress with losses."""
-    def part(value):
-        return rb"[\xd0-\xff]" if value else rb"[\x00-\x30]"
-    return part(blue) + part(green) + part(red) + rb"[\x00-\xff]"
+def colours(row):
+    """One byte a pixel: its channels' shares of 1, 4, 16 where about full, of 2, 8, 32 where about empty. Some viewers
+    compress with losses, and scaling blurs."""
+    whole = sum(int.from_bytes(row[channel::4].translate(shares), "little")
+                for channel, shares in enumerate(SHARES))
+    return whole.to_bytes(len(row) // 4, "little")
 
 
-BETWEEN = rb"(?:[\x00-\xff]{4}){0,3}"
-START = re.compile(BETWEEN.join(rb"(?:" + near(*colour) + rb"){3,64}"
-                                for colour in ((1, 0, 1), (0, 1, 1), (1, 1, 0))))
-GREEN = re.compile(near(0, 1, 0))
+# Of blue, green and red, by value.
+SHARES = [bytes(2 * share if value < 0x30 else share if value > 0xd0 else 0 for value in range(256))
+          for share in (1, 4, 16)]
+MAGENTA, CYAN, YELLOW, GREEN = b"\x19", b"\x25", b"\x16", b"\x26"
+START = re.compile(rb"(?s)" + b".{0,3}".join(colour + b"{2,64}" for colour in (MAGENTA, CYAN, YELLOW)))
 
 
 class BarCode:
@@ -94,13 +96,13 @@ class BarCode:
     def find(cls, screen):
         """None if it is not to be seen."""
         for y in range(0, screen.height, STEP):
-            row = screen.row(y)
-            for found in START.finditer(row):
-                if found.start() % 4 == 0 and (cell := cell_size(row, found)):
-                    middle = min(y + int(cell / 2), screen.height - 1)
-                    code = cls(screen, found.start() // 4, y, cell)
-                    lower = cls(screen, found.start() // 4, middle, cell)
-                    return lower if lower.read() else code
+            row = colours(screen.row(y))
+            found = START.search(row)
+            cell = found and cell_size(row, found)
+            if cell:
+                middle = min(y + int(cell / 2), screen.height - 1)
+                code, lower = (cls(screen, found.start(), at, cell) for at in (y, middle))
+                return lower if lower.read() else code
         return None
 
     @classmethod
@@ -161,15 +163,11 @@ class BarCode:
 
 
 def cell_size(row, start):
-    """Pixels of a cell, from the first to the last one's beginning."""
-    first = start.start() // 4
-    rough = (start.end() - start.start()) / 12
-    least, most = int(first + 34 * (rough - 1)), int(first + 36 * (rough + 1)) + 1
-    part = row[4 * max(least, first):4 * most]
-    for found in GREEN.finditer(part):
-        if found.start() % 4 == 0:
-            return (max(least, first) + found.start() // 4 - first) / (CELLS - 1)
-    return None
+    """Pixels of a cell, from the beginning of the first one to that of the last one."""
+    first = start.start()
+    rough = (start.end() - first) / 3
+    last = row.find(GREEN, int(first + 34 * (rough - 1)), int(first + 36 * (rough + 1)))
+    return (last - first) / (CELLS - 1) if last > 0 else None
 
 
 class Hands:

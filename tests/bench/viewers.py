@@ -23,6 +23,18 @@ WINDOW_RULES = """<?xml version="1.0"?>
 </openbox_config>
 """
 
+DOMAIN = """<domain type="qemu"><name>{name}</name><memory unit="MiB">256</memory><vcpu>1</vcpu>
+<os><type arch="x86_64" machine="q35">hvm</type></os><features><acpi/></features>
+<devices><emulator>/usr/bin/qemu-system-x86_64</emulator>
+<disk type="file" device="disk"><driver name="qemu" type="qcow2"/><source file="{disk}"/>
+<target dev="vda" bus="virtio"/></disk>
+<input type="keyboard" bus="virtio"/><input type="tablet" bus="virtio"/>
+<serial type="unix"><source mode="bind" path="{serial}"/></serial>
+<graphics type="spice" autoport="yes"><listen type="address" address="127.0.0.1"/></graphics>
+<video><model type="{video}"/></video></devices></domain>
+"""
+PATIENCE = 30
+
 
 def qemu_cpu(pid):
     """Processor seconds of a QEMU without its guest's processors, ended threads included."""
@@ -48,6 +60,9 @@ class Viewer:
 
     def start(self, painting, scaled):
         raise NotImplementedError
+
+    def arrange(self, hands):
+        """Brings the guest's picture into sight, where it is not at once."""
 
     def run(self, command, **more):
         program = process.start(command, self.log, env=dict(self.screen.env, **more))
@@ -177,10 +192,55 @@ class Spice(BareViewer):
 
 
 class VirtManager(Viewer):
+    """Its console speaks SPICE to a QEMU that a libvirt of this session runs."""
+
     name = "virt-manager"
+    can_scale = False  # Only after a choice in a menu.
+    domain = "painter"
 
     def missing(self):
-        return "todo"
+        there = shutil.which("virt-manager") and shutil.which("virsh") and libvirtd()
+        return None if there else NOT_INSTALLED
+
+    def start(self, painting, scaled):
+        folder = os.path.join(self.bench.folder, "libvirt")
+        os.makedirs(folder, exist_ok=True)
+        disk, serial = os.path.join(folder, "disk.qcow2"), os.path.join(folder, "serial")
+        shutil.copyfile(self.orangery.disk(self.machine(painting)), disk)
+        self.run([libvirtd(), "--timeout", "3600"])
+        time.sleep(1)
+        definition = os.path.join(folder, "domain.xml")
+        with open(definition, "w", encoding="utf-8") as file:
+            file.write(DOMAIN.format(name=self.domain, disk=disk, serial=serial,
+                                     video=painting.display))
+        self.virsh("create", definition)
+        with open(os.path.join(os.environ["XDG_RUNTIME_DIR"], "libvirt", "qemu", "run",
+                               f"{self.domain}.pid"), encoding="utf-8") as file:
+            self.qemu = int(file.read())
+        wait_for_line(serial, RUNNING, self.log)
+        self.run(["virt-manager", "--connect", "qemu:///session", "--no-fork",
+                  "--show-domain-console", self.domain])
+
+    def arrange(self, hands):
+        self.screen.wait_until_painted(self.screen.sample(), PATIENCE)
+        # Its bars and the guest's pixels.
+        self.shape("windowsize", 2000, 1300)
+
+    def virsh(self, *words):
+        done = subprocess.run(["virsh", "--connect", "qemu:///session", *words], check=False,
+                              capture_output=True, text=True, env=self.screen.env)
+        if done.returncode != 0:
+            raise RuntimeError(f"virsh {words[0]}: {done.stderr.strip()}")
+
+    def stop(self):
+        if self.qemu and process.alive(self.qemu):
+            self.virsh("destroy", self.domain)
+        self.qemu = None
+        super().stop()
+
+
+def libvirtd():
+    return shutil.which("libvirtd", path=os.environ["PATH"] + ":/usr/sbin")
 
 
 class Console(Viewer):
@@ -219,6 +279,7 @@ class Page(Console):
     """The machine's page in the main window, which opens with the library's first machine."""
 
     name = "page"
+    TAB = 420, 120  # Where "Screen" stands in the window.
 
     def __init__(self, bench, screen, image):
         super().__init__(bench, screen, image)
@@ -226,6 +287,14 @@ class Page(Console):
 
     def show(self, name):
         self.run(self.orangery.command())
+
+    def arrange(self, hands):
+        self.screen.wait_until_painted(self.screen.sample(), PATIENCE)
+        # The guest's pixels and what is around them.
+        self.shape("windowsize", 2260, 1300)
+        self.screen.wait_until_calm(0.5, 3)
+        hands.move(*self.TAB)
+        hands.click()
 
     def stop(self):
         super().stop()
