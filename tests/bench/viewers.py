@@ -1,7 +1,6 @@
 """Ways to look at a guest: Orangery's, and those that people use today on the very same QEMU line."""
 
 import os
-import re
 import shutil
 import socket
 import subprocess
@@ -10,8 +9,8 @@ import time
 import process
 from machines import Bare
 from painter import add_machine
+from sections import IS_VCPU
 
-IS_VCPU = re.compile(r"CPU \d+/")
 RUNNING = b"painter: running"
 NOT_INSTALLED = "not installed"
 # Windows without frames at 0,0, so that all have the same pixels for the guest.
