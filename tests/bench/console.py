@@ -125,21 +125,23 @@ class Watched:
     """What a viewer used for some seconds, and the frames that came through."""
 
     def __init__(self, viewer, code, seconds):
-        began = time.monotonic()
-        before = viewer.cpu()
+        begin = viewer.frame() if isinstance(viewer, Headless) else None
+        began, before = time.monotonic(), viewer.cpu()
+        self.seen = self.drawn = 0  # Drawn by the guest, a second.
         if code:
             self.seen, self.drawn = code.count(seconds)
         else:
             time.sleep(seconds)
-            self.seen = self.drawn = 0
         after = viewer.cpu()
         self.seconds = time.monotonic() - began
         self.used = [late - early for early, late in zip(before, after)]
-        self.scale = code.cell / 16 if code else None
+        if begin:
+            end = viewer.frame()
+            self.drawn = (end[0] - begin[0]) / (end[1] - begin[1])
 
 
 class Costs:
-    """The runs of one viewer, over the headless guest."""
+    """The runs of one viewer, over the headless guest, whose QEMU takes `base` seconds for a frame."""
 
     def __init__(self, runs, base):
         self.runs = [run for run in runs if run and run.seen]
@@ -149,15 +151,21 @@ class Costs:
         return [run.seen / run.seconds for run in self.runs]
 
     def drawn(self):
-        return [run.drawn / run.seconds for run in self.runs]
+        return [run.drawn for run in self.runs]
 
     def part(self, number):
         """Milliseconds a shown frame of QEMU (what it uses more), viewer or X server."""
         less = self.base if number == 0 else 0
-        return [1000 * (run.used[number] - less * run.seconds) / run.seen for run in self.runs]
+        return [1000 * (run.used[number] - less * run.drawn * run.seconds) / run.seen
+                for run in self.runs]
 
     def whole(self):
         return [sum(parts) for parts in zip(*(self.part(number) for number in range(3)))]
+
+
+def headless_frame(runs):
+    """Seconds of processor for a frame that nobody sees."""
+    return median([run.used[0] / run.seconds / run.drawn for run in runs if run and run.drawn]) or 0.0
 
 
 def headless_share(runs):
@@ -178,7 +186,7 @@ def watch_case(bench, session, case):
                                   lambda viewer, code: keep(session, viewer, code, case),
                                   case.scaled)
             runs[viewer.name].append(run)
-    base = headless_share(runs.pop(Headless.name))
+    base = headless_frame(runs.pop(Headless.name))
     costs = {name: Costs(found, base) for name, found in runs.items()}
     case_rows(bench, case, costs, missing)
 
@@ -193,7 +201,7 @@ def case_rows(bench, case, costs, missing):
     row = bench.table.row
     ours = costs.pop(Console.name)
     row("guest, frames drawn", "a second", ours.drawn())
-    row("guest without a viewer, its QEMU", "% of a core", 100 * ours.base)
+    row("QEMU without a viewer", "ms a drawn frame", 1000 * ours.base)
     for name, goal in frame_goals(case, [*costs, *missing]):
         theirs = costs[name].frames() if name in costs else missing[name]
         row("frames on the screen", "a second", ours.frames(), theirs, name, goal)

@@ -129,18 +129,20 @@ class BarCode:
         return number >> KEY_BITS, number & ((1 << KEY_BITS) - 1)
 
     def count(self, seconds):
-        """Frames seen, and frames drawn by the guest meanwhile."""
-        first = last = None
-        seen = 0
+        """Frames seen, and how many the guest drew a second meanwhile (0 if that can't be told)."""
+        seen, first, last = 0, None, None
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
+        while (began := time.monotonic()) < deadline:
             now = self.read()
-            if now:
-                first = now[0] if first is None else first
-                seen += last is not None and now[0] != last
-                last = now[0]
+            if now and (last is None or now[0] != last[0]):
+                last = now[0], began
+                first = first or last
+                seen += 1
             time.sleep(SAMPLE)
-        return seen, (last - first) % (1 << FRAME_BITS) if seen else 0
+        if seen < 2:
+            return 0, 0
+        # The frame that was there already is not counted.
+        return seen - 1, (last[0] - first[0]) % (1 << FRAME_BITS) / (last[1] - first[1])
 
     def key_delays(self, hands, presses):
         """Milliseconds from a key press at the X server to its trace on the screen; lost ones are left out."""
@@ -168,6 +170,15 @@ def cell_size(row, start):
     rough = (start.end() - first) / 3
     last = row.find(GREEN, int(first + 34 * (rough - 1)), int(first + 36 * (rough + 1)))
     return (last - first) / (CELLS - 1) if last > 0 else None
+
+
+def frame_in_dump(path):
+    """The frame's number in a picture that QEMU wrote, a PPM at 1:1."""
+    with open(path, "rb") as file:
+        data = file.read()
+    at = data.index(b"".join(colour * 16 for colour in (b"\xff\0\xff", b"\0\xff\xff", b"\xff\xff\0")))
+    middles = (at + 3 * (16 * cell + 8) for cell in range(3, 3 + FRAME_BITS))
+    return int("".join("1" if data[middle] > 127 else "0" for middle in middles), 2)
 
 
 class Hands:

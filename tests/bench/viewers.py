@@ -7,8 +7,8 @@ import subprocess
 import time
 
 import process
-from machines import Bare
-from painter import add_machine
+from machines import Bare, Monitor
+from painter import add_machine, frame_in_dump
 from sections import IS_VCPU
 
 RUNNING = b"painter: running"
@@ -144,6 +144,15 @@ class Headless(BareViewer):
 
     def display(self, scaled):
         return ["-display", "none"]
+
+    def frame(self):
+        """The number of the frame that the guest has drawn last, and when that was asked for."""
+        monitor = Monitor(os.path.join(self.folder, "mon0"))
+        picture = os.path.join(self.folder, "dump")
+        asked = time.monotonic()
+        monitor.ask("screendump", filename=picture)
+        monitor.close()
+        return frame_in_dump(picture), asked
 
 
 class Gtk(BareViewer):
