@@ -149,10 +149,9 @@ static void draw_bar(u32 frame, u32 keys)
 {
     struct canvas row = { (u32 *)bar_pixels(), screen.w, CELL };
     static const u32 head[] = { 0xff00ff, 0x00ffff, 0xffff00 };
+    u32 bits = frame << KEY_BITS | (keys & 0xff); /* of the frame's number the low 24 */
     for (int i = 0; i < CELLS; i++) {
-        int frame_bit = FRAME_BITS - 1 - (i - 3), key_bit = KEY_BITS - 1 - (i - 3 - FRAME_BITS);
-        bool one = frame_bit >= 0 ? frame >> frame_bit & 1 : keys >> key_bit & 1;
-        u32 colour = i < 3 ? head[i] : i == CELLS - 1 ? 0x00ff00 : one ? 0xffffff : 0;
+        u32 colour = i < 3 ? head[i] : i == CELLS - 1 ? 0x00ff00 : bits >> (CELLS - 2 - i) & 1 ? 0xffffff : 0;
         fill(&row, (struct rect){ i * CELL, 0, CELL, CELL }, colour);
     }
     put(bar, bar_pixels());
