@@ -49,6 +49,7 @@ impl Purpose {
             Command::ReadQemuLog { machine } => Self::QemuLog(*machine),
             Command::EmptyTrash => Self::Trash,
             Command::OpenDisplay { .. }
+            | Command::OpenSerial { .. }
             | Command::InSight(_)
             | Command::ConsoleShown { .. }
             | Command::Stats { .. }

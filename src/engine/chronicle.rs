@@ -138,6 +138,7 @@ fn asked(command: &Command) -> Option<String> {
         Command::Recognise { .. }
         | Command::Watch(_)
         | Command::OpenDisplay { .. }
+        | Command::OpenSerial { .. }
         | Command::Stats { .. }
         | Command::CommandLine { .. }
         | Command::ShowTrash

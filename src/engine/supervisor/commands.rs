@@ -55,6 +55,11 @@ impl Supervisor {
                     Order::OpenDisplay { asker }
                 });
             }
+            Command::OpenSerial { machine, history } => {
+                self.pass(asker, machine, Action::SendKeys, |asker| {
+                    Order::OpenSerial { asker, history }
+                });
+            }
             Command::Screenshot { machine } => {
                 self.pass(asker, machine, Action::Screenshot, |asker| {
                     Order::Screenshot {

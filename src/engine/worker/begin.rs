@@ -13,6 +13,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::events::not_responding;
 use super::files::{Files, arguments, layers, rights, written_file};
+use super::serial::Line;
 use super::{Begun, Live, Order, PATIENCE, Post, hardware, refuse_order};
 use crate::engine::clock;
 use crate::engine::facts::Facts;
@@ -105,6 +106,7 @@ pub fn adopt(post: &Post, adoption: Adoption, orders: &Receiver<Order>) -> Optio
                 }
                 live = Live::of_process(State::Running, &process); // Until the first look.
                 return Some(Begun {
+                    serial: Line::of(post, &process, true),
                     process,
                     qmp,
                     events,
@@ -228,13 +230,16 @@ impl<'a> Start<'a> {
         live.hardware = Some(Box::new(self.machine.clone()));
         self.post.publish(&live);
         match self.bring_up(&mut process).and_then(|(qmp, events)| {
+            // Before the guest runs, so that its first words are heard.
+            let serial = Line::of(self.post, &process, self.saved.is_some());
             self.let_run(&process, &qmp)?;
-            Ok((qmp, events))
+            Ok((qmp, events, serial))
         }) {
-            Ok((qmp, events)) => {
+            Ok((qmp, events, serial)) => {
                 live.state = State::Running;
                 live.since = clock::now();
                 Ok(Begun {
+                    serial,
                     process,
                     qmp,
                     events,
@@ -438,9 +443,9 @@ impl<'a> Start<'a> {
         }
         let made =
             crate::engine::making::firmware_variables(&self.post.library, self.machine.id, *kind)?;
-        let layer = made;
+        let variables = vec![made];
         self.post.record(Box::new(move |record| {
-            record.firmware.variables = vec![layer]
+            record.firmware.variables = variables
         }))?;
         self.machine.firmware.variables = vec![made];
         Ok(())
