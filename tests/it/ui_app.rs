@@ -1,6 +1,7 @@
 //! The app between engine and screens, with an engine that only answers what a test says.
 
 use std::cell::RefCell;
+use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ struct Script {
     sent: Vec<Command>,
     events: Vec<Event>,
     busy: bool,
+    serial: Option<(UnixStream, u64)>,
 }
 
 #[derive(Clone, Default)]
@@ -42,6 +44,10 @@ impl Backend for Fake {
     }
 
     fn close_screen(&self, _: MachineId) {}
+
+    fn take_serial(&self, _: MachineId) -> Option<(UnixStream, u64)> {
+        self.0.borrow_mut().serial.take()
+    }
 }
 
 impl Fake {
