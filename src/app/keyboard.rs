@@ -228,7 +228,10 @@ mod tests {
         keyboard.watch(RIGHT_CTRL, true);
         assert!(!press(A));
         keyboard.watch(RIGHT_CTRL, false);
-        assert!(!keyboard.take_terminal_left(), "Ctrl+A is a key of the guest");
+        assert!(
+            !keyboard.take_terminal_left(),
+            "Ctrl+A is a key of the guest"
+        );
         assert!(press(RIGHT_CTRL));
         assert!(!keyboard.take_terminal_left());
         keyboard.give_to_terminal(false);

@@ -84,6 +84,9 @@ impl Lines {
 
     /// Whether a retry is due by the clock alone.
     pub fn waits(&self, wanted: Option<MachineId>) -> bool {
-        wanted.is_some() && self.asked.is_some_and(|(machine, _)| wanted == Some(machine))
+        wanted.is_some()
+            && self
+                .asked
+                .is_some_and(|(machine, _)| wanted == Some(machine))
     }
 }

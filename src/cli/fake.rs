@@ -70,7 +70,8 @@ impl Backend for Fake {
     }
 
     fn serial_log(&mut self, folder: &Path) -> Result<(), Failure> {
-        self.opened.push(format!("serial log in {}", folder.display()));
+        self.opened
+            .push(format!("serial log in {}", folder.display()));
         Ok(())
     }
 

@@ -85,7 +85,9 @@ impl Console {
                     Err(error) => return Err(error),
                 };
                 match self.write_output(&block[..count], shown) {
-                    Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(End::Left),
+                    Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                        return Ok(End::Left);
+                    }
                     other => other?,
                 }
             }
@@ -106,7 +108,9 @@ impl Console {
         }
         let ready = |at: usize| {
             let news = PollFlags::IN | PollFlags::HUP | PollFlags::ERR;
-            polled.get(at).is_some_and(|it| it.revents().intersects(news))
+            polled
+                .get(at)
+                .is_some_and(|it| it.revents().intersects(news))
         };
         Ok((ready(1), ready(0)))
     }

@@ -60,7 +60,10 @@ impl Live {
         match reply? {
             Reply::Answer(Answer::Serial { .. }, Some(socket)) => Ok(UnixStream::from(socket)),
             Reply::Answer(..) => Err(super::tasks::unexpected()),
-            Reply::Late => Err(Failure::new("No serial console", "The machine does not answer")),
+            Reply::Late => Err(Failure::new(
+                "No serial console",
+                "The machine does not answer",
+            )),
         }
     }
 
@@ -199,7 +202,10 @@ impl Backend for Live {
 
     fn serial(&mut self, machine: MachineId, name: &str) -> Result<(), Failure> {
         let broken = |error: std::io::Error| {
-            Failure::new(format!("{name}: the serial console broke off"), error.to_string())
+            Failure::new(
+                format!("{name}: the serial console broke off"),
+                error.to_string(),
+            )
         };
         let first = self.open_serial(machine)?;
         let raw = Raw::begin().map_err(broken)?;

@@ -199,7 +199,13 @@ impl Engine {
     /// Takes what comes with an event: a display socket becomes a screen.
     fn receive(&self, delivery: Delivery) -> Event {
         let Delivery { event, fd } = delivery;
-        let (Event::Answer { result: Ok(answer), .. }, Some(fd)) = (&event, fd) else {
+        let (
+            Event::Answer {
+                result: Ok(answer), ..
+            },
+            Some(fd),
+        ) = (&event, fd)
+        else {
             return event;
         };
         let stream = UnixStream::from(fd);

@@ -13,9 +13,7 @@ use alacritty_terminal::term::{Config, Osc52, Term, TermMode, point_to_viewport}
 use alacritty_terminal::vte::ansi::{Color, CursorShape as TermCursor, NamedColor, Processor};
 
 use super::filter::Filter;
-use super::picture::{
-    Cell, Cursor, CursorShape, Found, Ink, Letter, Modes, Mouse, Picture, Style,
-};
+use super::picture::{Cell, Cursor, CursorShape, Found, Ink, Letter, Modes, Mouse, Picture, Style};
 
 /// Lines that can be scrolled back to.
 pub const SCROLLBACK: usize = 10_000;
@@ -90,7 +88,12 @@ impl EventListener for Listener {
             Event::PtyWrite(text) => text,
             Event::TextAreaSizeRequest(write) => {
                 let (num_cols, num_lines) = answers.size;
-                let size = WindowSize { num_lines, num_cols, cell_width: 8, cell_height: 16 };
+                let size = WindowSize {
+                    num_lines,
+                    num_cols,
+                    cell_width: 8,
+                    cell_height: 16,
+                };
                 write(size)
             }
             _ => return,
@@ -260,7 +263,11 @@ impl Emulator {
             self.search = None;
             return;
         }
-        if self.search.as_ref().is_some_and(|search| search.needle == needle) {
+        if self
+            .search
+            .as_ref()
+            .is_some_and(|search| search.needle == needle)
+        {
             return;
         }
         let mut pattern = String::new();

@@ -183,7 +183,10 @@ mod tests {
         check("a\x1b]0;a title\x07b", "ab");
         check("a\x1b]52;c;c2VjcmV0\x1b\\b", "a\x1b\\b");
         check("a\x1bP$q\"p\x1b\\b", "a\x1b\\b");
-        check("a\x1b_G\x1b\\\x1bXs\x1b\\\x1bktitle\x1b\\b", "a\x1b\\\x1b\\\x1b\\b");
+        check(
+            "a\x1b_G\x1b\\\x1bXs\x1b\\\x1bktitle\x1b\\b",
+            "a\x1b\\\x1b\\\x1b\\b",
+        );
         check("\x1b]0;never ends\nlogin: ", "login: ");
     }
 

@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec};
 
-pub use filter::Filter;
 pub use emulator::{Emulator, Grain, SCROLLBACK, ScrollBy, Spot};
+pub use filter::Filter;
 pub use picture::{Cell, Cursor, CursorShape, Found, Ink, Letter, Modes, Mouse, Picture, Style};
 
 /// Between two wakes of the window.
@@ -200,7 +200,10 @@ impl Reader {
 
     fn show_what_is_held(&mut self) {
         let mut emulator = lock(&self.shared.emulator);
-        if emulator.held_until().is_some_and(|until| until <= Instant::now()) {
+        if emulator
+            .held_until()
+            .is_some_and(|until| until <= Instant::now())
+        {
             emulator.let_go();
             self.news = true;
         }
@@ -289,7 +292,9 @@ mod tests {
             .unwrap();
         let wakes = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&wakes);
-        let wake: Wake = Arc::new(move || drop(count.fetch_add(1, Ordering::Relaxed)));
+        let wake: Wake = Arc::new(move || {
+            count.fetch_add(1, Ordering::Relaxed);
+        });
         let terminal = Terminal::start(ours, history, wake).unwrap();
         (terminal, guest, wakes)
     }
@@ -355,7 +360,10 @@ mod tests {
         shows(&terminal, "over");
         let frames = begun.elapsed().as_millis() / FRAME.as_millis() + 2;
         let woken = wakes.load(Ordering::Relaxed) as u128;
-        assert!((1..=frames).contains(&woken), "{woken} wakes in {frames} frames");
+        assert!(
+            (1..=frames).contains(&woken),
+            "{woken} wakes in {frames} frames"
+        );
         assert_eq!(terminal.emulator().picture().history, SCROLLBACK);
     }
 

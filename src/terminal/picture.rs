@@ -77,10 +77,6 @@ pub struct Cursor {
 
 /// What the program in the guest asked of the terminal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "they are the switches of a terminal, each for itself"
-)]
 pub struct Modes {
     pub application_cursor: bool,
     pub bracketed_paste: bool,

@@ -457,7 +457,10 @@ mod tests {
         let inks = &DARK_INKS;
         assert_eq!(inks.color(Ink::Index(16)), Color32::BLACK);
         assert_eq!(inks.color(Ink::Index(231)), Color32::WHITE);
-        assert_eq!(inks.color(Ink::Index(255)), inks.color(Ink::Rgb(238, 238, 238)));
+        assert_eq!(
+            inks.color(Ink::Index(255)),
+            inks.color(Ink::Rgb(238, 238, 238))
+        );
     }
 
     #[test]

@@ -69,7 +69,11 @@ fn text(harness: &Harness<'_, Window>) -> String {
 fn shows(harness: &mut Harness<'_, Window>, wanted: &str) {
     let until = Instant::now() + Duration::from_secs(20);
     while !text(harness).contains(wanted) {
-        assert!(Instant::now() < until, "no {wanted:?} in {:?}", text(harness));
+        assert!(
+            Instant::now() < until,
+            "no {wanted:?} in {:?}",
+            text(harness)
+        );
         std::thread::sleep(Duration::from_millis(5));
         harness.step();
     }
@@ -90,7 +94,11 @@ fn focus(harness: &mut Harness<'_, Window>) {
 fn without_a_console_the_tab_says_why_and_what_helps() {
     let off = machine(State::Off, true, true);
     for (report, text, button) in [
-        (off.clone(), "The serial console is there while the machine runs", "Start"),
+        (
+            off.clone(),
+            "The serial console is there while the machine runs",
+            "Start",
+        ),
         (
             machine(State::Running, false, true),
             "This machine has no serial port, and so no console",
@@ -110,7 +118,10 @@ fn without_a_console_the_tab_says_why_and_what_helps() {
         harness.run_ok();
         click(&mut harness, "Terminal");
         harness.get_by_label(text);
-        assert!(harness.query_all_by_label(button).next().is_some(), "{button}");
+        assert!(
+            harness.query_all_by_label(button).next().is_some(),
+            "{button}"
+        );
     }
     let mut harness = harness(Window::new([show(machine(State::Off, false, true))]));
     harness.run_ok();
@@ -125,7 +136,11 @@ fn a_machine_without_a_screen_opens_on_its_console() {
         let mut harness = harness(Window::new([show(machine(State::Off, true, screen))]));
         harness.run_ok();
         let text = "The serial console is there while the machine runs";
-        assert_eq!(harness.query_by_label(text).is_some(), expected, "screen {screen}");
+        assert_eq!(
+            harness.query_by_label(text).is_some(),
+            expected,
+            "screen {screen}"
+        );
     }
 }
 
@@ -156,8 +171,15 @@ fn keys_go_to_the_guest_once_the_console_has_the_keyboard() {
     harness.run_ok();
     assert_eq!(hear(&mut guest, 12), "root\r\t\x1b[A\x1b\x0b\x03");
     focus(&mut harness);
-    assert!(harness.state().asks.is_empty(), "{:?}", harness.state().asks);
-    assert!(harness.query_by_role(Role::Terminal).is_some(), "no palette over it");
+    assert!(
+        harness.state().asks.is_empty(),
+        "{:?}",
+        harness.state().asks
+    );
+    assert!(
+        harness.query_by_role(Role::Terminal).is_some(),
+        "no palette over it"
+    );
 }
 
 #[test]
@@ -216,7 +238,10 @@ fn the_menu_tells_the_guest_the_size_and_keeps_the_log() {
     click(&mut harness, "More for the console");
     click(&mut harness, "Tell the guest the size");
     let typed = hear(&mut guest, 23);
-    assert!(typed.starts_with("stty rows ") && typed.contains(" cols "), "{typed:?}");
+    assert!(
+        typed.starts_with("stty rows ") && typed.contains(" cols "),
+        "{typed:?}"
+    );
     click(&mut harness, "More for the console");
     click(&mut harness, "Save the log");
     click(&mut harness, "More for the console");
@@ -233,7 +258,10 @@ fn a_console_that_closed_still_shows_what_the_guest_said() {
     let (mut harness, guest) = console("reboot: Power down");
     drop(guest);
     let off = machine(State::Off, true, true);
-    harness.state_mut().events.push(show(MachineReport { generation: 2, ..off }));
+    harness.state_mut().events.push(show(MachineReport {
+        generation: 2,
+        ..off
+    }));
     harness.run_ok();
     harness.get_by_label("The console is closed; this is what the guest said last");
     assert!(text(&harness).contains("Power down"));

@@ -12,7 +12,8 @@ fn spot(row: usize, column: usize, right: bool) -> Spot {
 
 #[test]
 fn colours_and_styles_come_as_the_guest_says() {
-    let said = "\x1b[31ma\x1b[1;38;5;208mb\x1b[0;48;2;1;2;3mc\x1b[0;7md\x1b[0;3;4;9me\x1b[0;2mf\x1b[0mg";
+    let said =
+        "\x1b[31ma\x1b[1;38;5;208mb\x1b[0;48;2;1;2;3mc\x1b[0;7md\x1b[0;3;4;9me\x1b[0;2mf\x1b[0mg";
     let picture = terminal(said).picture();
     let style = |column: usize| picture.cells[column].style;
     assert_eq!(style(0).ink, Ink::Index(1));
@@ -88,7 +89,12 @@ fn searching_finds_older_and_newer_lines_and_goes_round() {
     assert!(emulator.find(true), "signs are just signs");
     emulator.look_for("");
     let picture = emulator.picture();
-    assert!(picture.cells.iter().all(|cell| cell.style.found == Found::No));
+    assert!(
+        picture
+            .cells
+            .iter()
+            .all(|cell| cell.style.found == Found::No)
+    );
 }
 
 #[test]
@@ -123,14 +129,20 @@ fn questions_are_answered_once_and_not_without_end() {
     let answers = emulator.take_answers();
     assert!(!answers.is_empty() && answers.len() <= MAX_ANSWERS);
     emulator.hear(b"\x1b]52;c;?\x07\x1b]11;?\x07\x1bP$q\"p\x1b\\", false);
-    assert_eq!(emulator.take_answers(), b"", "neither clipboard nor colours");
+    assert_eq!(
+        emulator.take_answers(),
+        b"",
+        "neither clipboard nor colours"
+    );
 }
 
 #[test]
 fn another_size_wraps_lines_anew_and_nonsense_is_bounded() {
     let mut emulator = terminal("0123456789012345678901234567890123456789");
     emulator.resize(20, 6);
-    assert_eq!(emulator.picture().row_text(1), "01234567890123456789");
+    assert_eq!(emulator.picture().row_text(0), "01234567890123456789");
+    emulator.select_all();
+    assert_eq!(emulator.selected().unwrap(), "0123456789".repeat(4));
     emulator.resize(0, 0);
     emulator.resize(usize::MAX, usize::MAX);
     let picture = emulator.picture();
@@ -147,7 +159,11 @@ fn random_bytes_of_a_hostile_guest_do_no_harm() {
             .map(|_| {
                 seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
                 let byte = (seed >> 33) as u8;
-                if byte & 3 == 0 { b"\x1b[;?0123456789hlJKHmbr"[byte as usize % 22] } else { byte }
+                if byte & 3 == 0 {
+                    b"\x1b[;?0123456789hlJKHmbr"[byte as usize % 22]
+                } else {
+                    byte
+                }
             })
             .collect();
         emulator.hear(&bytes, false);

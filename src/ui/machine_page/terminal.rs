@@ -20,18 +20,26 @@ pub(super) fn terminal_tab_ui(
     report: &MachineReport,
     asks: &mut Vec<Ask>,
 ) {
-    let shown = view.terminal.as_ref().filter(|(machine, _)| *machine == report.id);
-    let Some((_, terminal)) = shown.filter(|(_, terminal)| terminal.has_heard() || runs(report)) else {
+    let shown = view
+        .terminal
+        .as_ref()
+        .filter(|(machine, _)| *machine == report.id);
+    let Some((_, terminal)) = shown.filter(|(_, terminal)| terminal.has_heard() || runs(report))
+    else {
         nothing_ui(ui, view, report, asks);
         return;
     };
     let p = palette(ui);
-    let bar = egui::Frame::NONE.fill(p.card).inner_margin(Margin::symmetric(16, 6));
+    let bar = egui::Frame::NONE
+        .fill(p.card)
+        .inner_margin(Margin::symmetric(16, 6));
     Panel::bottom("terminal bar")
         .exact_size(50.0)
         .show_separator_line(false)
         .frame(bar)
-        .show(ui, |ui| bar_ui(ui, &mut page.terminal, view, report, terminal, asks));
+        .show(ui, |ui| {
+            bar_ui(ui, &mut page.terminal, view, report, terminal, asks)
+        });
     if page.terminal.search.is_some() {
         Panel::top("terminal search")
             .exact_size(46.0)
@@ -92,7 +100,10 @@ fn bar_ui(
             tr("The console is closed; this is what the guest said last").to_owned()
         } else if typing {
             let key = tr(view.settings.release_key.label());
-            fill("Keyboard goes to the guest: press {key} to release", &[("key", &key)])
+            fill(
+                "Keyboard goes to the guest: press {key} to release",
+                &[("key", &key)],
+            )
         } else {
             tr("Click the terminal to type into it").to_owned()
         };
@@ -136,7 +147,11 @@ fn search_ui(ui: &mut Ui, terminal_view: &mut TerminalView, terminal: &Terminal)
             field.request_focus();
         }
         let (enter, shift, escape) = ui.input(|input| {
-            (input.key_pressed(Key::Enter), input.modifiers.shift, input.key_pressed(Key::Escape))
+            (
+                input.key_pressed(Key::Enter),
+                input.modifiers.shift,
+                input.key_pressed(Key::Escape),
+            )
         });
         if field.changed() {
             terminal.emulator().look_for(&needle);
@@ -179,7 +194,8 @@ fn menu_ui(
     terminal: &Terminal,
     asks: &mut Vec<Ask>,
 ) {
-    let keys = |key| egui::KeyboardShortcut::new(egui::Modifiers::CTRL | egui::Modifiers::SHIFT, key);
+    let keys =
+        |key| egui::KeyboardShortcut::new(egui::Modifiers::CTRL | egui::Modifiers::SHIFT, key);
     let item = |ui: &mut Ui, enabled, icon, word, key: Option<Key>| {
         let shortcut = key.map(keys);
         let clicked = kit::menu_item(ui, enabled, Some(icon), word, shortcut.as_ref()).clicked();
@@ -189,7 +205,13 @@ fn menu_ui(
         clicked
     };
     let live = runs(report) && !terminal.has_ended();
-    if item(ui, terminal_view.has_selection(), Icon::Copy, tr("Copy"), Some(Key::C)) {
+    if item(
+        ui,
+        terminal_view.has_selection(),
+        Icon::Copy,
+        tr("Copy"),
+        Some(Key::C),
+    ) {
         terminal_view.copy(ui, terminal);
     }
     if item(ui, live, Icon::ClipboardPaste, tr("Paste"), Some(Key::V)) {
@@ -219,7 +241,13 @@ fn menu_ui(
     if item(ui, true, Icon::Save, tr("Save the log"), None) {
         asks.push(Ask::SaveSerialLog(report.id));
     }
-    if item(ui, true, Icon::FolderOpen, tr("Open the log's folder"), None) {
+    if item(
+        ui,
+        true,
+        Icon::FolderOpen,
+        tr("Open the log's folder"),
+        None,
+    ) {
         asks.push(Ask::OpenFolder(report.path.join("log/serial.log")));
     }
 }
@@ -229,7 +257,8 @@ fn nothing_ui(ui: &mut Ui, view: &View, report: &MachineReport, asks: &mut Vec<A
     let p = palette(ui);
     let next = report.machine.as_ref().is_some_and(has_serial);
     let running = runs(report);
-    let room = egui::Rect::from_center_size(ui.available_rect_before_wrap().center(), vec2(440.0, 170.0));
+    let room =
+        egui::Rect::from_center_size(ui.available_rect_before_wrap().center(), vec2(440.0, 170.0));
     let text = match (present(report), running) {
         (true, true) => tr("Connecting…"),
         (true, false) => tr("The serial console is there while the machine runs"),

@@ -126,7 +126,13 @@ pub const WHEEL_UP: u8 = 64;
 pub const WHEEL_DOWN: u8 = 65;
 
 /// What the mouse sends in a cell, counted from 0; `None` if the program does not want it.
-pub fn mouse(act: Act, button: u8, (column, row): (usize, usize), held: Modifiers, modes: Modes) -> Option<Vec<u8>> {
+pub fn mouse(
+    act: Act,
+    button: u8,
+    (column, row): (usize, usize),
+    held: Modifiers,
+    modes: Modes,
+) -> Option<Vec<u8>> {
     let wanted = match (act, modes.mouse) {
         (_, Mouse::Nothing) => false,
         (Act::Press | Act::Release, _) => true,
@@ -146,10 +152,21 @@ pub fn mouse(act: Act, button: u8, (column, row): (usize, usize), held: Modifier
         let end = if act == Act::Release { 'm' } else { 'M' };
         return Some(format!("\x1b[<{code};{};{}{end}", column + 1, row + 1).into_bytes());
     }
-    let code = if act == Act::Release { code | NO_BUTTON } else { code };
+    let code = if act == Act::Release {
+        code | NO_BUTTON
+    } else {
+        code
+    };
     // Beyond column 223 the old form has no way to say where.
     let place = |at: usize| u8::try_from(at + 33).ok();
-    Some(vec![0x1b, b'[', b'M', code + 32, place(column)?, place(row)?])
+    Some(vec![
+        0x1b,
+        b'[',
+        b'M',
+        code + 32,
+        place(column)?,
+        place(row)?,
+    ])
 }
 
 #[cfg(test)]
@@ -192,7 +209,11 @@ mod tests {
         check(Key::Backslash, Modifiers::CTRL, "\x1c");
         check(Key::A, none, "");
         check(Key::A, Modifiers::ALT, "");
-        let modes = Modes { application_cursor: true, new_line: true, ..PLAIN };
+        let modes = Modes {
+            application_cursor: true,
+            new_line: true,
+            ..PLAIN
+        };
         assert_eq!(key(Key::ArrowUp, none, modes).unwrap(), b"\x1bOA");
         assert_eq!(key(Key::Home, none, modes).unwrap(), b"\x1bOH");
         assert_eq!(key(Key::Enter, none, modes).unwrap(), b"\r\n");
@@ -202,23 +223,48 @@ mod tests {
 
     #[test]
     fn pasted_text_can_not_break_out_of_its_brackets() {
-        let modes = Modes { bracketed_paste: true, ..PLAIN };
+        let modes = Modes {
+            bracketed_paste: true,
+            ..PLAIN
+        };
         assert_eq!(paste("a\r\nb\nc", PLAIN), b"a\rb\rc");
-        assert_eq!(paste("rm\x1b[201~\n", modes), b"\x1b[200~rm[201~\r\x1b[201~");
+        assert_eq!(
+            paste("rm\x1b[201~\n", modes),
+            b"\x1b[200~rm[201~\r\x1b[201~"
+        );
     }
 
     #[test]
     fn the_mouse_is_told_only_to_who_asked() {
         let none = Modifiers::NONE;
         assert_eq!(mouse(Act::Press, LEFT, (1, 2), none, PLAIN), None);
-        let clicks = Modes { mouse: Mouse::Clicks, sgr_mouse: true, ..PLAIN };
-        assert_eq!(mouse(Act::Press, LEFT, (1, 2), none, clicks).unwrap(), b"\x1b[<0;2;3M");
-        assert_eq!(mouse(Act::Release, LEFT, (1, 2), none, clicks).unwrap(), b"\x1b[<0;2;3m");
+        let clicks = Modes {
+            mouse: Mouse::Clicks,
+            sgr_mouse: true,
+            ..PLAIN
+        };
+        assert_eq!(
+            mouse(Act::Press, LEFT, (1, 2), none, clicks).unwrap(),
+            b"\x1b[<0;2;3M"
+        );
+        assert_eq!(
+            mouse(Act::Release, LEFT, (1, 2), none, clicks).unwrap(),
+            b"\x1b[<0;2;3m"
+        );
         assert_eq!(mouse(Act::Move, LEFT, (1, 2), none, clicks), None);
-        let old = Modes { mouse: Mouse::Drags, ..PLAIN };
+        let old = Modes {
+            mouse: Mouse::Drags,
+            ..PLAIN
+        };
         assert_eq!(mouse(Act::Move, NO_BUTTON, (1, 2), none, old), None);
-        assert_eq!(mouse(Act::Move, LEFT, (0, 0), none, old).unwrap(), b"\x1b[M@!!");
-        assert_eq!(mouse(Act::Press, WHEEL_UP, (0, 0), Modifiers::CTRL, old).unwrap(), b"\x1b[Mp!!");
+        assert_eq!(
+            mouse(Act::Move, LEFT, (0, 0), none, old).unwrap(),
+            b"\x1b[M@!!"
+        );
+        assert_eq!(
+            mouse(Act::Press, WHEEL_UP, (0, 0), Modifiers::CTRL, old).unwrap(),
+            b"\x1b[Mp!!"
+        );
         assert_eq!(mouse(Act::Press, LEFT, (300, 0), none, old), None);
     }
 }

@@ -6,7 +6,10 @@
 mod keys;
 mod paint;
 
-use egui::{Event, EventFilter, Id, Key, Modifiers, PointerButton, Pos2, Rect, Response, Sense, Ui, pos2, vec2};
+use egui::{
+    Event, EventFilter, Id, Key, Modifiers, PointerButton, Pos2, Rect, Response, Sense, Ui, pos2,
+    vec2,
+};
 
 use super::theme::{self, palette};
 use crate::language::tr;
@@ -68,18 +71,32 @@ impl TerminalView {
             response.request_focus();
         }
         terminal.emulator().resize(columns, rows);
-        let grid = Grid { corner: room.min + vec2(MARGIN, MARGIN), metrics, columns, rows };
+        let grid = Grid {
+            corner: room.min + vec2(MARGIN, MARGIN),
+            metrics,
+            columns,
+            rows,
+        };
         let awake = response.has_focus();
         if awake {
             self.keys(ui, terminal);
-            let all = EventFilter { tab: true, horizontal_arrows: true, vertical_arrows: true, escape: true };
+            let all = EventFilter {
+                tab: true,
+                horizontal_arrows: true,
+                vertical_arrows: true,
+                escape: true,
+            };
             ui.memory_mut(|memory| memory.set_focus_lock_filter(id(), all));
         }
         self.pointer(ui, terminal, &grid, &response);
         self.paint(ui, terminal, &grid, room, awake);
         let text = self.shown.as_ref().map_or("", |shown| &shown.text);
         response.widget_info(|| {
-            let mut info = egui::WidgetInfo::labeled(egui::accesskit::Role::Terminal, true, tr("Serial console"));
+            let mut info = egui::WidgetInfo::labeled(
+                egui::accesskit::Role::Terminal,
+                true,
+                tr("Serial console"),
+            );
             info.current_text_value = Some(text.to_owned());
             info
         });
@@ -91,8 +108,20 @@ impl TerminalView {
         let shown = self.newest(terminal);
         let painter = ui.painter_at(room);
         painter.rect_filled(room, 0.0, inks.ground);
-        paint::paint(&painter, &grid.metrics, inks, grid.corner, &shown.picture, awake);
-        let Picture { history, scrolled, rows, .. } = shown.picture;
+        paint::paint(
+            &painter,
+            &grid.metrics,
+            inks,
+            grid.corner,
+            &shown.picture,
+            awake,
+        );
+        let Picture {
+            history,
+            scrolled,
+            rows,
+            ..
+        } = shown.picture;
         if scrolled > 0 {
             let all = (history + rows) as f32;
             let top = (history - scrolled) as f32 / all;
@@ -113,7 +142,11 @@ impl TerminalView {
         self.shown.insert(fresh.unwrap_or_else(|| {
             let picture = emulator.picture();
             let text = picture.text();
-            Shown { changes, picture, text }
+            Shown {
+                changes,
+                picture,
+                text,
+            }
         }))
     }
 
@@ -136,7 +169,12 @@ impl TerminalView {
                 Event::Text(text) | Event::Ime(egui::ImeEvent::Commit(text)) => {
                     self.send(terminal, &keys::text(&text, held));
                 }
-                Event::Key { key, pressed: true, modifiers, .. } => {
+                Event::Key {
+                    key,
+                    pressed: true,
+                    modifiers,
+                    ..
+                } => {
                     if !self.own_key(ui, terminal, key, modifiers)
                         && let Some(bytes) = keys::key(key, modifiers, modes)
                     {
@@ -186,7 +224,8 @@ impl TerminalView {
     pub fn paste(&mut self, ui: &Ui) {
         self.paste_due = true;
         self.wants_focus = true;
-        ui.ctx().send_viewport_cmd(egui::ViewportCommand::RequestPaste);
+        ui.ctx()
+            .send_viewport_cmd(egui::ViewportCommand::RequestPaste);
     }
 
     pub fn open_search(&mut self) {
@@ -195,12 +234,16 @@ impl TerminalView {
 
     /// Whether there is something to copy.
     pub fn has_selection(&self) -> bool {
-        self.shown.as_ref().is_some_and(|shown| shown.picture.has_selection)
+        self.shown
+            .as_ref()
+            .is_some_and(|shown| shown.picture.has_selection)
     }
 
     /// Columns and rows.
     pub fn size(&self) -> Option<(usize, usize)> {
-        self.shown.as_ref().map(|shown| (shown.picture.columns, shown.picture.rows))
+        self.shown
+            .as_ref()
+            .map(|shown| (shown.picture.columns, shown.picture.rows))
     }
 
     /// Whether the program in the guest has the mouse now.
@@ -235,7 +278,9 @@ impl TerminalView {
         let modes = terminal.emulator().modes();
         let (events, held) = ui.input(|input| (input.events.clone(), input.modifiers));
         let mut bytes = Vec::new();
-        let mut tell = |act, button, at| bytes.extend(keys::mouse(act, button, at, held, modes).unwrap_or_default());
+        let mut tell = |act, button, at| {
+            bytes.extend(keys::mouse(act, button, at, held, modes).unwrap_or_default())
+        };
         for event in events {
             match event {
                 Event::PointerMoved(at) => {
@@ -245,7 +290,12 @@ impl TerminalView {
                         tell(Act::Move, self.pressed.unwrap_or(keys::NO_BUTTON), cell);
                     }
                 }
-                Event::PointerButton { pos, button, pressed, .. } => {
+                Event::PointerButton {
+                    pos,
+                    button,
+                    pressed,
+                    ..
+                } => {
                     let button = match button {
                         PointerButton::Primary => keys::LEFT,
                         PointerButton::Middle => keys::MIDDLE,
@@ -253,12 +303,20 @@ impl TerminalView {
                         PointerButton::Extra1 | PointerButton::Extra2 => continue,
                     };
                     self.pressed = pressed.then_some(button);
-                    tell(if pressed { Act::Press } else { Act::Release }, button, grid.cell(pos));
+                    tell(
+                        if pressed { Act::Press } else { Act::Release },
+                        button,
+                        grid.cell(pos),
+                    );
                 }
                 Event::MouseWheel { unit, delta, .. } => {
                     let at = self.told.unwrap_or_default();
                     let lines = self.whole_lines(unit, delta.y, grid);
-                    let button = if lines > 0 { keys::WHEEL_UP } else { keys::WHEEL_DOWN };
+                    let button = if lines > 0 {
+                        keys::WHEEL_UP
+                    } else {
+                        keys::WHEEL_DOWN
+                    };
                     for _ in 0..(lines.abs() + NOTCH - 1) / NOTCH {
                         tell(Act::Press, button, at);
                     }
@@ -293,7 +351,11 @@ impl TerminalView {
                 continue;
             }
             drop(emulator);
-            let key = if lines > 0 { Key::ArrowUp } else { Key::ArrowDown };
+            let key = if lines > 0 {
+                Key::ArrowUp
+            } else {
+                Key::ArrowDown
+            };
             let bytes = keys::key(key, Modifiers::NONE, modes).unwrap_or_default();
             terminal.send(&bytes.repeat(lines.unsigned_abs() as usize));
         }
@@ -332,7 +394,8 @@ fn select(ui: &Ui, terminal: &Terminal, grid: &Grid, response: &Response) {
         let beyond = grid.beyond(at);
         if beyond != 0 {
             emulator.scroll(ScrollBy::Lines(beyond));
-            ui.ctx().request_repaint_after(std::time::Duration::from_millis(50));
+            ui.ctx()
+                .request_repaint_after(std::time::Duration::from_millis(50));
         }
         emulator.select_to(grid.spot(at));
     }
@@ -350,13 +413,20 @@ impl Grid {
     /// The cell at a point, as column and row; points outside count as the edge.
     fn cell(&self, at: Pos2) -> (usize, usize) {
         let (columns, rows) = self.metrics.fit((at - self.corner).max(egui::Vec2::ZERO));
-        (columns.min(self.columns.saturating_sub(1)), rows.min(self.rows.saturating_sub(1)))
+        (
+            columns.min(self.columns.saturating_sub(1)),
+            rows.min(self.rows.saturating_sub(1)),
+        )
     }
 
     fn spot(&self, at: Pos2) -> Spot {
         let (column, row) = self.cell(at);
         let middle = self.corner.x + (column as f32 + 0.5) * self.metrics.cell.x;
-        Spot { row, column, right: at.x > middle }
+        Spot {
+            row,
+            column,
+            right: at.x > middle,
+        }
     }
 
     /// Lines to scroll while a selection is dragged out of the grid.

@@ -18,9 +18,8 @@ impl Metrics {
     pub fn of(ui: &egui::Ui) -> Self {
         let font = theme::terminal();
         let scale = ui.ctx().pixels_per_point();
-        let (width, height) = ui.fonts_mut(|fonts| {
-            (fonts.glyph_width(&font, 'M'), fonts.row_height(&font))
-        });
+        let (width, height) =
+            ui.fonts_mut(|fonts| (fonts.glyph_width(&font, 'M'), fonts.row_height(&font)));
         let cell = vec2(width, (height * scale).round() / scale);
         Self { font, cell }
     }
@@ -42,14 +41,27 @@ impl Metrics {
 }
 
 /// Paints `picture` with its upper left at `corner`. `awake` is whether it has the keyboard.
-pub fn paint(painter: &Painter, metrics: &Metrics, inks: &Inks, corner: Pos2, picture: &Picture, awake: bool) {
+pub fn paint(
+    painter: &Painter,
+    metrics: &Metrics,
+    inks: &Inks,
+    corner: Pos2,
+    picture: &Picture,
+    awake: bool,
+) {
     for row in 0..picture.rows {
         let cells = picture.row(row);
         let mut column = 0;
         while column < cells.len() {
             let length = run(&cells[column..]);
             let cells = &cells[column..column + length];
-            run_ui(painter, metrics, inks, metrics.rect(corner, column, row, length), cells);
+            run_ui(
+                painter,
+                metrics,
+                inks,
+                metrics.rect(corner, column, row, length),
+                cells,
+            );
             column += length;
         }
     }
@@ -74,7 +86,10 @@ fn run(cells: &[Cell]) -> usize {
 }
 
 fn is_plain(letter: &Letter) -> bool {
-    matches!(letter, Letter::One(' '..='~' | '\u{a1}'..='\u{17f}' | '─'..='╿'))
+    matches!(
+        letter,
+        Letter::One(' '..='~' | '\u{a1}'..='\u{17f}' | '─'..='╿')
+    )
 }
 
 fn run_ui(painter: &Painter, metrics: &Metrics, inks: &Inks, rect: Rect, cells: &[Cell]) {
@@ -91,7 +106,12 @@ fn run_ui(painter: &Painter, metrics: &Metrics, inks: &Inks, rect: Rect, cells: 
             Letter::Half => {}
         }
     }
-    if let [Cell { text: Letter::One(letter), .. }] = cells
+    if let [
+        Cell {
+            text: Letter::One(letter),
+            ..
+        },
+    ] = cells
         && block_ui(painter, rect, *letter, ink)
     {
         return;
@@ -110,7 +130,8 @@ fn run_ui(painter: &Painter, metrics: &Metrics, inks: &Inks, rect: Rect, cells: 
     };
     let galley = painter.layout_job(LayoutJob::single_section(text, format));
     // A letter of another font may be wider than its cells: it is cut, not the next one moved.
-    let painter = painter.with_clip_rect(painter.clip_rect().intersect(rect.expand2(vec2(1.0, 0.0))));
+    let painter =
+        painter.with_clip_rect(painter.clip_rect().intersect(rect.expand2(vec2(1.0, 0.0))));
     let below = (rect.height() - galley.size().y) / 2.0;
     let corner = pos2(rect.left(), rect.top() + below);
     if style.bold {

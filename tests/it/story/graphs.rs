@@ -291,7 +291,9 @@ fn network_agrees(watch: &Watch, shell: &mut Shell) {
 fn the_guest_goes_on_while_nobody_reads(house: &House, shell: &mut Shell) {
     let agent = house.agent_pid().unwrap();
     let (command, all) = conversation();
-    shell.ask(&format!("sh -c '(sleep 2; {command} > /tmp/came) > /dev/null 2>&1 &'"));
+    shell.ask(&format!(
+        "sh -c '(sleep 2; {command} > /tmp/came) > /dev/null 2>&1 &'"
+    ));
     kill(agent, Signal::STOP);
     all.join().unwrap();
     kill(agent, Signal::CONT);

@@ -53,7 +53,11 @@ fn hear(stream: &mut UnixStream, wanted: &str) {
     while !String::from_utf8_lossy(&heard).contains(wanted) {
         let count = stream.read(&mut block).unwrap_or(0);
         let seen = String::from_utf8_lossy(&heard);
-        assert!(count > 0, "no {wanted:?} in {:?}", seen.chars().take(400).collect::<String>());
+        assert!(
+            count > 0,
+            "no {wanted:?} in {:?}",
+            seen.chars().take(400).collect::<String>()
+        );
         heard.extend_from_slice(&block[..count]);
         heard.drain(..heard.len().saturating_sub(64 * 1024));
     }
@@ -112,7 +116,10 @@ impl Drop for Piped {
 
 fn resident(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
@@ -140,7 +147,9 @@ fn a_guest_without_a_screen_is_used_by_its_serial_console() {
     // Sent again until the boot sector runs.
     wait_for("the guest to answer", 60, || {
         stream.write_all(b"hello ").unwrap();
-        stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_millis(500)))
+            .unwrap();
         let mut block = [0; 4096];
         let count = stream.read(&mut block).unwrap_or(0);
         let heard = String::from_utf8_lossy(&block[..count]).into_owned();
@@ -151,7 +160,11 @@ fn a_guest_without_a_screen_is_used_by_its_serial_console() {
     hear(&mut stream, "from-a-pipe");
     stream.write_all(b"from-a-window ").unwrap();
     hear(&mut stream, "from-a-window");
-    assert!(house.done(&["serial", "Echo", "--log"]).contains("from-a-window"));
+    assert!(
+        house
+            .done(&["serial", "Echo", "--log"])
+            .contains("from-a-window")
+    );
 
     // The owner dies; the next one goes on with what was said, and so does the pipe.
     house.kill_agent();
@@ -170,9 +183,15 @@ fn a_guest_without_a_screen_is_used_by_its_serial_console() {
     house.done(&["power-off", "Echo"]);
     let status = piped.child.wait().unwrap();
     assert!(status.success(), "{status}");
-    wait_for("the end", 20, || terminal.has_ended().then_some(()).ok_or(()));
+    wait_for("the end", 20, || {
+        terminal.has_ended().then_some(()).ok_or(())
+    });
     let log = house.done(&["serial", "Echo", "--log"]);
-    assert!(log.ends_with("y\nstill-there "), "{:?}", &log[log.len() - 40..]);
+    assert!(
+        log.ends_with("y\nstill-there "),
+        "{:?}",
+        &log[log.len() - 40..]
+    );
 }
 
 /// The guest says megabytes; one watcher reads them, one never reads.
@@ -189,12 +208,17 @@ fn flood(house: &House, terminal: &Terminal) {
         text.contains("still-there").then_some(()).ok_or(text)
     });
     let grown = resident(agent).saturating_sub(before);
-    println!("{megabytes} MiB said in {:?}; the owner grew by {grown} KiB", begun.elapsed());
+    println!(
+        "{megabytes} MiB said in {:?}; the owner grew by {grown} KiB",
+        begun.elapsed()
+    );
     assert!(grown < 16 * 1024, "the owner grew by {grown} KiB");
     let history = terminal.emulator().picture().history;
     assert!(history <= orangery::terminal::SCROLLBACK, "{history} lines");
     let log = std::fs::read_dir(house.machine("Echo").join("log")).unwrap();
-    let size: u64 = log.map(|entry| entry.unwrap().metadata().unwrap().len()).sum();
+    let size: u64 = log
+        .map(|entry| entry.unwrap().metadata().unwrap().len())
+        .sum();
     assert!(size < 3 * 1024 * 1024, "the log has {size} bytes");
     assert!(is_alive(agent));
     drop(lazy);
