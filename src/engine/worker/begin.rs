@@ -13,8 +13,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::events::not_responding;
 use super::files::{Files, arguments, layers, rights, written_file};
-use super::serial::Line;
-use super::{Begun, Live, Order, PATIENCE, Post, hardware, refuse_order};
+use super::{Begun, Live, Order, PATIENCE, Post, hardware, refuse_order, serial::Line};
 use crate::engine::clock;
 use crate::engine::facts::Facts;
 use crate::engine::hub::Asker;

@@ -1,3 +1,5 @@
+//! What a guest says, and what is seen, selected, found and answered.
+
 use super::*;
 
 fn terminal(said: &str) -> Emulator {

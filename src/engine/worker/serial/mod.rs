@@ -42,6 +42,8 @@ const MAX_WATCHERS: usize = 16;
 const BLOCK: usize = 32 * 1024;
 /// How long the last words may take to reach the watchers at the end.
 const FAREWELL: Duration = Duration::from_millis(200);
+/// QEMU sends each byte by itself. So long some are gathered: without it a flood costs each of us a turn for each byte.
+const GATHER: Duration = Duration::from_micros(500);
 /// Ends an escape sequence that was cut in two (ECMA-48, CAN).
 const CANCEL: u8 = 0x18;
 
@@ -206,11 +208,14 @@ impl Port {
                     }
                 }
             }
-            self.hear_guest(&mut block);
+            let heard = self.hear_guest(&mut block);
             self.hear_watchers(&mut block);
             self.tell_guest();
             let Self { ring, watchers, .. } = &mut self;
             watchers.retain_mut(|watcher| watcher.tell(ring).is_ok());
+            if heard {
+                std::thread::sleep(GATHER);
+            }
         }
     }
 

@@ -1,3 +1,5 @@
+//! The port with a pretended QEMU at its other end.
+
 use super::*;
 
 /// A port with a pretended QEMU.
