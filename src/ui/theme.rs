@@ -234,14 +234,15 @@ impl Inks {
         }
     }
 
-    /// `ink`, moved towards the text's colour until it can be read on the terminal's own ground: programs choose
-    /// their colours for one theme.
-    pub fn readable(&self, ink: Color32) -> Color32 {
+    /// `ink`, moved away from `ground` until it can be read: programs choose their colours for one theme.
+    pub fn readable(&self, ink: Color32, ground: Color32) -> Color32 {
         const ENOUGH: f32 = 3.0;
+        let text_is_far = contrast(self.text, ground) >= contrast(self.ground, ground);
+        let far = if text_is_far { self.text } else { self.ground };
         (0_u8..=8)
-            .map(|step| ink.lerp_to_gamma(self.text, f32::from(step) / 8.0))
-            .find(|color| contrast(*color, self.ground) >= ENOUGH)
-            .unwrap_or(self.text)
+            .map(|step| ink.lerp_to_gamma(far, f32::from(step) / 8.0))
+            .find(|color| contrast(*color, ground) >= ENOUGH)
+            .unwrap_or(far)
     }
 }
 
@@ -446,8 +447,11 @@ mod tests {
                 assert!(contrast(inks.on_found, found) >= 4.0);
             }
             for index in 0..=255 {
-                let ink = inks.readable(inks.color(Ink::Index(index)));
+                let ink = inks.readable(inks.color(Ink::Index(index)), inks.ground);
                 assert!(contrast(ink, inks.ground) >= 3.0, "{index}");
+                let below = inks.color(Ink::Index(index));
+                let black = inks.readable(inks.color(Ink::Index(0)), below);
+                assert!(contrast(black, below) >= 3.0, "black on {index}");
             }
             for index in 1..=6 {
                 let named = inks.color(Ink::Index(index));

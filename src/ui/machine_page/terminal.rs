@@ -35,7 +35,6 @@ pub(super) fn terminal_tab_ui(
         .inner_margin(Margin::symmetric(16, 6));
     Panel::bottom("terminal bar")
         .exact_size(50.0)
-        .show_separator_line(false)
         .frame(bar)
         .show(ui, |ui| {
             bar_ui(ui, &mut page.terminal, view, report, terminal, asks)
@@ -43,7 +42,6 @@ pub(super) fn terminal_tab_ui(
     if page.terminal.search.is_some() {
         Panel::top("terminal search")
             .exact_size(46.0)
-            .show_separator_line(false)
             .frame(bar)
             .show(ui, |ui| search_ui(ui, &mut page.terminal, terminal));
     }

@@ -218,8 +218,9 @@ fn colors(style: Style, inks: &Inks) -> (Color32, Option<Color32>) {
     };
     let mut ink = inks.color(ink);
     let ground = (style.ground != Ink::Ground).then(|| inks.color(style.ground));
-    if ground.is_none() {
-        ink = inks.readable(ink);
+    // What has the colour of its ground is meant not to be seen.
+    if style.ink != style.ground {
+        ink = inks.readable(ink, ground.unwrap_or(inks.ground));
     }
     if style.dim {
         ink = ink.lerp_to_gamma(ground.unwrap_or(inks.ground), 0.4);
