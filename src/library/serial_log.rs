@@ -174,7 +174,8 @@ mod tests {
     fn a_link_in_the_logs_place_is_not_followed() {
         let machine = tempfile::tempdir().unwrap();
         let target = machine.path().join("diary");
-        fs::write(&target, "mine").unwrap();
+        let mut diary = File::create(&target).unwrap();
+        diary.write_all(b"mine").unwrap();
         fs::create_dir(machine.path().join("log")).unwrap();
         std::os::unix::fs::symlink(&target, machine.path().join("log/serial.log")).unwrap();
         assert!(SerialLog::go_on(machine.path()).is_err());
