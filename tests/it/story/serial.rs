@@ -196,7 +196,7 @@ fn a_guest_without_a_screen_is_used_by_its_serial_console() {
 
 /// The guest says more than anyone reads in time; one watcher reads it, one never reads.
 fn flood(house: &House, terminal: &Terminal) {
-    let quarters = rounds(2, 80);
+    let quarters = rounds(1, 80);
     let (lazy, _) = open(house, "Echo", false);
     let agent = house.agent_pid().unwrap();
     let before = resident(agent);
