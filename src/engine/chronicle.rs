@@ -145,6 +145,7 @@ fn asked(command: &Command) -> Option<String> {
         Command::Recognise { .. }
         | Command::Watch(_)
         | Command::OpenDisplay { .. }
+        | Command::OpenSerial { .. }
         | Command::Stats { .. }
         | Command::CommandLine { .. }
         | Command::ShowTrash

@@ -11,6 +11,7 @@ mod life;
 mod others;
 mod parts;
 mod save;
+mod serial;
 mod shapes;
 
 use std::ffi::OsString;

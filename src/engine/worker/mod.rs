@@ -18,6 +18,7 @@ mod network;
 mod order;
 mod picture;
 mod save;
+mod serial;
 mod stats;
 
 use std::sync::Arc;
@@ -275,6 +276,7 @@ pub struct Begun {
     pub live: Live,
     /// The hardware QEMU was started with.
     pub machine: Machine,
+    pub serial: Option<serial::Line>,
 }
 
 /// Whether the loop goes on.
@@ -293,6 +295,7 @@ struct Worker {
     live: Live,
     published: Option<Live>,
     machine: Machine,
+    serial: Option<serial::Line>,
     /// Who waits for the guest to be off.
     waiting_for_off: Vec<Asker>,
     next_beat: Instant,
@@ -326,6 +329,7 @@ impl Worker {
             live: begun.live,
             published: None,
             machine: begun.machine,
+            serial: begun.serial,
             waiting_for_off: Vec::new(),
             next_beat: Instant::now() + BEAT_EVERY,
             missed_beats: 0,
@@ -381,6 +385,7 @@ impl Worker {
                 self.post.answer(asker, result.map(|()| Answer::Done));
             }
             Order::OpenDisplay { asker } => self.open_display(asker),
+            Order::OpenSerial { asker, history } => self.open_serial(asker, history),
             Order::Screenshot {
                 asker,
                 machine,

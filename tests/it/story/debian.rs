@@ -5,6 +5,8 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use orangery::terminal::{Ink, Terminal};
+
 use super::{House, clicked, is_alive};
 use crate::guests::{alone, debian_disk, or_skip};
 use crate::window_stage::Stage;
@@ -17,9 +19,18 @@ pub(super) struct Shell {
 
 impl Shell {
     pub(super) fn of(house: &House, name: &str) -> Self {
+        Self::on(super::serial::open(house, name, false).0)
+    }
+
+    /// Straight to QEMU, while nobody owns the machine.
+    pub(super) fn without_owner(house: &House, name: &str) -> Self {
         let manifest = std::fs::read(house.launch(name).join("launch.json")).unwrap();
         let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
-        let socket = UnixStream::connect(manifest["sockets"]["serial"].as_str().unwrap()).unwrap();
+        let socket = manifest["sockets"]["serial"].as_str().unwrap();
+        Self::on(UnixStream::connect(socket).unwrap())
+    }
+
+    fn on(socket: UnixStream) -> Self {
         socket
             .set_read_timeout(Some(Duration::from_millis(200)))
             .unwrap();
@@ -83,6 +94,25 @@ impl Shell {
     }
 }
 
+/// What the shell shows in a terminal: colours, and the line that was typed.
+fn in_colour(house: &House) {
+    let (stream, history) = super::serial::open(house, "Debian", false);
+    let terminal = Terminal::start(stream, history, std::sync::Arc::new(|| {})).unwrap();
+    assert!(terminal.send(b"clear; ls --color=always -d /bin /etc\r"));
+    super::wait_for("the colours", 30, || {
+        let picture = terminal.emulator().picture();
+        let coloured = |letter| {
+            let mut cells = picture.cells.iter();
+            // Folders are blue, links cyan: 34 and 36 of ECMA-48.
+            cells.any(|cell| cell.style.ink == Ink::Index(letter) && cell.style.bold)
+        };
+        let listed = picture.text().contains("/bin") && picture.text().contains("/etc");
+        (listed && coloured(4) && coloured(6))
+            .then_some(())
+            .ok_or_else(|| picture.text())
+    });
+}
+
 /// A machine "Debian" that is off, with its disk in place; gives the disk.
 pub fn debian_in(house: &House) -> Option<PathBuf> {
     let original = or_skip(debian_disk())?;
@@ -137,6 +167,8 @@ fn debian_is_given_parts_by_clicks_boots_is_typed_into_is_saved_and_resumed_and_
         after > before && after < before + 120.0,
         "{before} and then {after}"
     );
+
+    in_colour(&house);
 
     let (pixels, width, height) = house.picture("Debian");
     let lit = pixels.chunks(4).filter(|pixel| pixel[0] > 100).count();
