@@ -129,12 +129,12 @@ mod tests {
         }
     }
 
-    fn placement(zoom: u32) -> Placement {
+    fn placement(zoom: u8) -> Placement {
         let (area, guest) = (Rect::new(0, 0, 1000, 1000), Size::new(100, 100));
         Placement::new(
             area,
             guest,
-            super::super::view::Zoom::Times(zoom),
+            crate::model::Zoom::Times(zoom),
             (0.0, 0.0),
         )
     }

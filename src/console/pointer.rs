@@ -164,7 +164,7 @@ mod tests {
         let placement = Placement::new(
             area,
             Size::new(50, 50),
-            super::super::view::Zoom::Fit,
+            crate::model::Zoom::Fit,
             (0.0, 0.0),
         );
         let mut pointer = Pointer {

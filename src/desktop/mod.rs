@@ -3,7 +3,9 @@
 mod appearance;
 mod key_grab;
 mod link;
+mod picture_clipboard;
 
 pub use self::appearance::{Appearance, follow};
-pub use self::key_grab::{GrabError, KeyGrab};
+pub use self::key_grab::{GrabError, Heard, KeyGrab};
+pub use self::picture_clipboard::{CopyError, PictureClipboard};
 pub use self::link::open_link;

@@ -7,6 +7,7 @@ mod cli;
 mod confine_live;
 mod console_desktop;
 mod console_owner;
+mod console_stage;
 mod console_window;
 mod display_live;
 mod faults;

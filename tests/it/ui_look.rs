@@ -9,6 +9,7 @@ use orangery::engine::message::Event;
 use orangery::model::*;
 use orangery::ui::actions::Errand;
 use orangery::ui::theme;
+use orangery::display::frame::Following;
 use orangery::ui::view::LiveScreen;
 
 use crate::ui_fixture::{self as fixture, Window, id, report, show};
@@ -109,6 +110,10 @@ fn live(harness: &mut Harness<'_, Window>) {
         width: 640,
         height: 400,
         cursor: None,
+        absolute_pointer: true,
+        told_room: None,
+        following: Following::Idle,
+        figures: None,
     });
     harness.run_ok();
 }

@@ -136,7 +136,12 @@ async fn answer(
                 listeners.send(Connection::from(&messages)).unwrap();
             }
             member => {
-                assert!(header.primary().flags().contains(Flags::NoReplyExpected));
+                let quiet = header.primary().flags().contains(Flags::NoReplyExpected);
+                assert_eq!(quiet, member != "SetUIInfo");
+                if !quiet {
+                    let name = "org.qemu.Display1.Error.Unsupported"; // As a std VGA says.
+                    connection.reply_error(&header, name, &"").await.unwrap();
+                }
                 let arguments: Structure<'_> = body.deserialize().unwrap();
                 // A value prints as "uint32 5"; the number is enough.
                 let number =
@@ -346,6 +351,9 @@ fn input_reaches_qemu_in_its_own_numbers_and_keys_are_lifted_at_the_end() {
     assert_eq!([qemu.call(), qemu.call()], ["Press(4)", "Release(4)"]);
     screen.send(Input::Resize { w: 800, h: 600 });
     assert_eq!(qemu.call(), "SetUIInfo(0, 0, 0, 0, 800, 600)");
+    until("the card's answer", || {
+        screen.slot().info().resizable == Some(false)
+    });
     drop(screen);
     assert_eq!([qemu.call(), qemu.call()], ["Release(211)", "Release(5)"]);
 }

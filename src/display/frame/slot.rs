@@ -64,6 +64,8 @@ struct State {
     /// As many as our own windows have views, so a handful.
     viewers: Vec<Seen>,
     next_viewer: u64,
+    /// Changes of the picture that the machine told of.
+    updates: u64,
     news: bool,
     closed: bool,
     alarm: Option<Instant>,
@@ -115,6 +117,11 @@ impl FrameSlot {
     /// Where the pixels are now.
     pub fn surface(&self) -> Surface {
         self.lock().surface.clone()
+    }
+
+    /// How many changes of the picture the machine has told of so far.
+    pub fn updates(&self) -> u64 {
+        self.lock().updates
     }
 
     /// A new viewer, to which the whole picture is news.
@@ -203,6 +210,7 @@ impl FrameSlot {
     /// QEMU wrote into the map within this rectangle.
     pub(in crate::display) fn map_damage(&self, x: i32, y: i32, w: i32, h: i32) {
         self.change(|state| {
+            state.updates += 1;
             let (x, y, w, h) = (x.into(), y.into(), w.into(), h.into());
             if let Some(rect) = Rect::clipped(x, y, w, h, state.info.size) {
                 state.stale.add(rect);
@@ -213,7 +221,10 @@ impl FrameSlot {
 
     /// All that was sent together is painted: a new picture may be looked at.
     pub(in crate::display) fn finish_paint(&self) {
-        self.change(|state| state.painted |= matches!(state.surface, Surface::Owned));
+        self.change(|state| {
+            state.updates += 1;
+            state.painted |= matches!(state.surface, Surface::Owned);
+        });
     }
 
     /// Paints inline pixels, `bytes` in `layout` with its origin at `x`, `y`. Cut to the picture.
