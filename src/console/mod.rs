@@ -25,6 +25,7 @@ mod scale;
 mod screenshot;
 mod session;
 mod stage;
+mod system_keys;
 mod theme;
 mod view;
 mod window;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use winit::dpi::{LogicalSize, PhysicalSize};
 use winit::event_loop::ActiveEventLoop;
 use winit::monitor::MonitorHandle;
+use winit::raw_window_handle::{HasWindowHandle, RawWindowHandle};
 use winit::window::{Fullscreen, Window};
 
 use crate::display::frame::{Reading, Rect, Size};
@@ -28,7 +29,9 @@ const BUSY: Duration = Duration::from_millis(4);
 /// How long the bar stays after entering full screen, so that the way back has been seen.
 const FAREWELL_BAR: Duration = Duration::from_secs(3);
 /// How long a window manager may take to give the window the size that we asked for.
-const FITTING: Duration = Duration::from_secs(1);
+const FITTING: Duration = Duration::from_secs(5);
+/// A window that is in sight is asked for a picture long before.
+const UNSEEN: Duration = Duration::from_secs(1);
 /// A new window leaves this share of the screen free.
 const MARGIN: f64 = 0.1;
 
@@ -56,6 +59,10 @@ pub struct Stage {
     reveal_until: Option<Instant>,
     repaint: Repaint,
     retry: Option<Instant>,
+    /// Wayland tells when a picture was shown, and by silence that nobody sees the window.
+    paced: bool,
+    /// The last picture has not been shown since then.
+    waiting: Option<Instant>,
     /// The size we gave the window; while it has it, it follows the guest's.
     own_size: Option<PhysicalSize<u32>>,
     fitted: Size,
@@ -84,6 +91,7 @@ impl Stage {
             .map_err(|error| failed(error.to_string()))?;
         let window = Rc::new(window);
         let inner = window.inner_size();
+        let handle = window.window_handle().map(|handle| handle.as_raw());
         let presenter = presenter(&window).map_err(|error| failed(error.to_string()))?;
         Ok(Self {
             overlay: Overlay::new(event_loop, &window),
@@ -97,6 +105,8 @@ impl Stage {
             reveal_until: None,
             repaint: Repaint::everything(),
             retry: None,
+            paced: matches!(handle, Ok(RawWindowHandle::Wayland(_))),
+            waiting: None,
             own_size: Some(inner),
             fitted: Size::default(),
             fitting: None,
@@ -259,6 +269,7 @@ impl Stage {
         self.fitting = Some(Instant::now() + FITTING);
         // `Some` says that the size is set at once; otherwise an event follows.
         if let Some(size) = self.window.request_inner_size(size) {
+            self.fitting = None;
             self.resized(size);
         }
     }
@@ -282,6 +293,21 @@ impl Stage {
 
     pub fn repaint_all(&mut self) {
         self.repaint.whole = true;
+    }
+
+    /// X11: a part has to be painted. Wayland: the last picture was shown.
+    pub fn redraw_requested(&mut self) {
+        if self.paced {
+            self.waiting = None;
+        } else {
+            self.repaint_all();
+        }
+    }
+
+    /// True if the guest has something new that has not been asked for in a while.
+    pub fn is_unseen(&self) -> bool {
+        let late = |since: Instant| since + UNSEEN <= Instant::now();
+        !self.repaint.guest.is_empty() && self.waiting.is_some_and(late)
     }
 
     /// Draws bar and card if that is due; returns what the person asked for.
@@ -329,7 +355,8 @@ impl Stage {
         guest: Option<&mut GuestPicture>,
         dim: bool,
     ) -> Result<bool, PresentError> {
-        if self.repaint.is_empty() || self.retry.is_some_and(|at| at > Instant::now()) {
+        let wait = self.waiting.is_some() || self.retry.is_some_and(|at| at > Instant::now());
+        if self.repaint.is_empty() || wait {
             return Ok(false);
         }
         self.retry = None;
@@ -346,8 +373,18 @@ impl Stage {
             return Ok(false);
         }
         let repaint = std::mem::take(&mut self.repaint);
+        if self.paced {
+            self.window.pre_present_notify();
+        }
         match self.presenter.present(&scene, guest, &repaint) {
-            Ok(Shown::Now) => Ok(!repaint.guest.is_empty()),
+            Ok(Shown::Nothing) => Ok(false),
+            Ok(Shown::Now) => {
+                if self.paced {
+                    self.waiting = Some(Instant::now());
+                    self.window.request_redraw(); // Comes once this picture was shown.
+                }
+                Ok(!repaint.guest.is_empty())
+            }
             Ok(Shown::Later) => {
                 self.repaint = repaint;
                 self.retry = Some(Instant::now() + BUSY);
@@ -359,7 +396,10 @@ impl Stage {
 
     /// When something has to be done without an event.
     pub fn due(&self) -> Option<Instant> {
-        let painting = (!self.repaint.is_empty()).then(|| self.retry.unwrap_or_else(Instant::now));
+        let painting = (!self.repaint.is_empty()).then(|| match self.waiting {
+            Some(since) => (since + UNSEEN).max(Instant::now() + BUSY),
+            None => self.retry.unwrap_or_else(Instant::now),
+        });
         let dues = [
             self.overlay.due(),
             painting,

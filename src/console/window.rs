@@ -11,10 +11,9 @@ use winit::event::{DeviceEvent, DeviceId, WindowEvent};
 use winit::event_loop::{ActiveEventLoop, ControlFlow, EventLoop, EventLoopProxy};
 use winit::platform::wayland::EventLoopBuilderExtWayland;
 use winit::platform::x11::EventLoopBuilderExtX11;
-use winit::raw_window_handle::{HasWindowHandle, RawWindowHandle};
 use winit::window::WindowId;
 
-use crate::desktop::{Heard, KeyGrab, PictureClipboard};
+use crate::desktop::{Heard, PictureClipboard};
 use crate::display::frame::{Figures, Following, Wake};
 use crate::display::keys::KeyCode;
 use crate::display::{DisplayError, Screen};
@@ -27,6 +26,7 @@ use super::owner::Owner;
 use super::pointer::Pointer;
 use super::session::Session;
 use super::stage::{self, Stage};
+use super::system_keys::SystemKeys;
 use super::{ConsoleOptions, ConsoleTarget, chord};
 
 mod input;
@@ -98,7 +98,7 @@ pub fn run(source: Source, options: ConsoleOptions) -> Result<(), Failure> {
         keyboard: Keyboard::default(),
         pointer: Pointer::default(),
         hold: None,
-        grab: None,
+        system_keys: None,
         focused: false,
         over_bar: false,
         pending,
@@ -107,6 +107,7 @@ pub fn run(source: Source, options: ConsoleOptions) -> Result<(), Failure> {
         failure: None,
         figures: Figures::new(Instant::now()),
         following: Following::Idle,
+        unseen: false,
         clipboard: Arc::default(),
     };
     let ended = event_loop.run_app(&mut console);
@@ -147,8 +148,8 @@ struct Console {
     pointer: Pointer,
     /// The guest's pointer is relative, and has ours.
     hold: Option<Hold>,
-    /// X11 only.
-    grab: Option<KeyGrab>,
+    /// `None` until the event loop runs.
+    system_keys: Option<SystemKeys>,
     focused: bool,
     /// egui believes the pointer is over its parts.
     over_bar: bool,
@@ -160,6 +161,8 @@ struct Console {
     figures: Figures,
     /// What was last told of the guest's following.
     following: Following,
+    /// The compositor has stopped asking for pictures (Wayland), so the guest draws for nobody.
+    unseen: bool,
     clipboard: Arc<Mutex<PictureClipboard>>,
 }
 
@@ -170,7 +173,7 @@ impl ApplicationHandler<Event> for Console {
         }
         match Stage::new(event_loop, &self.session.name, self.options) {
             Ok(stage) => {
-                self.grab = self.key_grab(&stage);
+                self.system_keys = Some(self.system_keys(&stage));
                 self.stage = Some(stage);
                 self.take_first_look();
                 self.take_picture();
@@ -198,7 +201,7 @@ impl ApplicationHandler<Event> for Console {
     fn window_event(&mut self, event_loop: &ActiveEventLoop, _: WindowId, event: WindowEvent) {
         match &event {
             WindowEvent::CloseRequested => event_loop.exit(),
-            WindowEvent::RedrawRequested => self.on_stage(Stage::repaint_all),
+            WindowEvent::RedrawRequested => self.redraw_requested(),
             WindowEvent::Resized(size) => {
                 self.feed_overlay(&event);
                 self.on_stage(|stage| stage.resized(*size));
@@ -241,8 +244,9 @@ impl ApplicationHandler<Event> for Console {
         for request in requests {
             self.carry_out(request, event_loop);
         }
-        self.update_grab();
+        self.update_system_keys();
         self.present();
+        self.watch_sight();
         self.update_pointer_look(event_loop);
         let due = self.stage.as_ref().and_then(Stage::due);
         let counted = self.stage.as_ref().filter(|stage| stage.look.figures);
@@ -254,7 +258,7 @@ impl ApplicationHandler<Event> for Console {
 
     fn exiting(&mut self, _: &ActiveEventLoop) {
         self.session.send(crate::display::Input::ReleaseAll);
-        self.grab = None;
+        self.system_keys = None;
         if let Some(saving) = self.saving.take() {
             saving.join().ok(); // A panic was already reported by the panic hook.
         }
@@ -324,21 +328,15 @@ impl Console {
         }
     }
 
-    fn key_grab(&self, stage: &Stage) -> Option<KeyGrab> {
-        let window = match stage.window.window_handle().ok()?.as_raw() {
-            RawWindowHandle::Xlib(handle) => u32::try_from(handle.window).ok()?,
-            RawWindowHandle::Xcb(handle) => handle.window.get(),
-            _ => return None,
-        };
+    fn system_keys(&self, stage: &Stage) -> SystemKeys {
         let proxy = self.proxy.clone();
-        let hear = move |heard| {
+        SystemKeys::new(&stage.window, move |heard| {
             let event = match heard {
                 Heard::Key { code, down } => Event::Key { code, down },
                 Heard::InSight(seen) => Event::InSight(seen),
             };
             proxy.send_event(event).ok(); // The loop has ended.
-        };
-        KeyGrab::new(window, hear).ok() // Without it the desktop keeps its shortcuts; the bar says so.
+        })
     }
 
     /// The machine can take input.
@@ -351,11 +349,13 @@ impl Console {
     }
 
     /// When nothing else is to be said.
-    fn hint(&self) -> String {
+    fn hint(&mut self) -> String {
         if !self.takes_input() {
             return String::new();
         }
-        let text = match (self.keyboard.is_captured(), self.grab.is_some()) {
+        let taken = self.system_keys.as_mut();
+        let taken = taken.is_some_and(SystemKeys::can_be_taken);
+        let text = match (self.keyboard.is_captured(), taken) {
             (true, true) => later("Press {key} to release the keyboard"),
             (true, false) => {
                 later("{key} releases the keyboard; your desktop keeps its own shortcuts")

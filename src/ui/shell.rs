@@ -189,6 +189,7 @@ impl Shell {
                 | Ask::SaveReport(_)
                 | Ask::CloseReport
                 | Ask::DismissToast(_)
+                | Ask::GuestSize(..)
                 | Ask::Pointer(..)
                 | Ask::Capture(_)
                 | Ask::Leave(_) => left.push(ask),

@@ -10,7 +10,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use orangery::console::{self, ConsoleOptions};
 use orangery::display::Screen;
@@ -100,18 +100,8 @@ impl Stage {
     pub fn start_with(presenter: &str, size: (u32, u32), devices: &[&str]) -> Option<Self> {
         let desktop = Desktop::start(size.0, size.1)?;
         let home = tempfile::tempdir().unwrap();
-        let monitor = home.path().join("monitor");
-        let monitor_option = format!("unix:{},server=on,wait=off", monitor.display());
-        let drive = concat!(
-            "file=",
-            env!("ORANGERY_TEST_CARD"),
-            ",format=raw,if=virtio,snapshot=on"
-        );
-        let screen = ["-device", "virtio-vga", "-device", "virtio-keyboard-pci"];
-        let rest = ["-drive", drive, "-qmp", &monitor_option];
-        let all = [&screen[..], devices, &rest[..]].concat();
-        let machine = Machine::start_with("q35", "a console window", &all)?;
-        let child = open(&desktop, home.path(), presenter, 1.0);
+        let machine = boot(home.path(), devices)?;
+        let child = open(desktop_command(&desktop), home.path(), presenter, 1.0);
         let window = desktop.window("Orangery");
         let stage = Self {
             desktop,
@@ -132,7 +122,8 @@ impl Stage {
         wait("the window's end", || {
             !self.desktop.xdotool("search --name Orangery").contains(gone)
         });
-        self.child = open(&self.desktop, self.home.path(), presenter, scale);
+        let command = desktop_command(&self.desktop);
+        self.child = open(command, self.home.path(), presenter, scale);
         self.window = self.desktop.window("Orangery");
         self.bar = (BAR as f64 * scale).round() as usize;
     }
@@ -216,9 +207,32 @@ impl Stage {
     }
 }
 
-fn open(desktop: &Desktop, home: &Path, presenter: &str, scale: f64) -> Child {
-    desktop
-        .command(std::env::current_exe().unwrap().to_str().unwrap())
+/// The test card; its monitor is in `home`.
+pub fn boot(home: &Path, devices: &[&str]) -> Option<Machine> {
+    let monitor = format!("unix:{},server=on,wait=off", home.join("monitor").display());
+    let drive = concat!(
+        "file=",
+        env!("ORANGERY_TEST_CARD"),
+        ",format=raw,if=virtio,snapshot=on"
+    );
+    let screen = ["-device", "virtio-vga", "-device", "virtio-keyboard-pci"];
+    let rest = ["-drive", drive, "-qmp", &monitor];
+    let all = [&screen[..], devices, &rest[..]].concat();
+    Machine::start_with("q35", "a console window", &all)
+}
+
+fn desktop_command(desktop: &Desktop) -> Command {
+    desktop.command(&this_program())
+}
+
+/// What opens windows: this test itself.
+pub fn this_program() -> String {
+    std::env::current_exe().unwrap().display().to_string()
+}
+
+/// Opens a window on the machine whose monitor is in `home`.
+pub fn open(mut command: Command, home: &Path, presenter: &str, scale: f64) -> Child {
+    command
         .args(["console_stage::child", "--exact", "--ignored", "--nocapture"])
         .env(MONITOR, home.join("monitor"))
         .env(PRESENTER, presenter)

@@ -83,6 +83,8 @@ impl Way {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shown {
     Now,
+    /// There was nothing to paint.
+    Nothing,
     /// The window system still reads the last picture: ask again in a few milliseconds, with the damage joined.
     Later,
 }

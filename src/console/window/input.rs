@@ -102,10 +102,10 @@ impl Console {
     }
 
     /// The keyboard is held only while the guest is to have every key.
-    pub(super) fn update_grab(&mut self) {
+    pub(super) fn update_system_keys(&mut self) {
         let wanted = self.focused && !self.bar_has_keys();
-        if let Some(grab) = &mut self.grab {
-            grab.set(wanted);
+        if let Some(keys) = &mut self.system_keys {
+            keys.set(wanted);
         }
     }
 

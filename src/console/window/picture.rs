@@ -10,7 +10,7 @@ use crate::model::ScreenSettings;
 use super::super::bar::{BarView, Message, Request};
 use super::super::guest_picture::GuestPicture;
 use super::super::screenshot;
-use super::super::stage::Drawn;
+use super::super::stage::{Drawn, Stage};
 use super::{Console, Event};
 
 impl Console {
@@ -134,6 +134,22 @@ impl Console {
                 let text = fill("The picture can't be shown: {why}", &[("why", &why)]);
                 self.say(Message::Trouble(text));
             }
+        }
+    }
+
+    /// X11: a part has to be painted. Wayland: the last picture was shown.
+    pub(super) fn redraw_requested(&mut self) {
+        self.on_stage(Stage::redraw_requested);
+        if std::mem::take(&mut self.unseen) {
+            self.session.set_visible(true);
+        }
+    }
+
+    /// A compositor asks for no pictures of a window that nobody sees.
+    pub(super) fn watch_sight(&mut self) {
+        if !self.unseen && self.stage.as_ref().is_some_and(Stage::is_unseen) {
+            self.unseen = true;
+            self.session.set_visible(false);
         }
     }
 
