@@ -114,9 +114,7 @@ impl Feed {
         Some(LiveScreen {
             told_room: *told_room,
             following: follow.state(info.size, info.resizable, now),
-            figures: look
-                .figures
-                .then(|| figures.read(now, picture.updates())),
+            figures: look.figures.then(|| figures.read(now, picture.updates())),
             ..live
         })
     }

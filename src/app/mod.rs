@@ -198,7 +198,11 @@ impl App {
 
     /// A frame is due when the clock alone changes what is shown; otherwise only news brings one.
     fn plan_repaint(&self, ctx: &egui::Context) {
-        let pause = if self.view.counts_down() || self.feed.counts() || self.feed.waits() || self.view.leaving.is_some() {
+        let pause = if self.view.counts_down()
+            || self.feed.counts()
+            || self.feed.waits()
+            || self.view.leaving.is_some()
+        {
             Duration::from_secs(1)
         } else if self.sees_running() {
             Duration::from_secs(15) // Its line in the list.

@@ -131,12 +131,7 @@ mod tests {
 
     fn placement(zoom: u8) -> Placement {
         let (area, guest) = (Rect::new(0, 0, 1000, 1000), Size::new(100, 100));
-        Placement::new(
-            area,
-            guest,
-            crate::model::Zoom::Times(zoom),
-            (0.0, 0.0),
-        )
+        Placement::new(area, guest, crate::model::Zoom::Times(zoom), (0.0, 0.0))
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::display::frame::{Reading, Rect, Size};
 use crate::language::{fill, tr};
 use crate::model::{Drawing, Failure, ScreenSettings, Zoom};
 
+use super::ConsoleOptions;
 use super::bar::{BarView, Card, Request, bar_ui, card_ui, figures_ui, release_sign_ui};
 use super::cursor::PointerLook;
 use super::guest_picture::{GuestPicture, News};
@@ -22,7 +23,6 @@ use super::presenter::{
 };
 use super::theme;
 use super::view::Placement;
-use super::ConsoleOptions;
 
 /// Until a picture that the window system was not ready for is tried again.
 const BUSY: Duration = Duration::from_millis(4);
@@ -166,6 +166,9 @@ impl Stage {
             ..Placement::new(area, guest, self.look.zoom, look)
         };
         if placement != self.placement {
+            if (placement.shown, placement.guest) != (self.placement.shown, self.placement.guest) {
+                self.overlay.ask(); // The badge tells of it.
+            }
             self.placement = placement;
             self.repaint.whole = true;
         }
@@ -311,10 +314,7 @@ impl Stage {
     }
 
     /// Draws bar and card if that is due; returns what the person asked for.
-    pub fn draw_overlay(
-        &mut self,
-        view: impl FnOnce(&Self) -> Drawn,
-    ) -> Vec<Request> {
+    pub fn draw_overlay(&mut self, view: impl FnOnce(&Self) -> Drawn) -> Vec<Request> {
         if self
             .reveal_until
             .is_some_and(|until| until <= Instant::now())

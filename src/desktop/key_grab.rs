@@ -66,10 +66,7 @@ const STOP: u32 = 3;
 
 impl KeyGrab {
     /// For the X11 window `window`. `hear` is called from a thread of ours.
-    pub fn new(
-        window: Window,
-        hear: impl Fn(Heard) + Send + 'static,
-    ) -> Result<Self, GrabError> {
+    pub fn new(window: Window, hear: impl Fn(Heard) + Send + 'static) -> Result<Self, GrabError> {
         let (connection, screen) = RustConnection::connect(None)?;
         let connection = Arc::new(connection);
         let root = connection

@@ -8,6 +8,6 @@ mod shortcut_inhibit;
 
 pub use self::appearance::{Appearance, follow};
 pub use self::key_grab::{GrabError, Heard, KeyGrab};
-pub use self::picture_clipboard::{CopyError, PictureClipboard};
 pub use self::link::open_link;
+pub use self::picture_clipboard::{CopyError, PictureClipboard};
 pub use self::shortcut_inhibit::{InhibitError, ShortcutInhibit};

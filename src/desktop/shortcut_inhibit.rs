@@ -71,9 +71,8 @@ impl<W: HasWindowHandle + HasDisplayHandle> ShortcutInhibit<W> {
         let backend = unsafe { Backend::from_foreign_display(display.display.as_ptr().cast()) };
         let connection = Connection::from_backend(backend);
         // SAFETY: as above, and the pointer is that of a `wl_surface`, which the interface is checked to be.
-        let id = unsafe {
-            ObjectId::from_ptr(WlSurface::interface(), surface.surface.as_ptr().cast())
-        }?;
+        let id =
+            unsafe { ObjectId::from_ptr(WlSurface::interface(), surface.surface.as_ptr().cast()) }?;
         let surface = WlSurface::from_id(&connection, id)?;
         let (globals, queue) = registry_queue_init::<State>(&connection)?;
         let handle = queue.handle();

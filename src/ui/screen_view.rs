@@ -5,8 +5,8 @@ use egui::{Color32, PointerButton, Pos2, Rect, Sense, Ui, Vec2, pos2, vec2};
 use super::Ask;
 use super::theme::{self, palette};
 use super::view::LiveScreen;
-use crate::language::tr;
 use crate::display::frame::Reading;
+use crate::language::tr;
 use crate::model::{MachineId, ScreenSettings, Zoom};
 
 /// What the pointer did on the guest's screen, in guest pixels.
@@ -31,13 +31,7 @@ pub enum Pointer {
 ///
 /// Where a guest pixel is a whole number of pixels the corner is snapped to whole pixels, so that nothing is blurred.
 /// Of a picture larger than the room, `pan` says which part is seen: 0 is the left or upper end, 1 the other.
-pub fn place(
-    room: Rect,
-    guest: (u32, u32),
-    zoom: Zoom,
-    pixels_per_point: f32,
-    pan: Vec2,
-) -> Rect {
+pub fn place(room: Rect, guest: (u32, u32), zoom: Zoom, pixels_per_point: f32, pan: Vec2) -> Rect {
     let size = vec2(guest.0.max(1) as f32, guest.1.max(1) as f32);
     let fit = (room.width() / size.x).min(room.height() / size.y).max(0.0);
     let times = fit * pixels_per_point;
@@ -47,7 +41,13 @@ pub fn place(
         }
         Zoom::Fit => Rect::from_center_size(room.center(), size * fit),
         Zoom::Stretch => room,
-        Zoom::Whole => whole(room, size, (times + 0.001).floor().max(1.0), pixels_per_point, pan),
+        Zoom::Whole => whole(
+            room,
+            size,
+            (times + 0.001).floor().max(1.0),
+            pixels_per_point,
+            pan,
+        ),
         Zoom::Times(_) => whole(room, size, zoom.pixel_side() as f32, pixels_per_point, pan),
     }
 }
@@ -285,13 +285,7 @@ mod tests {
 
     #[test]
     fn fitting_keeps_the_shape_and_fills_one_side() {
-        let picture = place(
-            room(800.0, 400.0),
-            (1280, 800),
-            Zoom::Fit,
-            1.0,
-            Vec2::ZERO,
-        );
+        let picture = place(room(800.0, 400.0), (1280, 800), Zoom::Fit, 1.0, Vec2::ZERO);
         assert_eq!(picture.size(), vec2(640.0, 400.0));
         assert_eq!(picture.center(), room(800.0, 400.0).center());
     }
@@ -350,13 +344,7 @@ mod tests {
 
     #[test]
     fn every_point_is_a_pixel_of_the_guest() {
-        let picture = place(
-            room(800.0, 400.0),
-            (1280, 800),
-            Zoom::Fit,
-            1.0,
-            Vec2::ZERO,
-        );
+        let picture = place(room(800.0, 400.0), (1280, 800), Zoom::Fit, 1.0, Vec2::ZERO);
         assert_eq!(to_guest(picture, (1280, 800), picture.min), (0, 0));
         assert_eq!(to_guest(picture, (1280, 800), picture.max), (1279, 799));
         assert_eq!(to_guest(picture, (1280, 800), picture.center()), (640, 400));

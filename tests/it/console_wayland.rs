@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::card::{self, CardReport};
 use crate::console_desktop::{Shot, wait};
-use crate::console_stage::{BAR, boot, open, this_program};
+use crate::console_stage::{BAR, assert_shown, boot, open, this_program};
 use crate::display_live::machine::Machine;
 use crate::wayland_desktop::Sway;
 
@@ -40,16 +40,11 @@ impl Stage {
         })
     }
 
-    fn picture(&self) -> Shot {
-        let shot = self.sway.shot();
-        shot.part(0, BAR, shot.width, shot.height - BAR)
-    }
-
     #[track_caller]
     fn wait_card(&self, what: &str, until: impl Fn(&CardReport) -> bool) -> CardReport {
         let mut last = None;
         wait(what, || {
-            let picture = self.picture();
+            let picture = picture(&self.sway);
             last = card::decode_rgb(&picture.rgb, picture.width, picture.height).ok();
             last.as_ref().is_some_and(&until)
         });
@@ -57,17 +52,10 @@ impl Stage {
     }
 
     /// The stopped guest's picture is what is seen.
+    #[track_caller]
     fn assert_exact(&mut self) {
-        self.machine.qmp("stop", "{}");
-        let dump = self.machine.screendump();
-        let wanted = dump.rgba.chunks(4).flat_map(|pixel| pixel[..3].to_vec());
-        let wanted: Vec<u8> = wanted.collect();
-        wait("the last picture", || {
-            let shown = self.picture();
-            (shown.width, shown.height) == (dump.width as usize, dump.height as usize)
-                && shown.rgb == wanted
-        });
-        self.machine.qmp("cont", "{}");
+        let sway = &self.sway;
+        assert_shown(&mut self.machine, || picture(sway));
     }
 
     fn listens(&self) -> bool {
@@ -77,6 +65,12 @@ impl Stage {
                 .is_ok_and(|name| name == "screen-listen\n")
         })
     }
+}
+
+/// What is below the bar of the only window.
+fn picture(sway: &Sway) -> Shot {
+    let shot = sway.shot();
+    shot.part(0, BAR, shot.width, shot.height - BAR)
 }
 
 impl Drop for Stage {

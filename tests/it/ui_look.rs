@@ -5,11 +5,11 @@
 use egui::accesskit::Role;
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use orangery::display::frame::Following;
 use orangery::engine::message::Event;
 use orangery::model::*;
 use orangery::ui::actions::Errand;
 use orangery::ui::theme;
-use orangery::display::frame::Following;
 use orangery::ui::view::LiveScreen;
 
 use crate::ui_fixture::{self as fixture, Window, id, report, show};

@@ -8,11 +8,11 @@
 use std::io::Write as _;
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use wayland_client::globals::{GlobalListContents, registry_queue_init};
-use wayland_client::protocol::{wl_keyboard, wl_pointer, wl_registry, wl_seat::WlSeat};
+use wayland_client::protocol::{wl_keyboard, wl_registry, wl_seat::WlSeat};
 use wayland_client::{Connection, Dispatch, EventQueue, QueueHandle, delegate_noop};
 use wayland_protocols_misc::zwp_virtual_keyboard_v1::client::zwp_virtual_keyboard_manager_v1::ZwpVirtualKeyboardManagerV1;
 use wayland_protocols_misc::zwp_virtual_keyboard_v1::client::zwp_virtual_keyboard_v1::ZwpVirtualKeyboardV1;
@@ -81,10 +81,6 @@ impl Sway {
 
     fn socket(&self) -> PathBuf {
         self.folder.path().join("wayland-1")
-    }
-
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
     }
 
     /// A program on this desktop and on no other.
@@ -203,16 +199,6 @@ impl Hands {
         self.pointer.motion_absolute(time, x, y, width, height);
         self.pointer.frame();
         self.done();
-    }
-
-    pub fn click(&mut self) {
-        const LEFT: u32 = 0x110;
-        for state in [wl_pointer::ButtonState::Pressed, wl_pointer::ButtonState::Released] {
-            let time = self.now();
-            self.pointer.button(time, LEFT, state);
-            self.pointer.frame();
-            self.done();
-        }
     }
 }
 

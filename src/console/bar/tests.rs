@@ -67,7 +67,10 @@ fn each_button_asks_for_what_it_says() {
         click(&view(), &["Shut down"]),
         [Request::Act(Action::ShutDown)]
     );
-    let shot = click(&view(), &["Screenshot: kept in Pictures/Orangery and copied"]);
+    let shot = click(
+        &view(),
+        &["Screenshot: kept in Pictures/Orangery and copied"],
+    );
     assert_eq!(shot, [Request::Screenshot]);
     let keys = click(&view(), &["Send keys", "Ctrl+Alt+F2"]);
     assert_eq!(keys, [Request::Press("ctrl-alt-f2".to_owned())]);

@@ -29,9 +29,7 @@ impl Following {
         match self {
             Self::Idle | Self::Follows => "The guest has {size}",
             Self::Asked => "The guest was asked for another size",
-            Self::Unable => {
-                "This graphics card can't tell the guest; choose virtio under Hardware"
-            }
+            Self::Unable => "This graphics card can't tell the guest; choose virtio under Hardware",
             Self::Keeps => "The guest's driver does not resize: it keeps {size}",
         }
     }

@@ -4,9 +4,9 @@ use egui::{CornerRadius, Pos2, Rect, RichText, Sense, Ui, pos2, vec2};
 
 use super::{MachinePage, Tab, graphs};
 use crate::language::{fill, told, tr};
+use crate::model::Zoom;
 use crate::model::{DeviceKind, DiskSource, Machine, MachineReport, NicNetwork, State};
 use crate::ui::icon::{self, Icon};
-use crate::model::Zoom;
 use crate::ui::screen_view;
 use crate::ui::theme::{self, palette};
 use crate::ui::view::View;

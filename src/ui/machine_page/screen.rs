@@ -12,12 +12,7 @@ use crate::ui::theme::{self, palette};
 use crate::ui::view::{LiveScreen, View};
 use crate::ui::{Ask, kit};
 
-pub(super) fn screen_tab_ui(
-    ui: &mut Ui,
-    view: &View,
-    report: &MachineReport,
-    asks: &mut Vec<Ask>,
-) {
+pub(super) fn screen_tab_ui(ui: &mut Ui, view: &View, report: &MachineReport, asks: &mut Vec<Ask>) {
     let live = view
         .screen
         .as_ref()
