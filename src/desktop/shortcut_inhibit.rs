@@ -16,7 +16,7 @@ use wayland_client::protocol::wl_surface::WlSurface;
 use wayland_client::{
     Connection, Dispatch, EventQueue, Proxy as _, QueueHandle, delegate_noop,
 };
-use wayland_protocols::wp::keyboard_shortcuts_inhibit::zv1::client::zwp_keyboard_shortcuts_inhibit_manager_v1::ZwpKeyboardShortcutsInhibitManagerV1 as Manager;
+use wayland_protocols::wp::keyboard_shortcuts_inhibit::zv1::client::zwp_keyboard_shortcuts_inhibit_manager_v1::ZwpKeyboardShortcutsInhibitManagerV1 as Inhibition;
 use wayland_protocols::wp::keyboard_shortcuts_inhibit::zv1::client::zwp_keyboard_shortcuts_inhibitor_v1::{
     self, ZwpKeyboardShortcutsInhibitorV1 as Inhibitor,
 };
@@ -40,7 +40,7 @@ pub enum InhibitError {
 /// The compositor's shortcuts of one window. Dropping it gives them back.
 pub struct ShortcutInhibit<W> {
     inhibitor: Option<Inhibitor>,
-    manager: Manager,
+    inhibition: Inhibition,
     seat: WlSeat,
     surface: WlSurface,
     connection: Connection,
@@ -78,7 +78,7 @@ impl<W: HasWindowHandle + HasDisplayHandle> ShortcutInhibit<W> {
         let handle = queue.handle();
         Ok(Self {
             inhibitor: None,
-            manager: globals.bind(&handle, 1..=1, ())?,
+            inhibition: globals.bind(&handle, 1..=1, ())?,
             seat: globals.bind(&handle, 1..=1, ())?,
             surface,
             connection,
@@ -96,7 +96,9 @@ impl<W> ShortcutInhibit<W> {
             (true, None) => {
                 let handle = self.queue.handle();
                 let Self { surface, seat, .. } = self;
-                let inhibitor = self.manager.inhibit_shortcuts(surface, seat, &handle, ());
+                let inhibitor = self
+                    .inhibition
+                    .inhibit_shortcuts(surface, seat, &handle, ());
                 self.inhibitor = Some(inhibitor);
             }
             (false, Some(_)) => self.give_back(),
@@ -167,4 +169,4 @@ impl Dispatch<Inhibitor, ()> for State {
     }
 }
 
-delegate_noop!(State: Manager);
+delegate_noop!(State: Inhibition);

@@ -177,13 +177,17 @@ fn cursor_ui(
     picture: Rect,
     response: &egui::Response,
 ) {
-    let (Some(cursor), Some(at)) = (&screen.cursor, response.hover_pos()) else {
+    let at = response.hover_pos().filter(|at| picture.contains(*at));
+    let Some(at) = at.filter(|_| screen.absolute_pointer) else {
         return;
     };
-    if !picture.contains(at) {
-        return;
-    }
     ui.ctx().set_cursor_icon(egui::CursorIcon::None);
+    let Some(cursor) = &screen.cursor else {
+        // The guest draws its pointer into the picture, or none: this only says where ours is.
+        painter.circle_filled(at, 2.0, Color32::WHITE);
+        painter.circle_stroke(at, 2.5, egui::Stroke::new(1.0, Color32::BLACK));
+        return;
+    };
     let scale = picture.width() / screen.width.max(1) as f32;
     let hot = vec2(cursor.hot.0 as f32, cursor.hot.1 as f32) * scale;
     let rect = Rect::from_min_size(at - hot, cursor.texture.size_vec2() * scale);

@@ -41,7 +41,7 @@ pub struct Change {
     pub surface: Surface,
 }
 
-/// The newest picture and everything about it. Shared by the screen's threads and any number of viewers.
+/// The newest picture and everything about it, for the screen's threads and any number of viewers.
 #[derive(Debug, Default)]
 pub struct FrameSlot {
     state: Mutex<State>,
@@ -100,13 +100,6 @@ impl FrameSlot {
         slot.paint(0, 0, layout, rgba);
         slot.finish_paint();
         Ok(slot)
-    }
-
-    /// A slot without a picture, for a machine whose screen is not open.
-    pub fn empty(status: ScreenStatus) -> Arc<Self> {
-        let slot = Self::default();
-        slot.set_status(status);
-        Arc::new(slot)
     }
 
     /// Everything but the pixels.
