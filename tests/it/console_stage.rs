@@ -194,7 +194,7 @@ pub fn assert_shown(machine: &mut Machine, mut shown: impl FnMut() -> Shot) {
         machine.qmp("stop", "{}");
         let dump = machine.screendump();
         let wanted = dump.rgba.chunks(4).map(|pixel| &pixel[..3]);
-        for _ in 0..10 {
+        for _ in 0..3 {
             let shown = shown();
             if (shown.width, shown.height) == (dump.width as usize, dump.height as usize) {
                 let pairs = shown.rgb.chunks(3).zip(wanted.clone());
@@ -203,7 +203,7 @@ pub fn assert_shown(machine: &mut Machine, mut shown: impl FnMut() -> Shot) {
             if differing == 0 {
                 break;
             }
-            std::thread::sleep(std::time::Duration::from_millis(100));
+            std::thread::sleep(std::time::Duration::from_millis(200));
         }
         machine.qmp("cont", "{}");
         println!("{differing} pixels differ");

@@ -8,11 +8,15 @@ use std::process::Child;
 use std::time::Duration;
 
 use crate::card::{self, CardReport};
-use crate::console_desktop::{Shot, wait};
+use crate::console_desktop::wait;
 use crate::console_stage::{BAR, assert_shown, boot, open, this_program};
 use crate::display_live::machine::Machine;
 use crate::wayland_desktop::Sway;
 
+const DESKTOP: (u32, u32) = (1000, 700);
+const BAR_HEIGHT: u32 = BAR as u32;
+/// Holds the card's strip, which is all that is read of it.
+const STRIP: (u32, u32) = (640, 160);
 const X: u32 = 45;
 const SHIFT: u32 = 42;
 const SUPER: u32 = 125;
@@ -28,7 +32,7 @@ struct Stage {
 
 impl Stage {
     fn start(bindings: &str) -> Option<Self> {
-        let sway = Sway::start((1400, 900), bindings)?;
+        let sway = Sway::start(DESKTOP, bindings)?;
         let home = tempfile::tempdir().unwrap();
         let machine = boot(home.path(), &["-device", "virtio-tablet-pci"])?;
         let child = open(sway.command(&this_program()), home.path(), "direct", 1.0);
@@ -44,7 +48,7 @@ impl Stage {
     fn wait_card(&self, what: &str, until: impl Fn(&CardReport) -> bool) -> CardReport {
         let mut last = None;
         wait(what, || {
-            let picture = picture(&self.sway);
+            let picture = self.sway.shot((0, BAR_HEIGHT), STRIP);
             last = card::decode_rgb(&picture.rgb, picture.width, picture.height).ok();
             last.as_ref().is_some_and(&until)
         });
@@ -55,7 +59,8 @@ impl Stage {
     #[track_caller]
     fn assert_exact(&mut self) {
         let sway = &self.sway;
-        assert_shown(&mut self.machine, || picture(sway));
+        let size = (DESKTOP.0, DESKTOP.1 - BAR_HEIGHT);
+        assert_shown(&mut self.machine, || sway.shot((0, BAR_HEIGHT), size));
     }
 
     fn listens(&self) -> bool {
@@ -65,12 +70,6 @@ impl Stage {
                 .is_ok_and(|name| name == "screen-listen\n")
         })
     }
-}
-
-/// What is below the bar of the only window.
-fn picture(sway: &Sway) -> Shot {
-    let shot = sway.shot();
-    shot.part(0, BAR, shot.width, shot.height - BAR)
 }
 
 impl Drop for Stage {
@@ -105,7 +104,7 @@ fn a_tiled_window_has_a_guest_of_its_size_and_the_compositors_keys_are_the_guest
     hands.chord(&[PRINT]);
     let keys = before.keys.wrapping_add(3);
     stage.wait_card("keys of the compositor", |card| card.keys == keys);
-    hands.point(300, 200 + BAR as u32);
+    hands.point(300, 200 + BAR_HEIGHT);
     stage.wait_card("the pointer", |card| {
         (card.pointer_x, card.pointer_y) == (300, 200)
     });

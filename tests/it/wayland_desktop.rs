@@ -101,15 +101,20 @@ impl Sway {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// Everything that is seen.
-    pub fn shot(&self) -> Shot {
-        let output = self.command("grim").args(["-t", "ppm", "-"]).output();
-        let picture = orangery::display::ppm::parse(&output.unwrap().stdout, 1 << 26).unwrap();
-        let rgb = picture.rgba.chunks(4).flat_map(|pixel| pixel[..3].to_vec());
+    /// What is seen in this part of the desktop, from `x`, `y` on.
+    pub fn shot(&self, (x, y): (u32, u32), (width, height): (u32, u32)) -> Shot {
+        let part = format!("{x},{y} {width}x{height}");
+        let output = self.command("grim").args(["-g", &part, "-t", "ppm", "-"]);
+        let picture =
+            orangery::display::ppm::parse(&output.output().unwrap().stdout, 1 << 26).unwrap();
+        let mut rgb = Vec::with_capacity((width * height * 3) as usize);
+        for pixel in picture.rgba.chunks_exact(4) {
+            rgb.extend_from_slice(&pixel[..3]);
+        }
         Shot {
             width: picture.width as usize,
             height: picture.height as usize,
-            rgb: rgb.collect(),
+            rgb,
         }
     }
 
