@@ -3,6 +3,7 @@
 //! Each story has a [`House`] of its own. `ORANGERY_SOAK=1` repeats what is repeated more often.
 
 mod adoption;
+mod clicked;
 mod debian;
 mod graphs;
 mod hardware;

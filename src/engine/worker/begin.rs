@@ -394,7 +394,7 @@ impl<'a> Start<'a> {
         if let Some((saved, _)) = &self.saved {
             let saved = *saved;
             self.post
-                .record(Box::new(|record| record.saved = None))
+                .record(|record| record.saved = None)
                 .inspect_err(|_| self.name_again(process, saved))?;
         }
         let cables = hardware::pull_cables(qmp, &self.machine).map_err(ProcessError::from);
@@ -425,8 +425,8 @@ impl<'a> Start<'a> {
     fn name_again(&self, process: &Process, saved: SavedState) {
         process.kill().ok(); // Fails only when it is gone.
         if process.wait(PATIENCE).unwrap_or(false) {
-            let again = Box::new(move |record: &mut Machine| record.saved = Some(saved));
-            self.post.record(again).ok(); // The failure that led here is told.
+            let again = self.post.record(move |record| record.saved = Some(saved));
+            again.ok(); // The failure that led here is told.
         }
     }
 
@@ -438,10 +438,8 @@ impl<'a> Start<'a> {
         }
         let made =
             crate::engine::making::firmware_variables(&self.post.library, self.machine.id, *kind)?;
-        let layer = made;
-        self.post.record(Box::new(move |record| {
-            record.firmware.variables = vec![layer]
-        }))?;
+        self.post
+            .record(move |record| record.firmware.variables = vec![made])?;
         self.machine.firmware.variables = vec![made];
         Ok(())
     }

@@ -30,7 +30,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use super::clock;
 use super::hub::Asker;
 use super::launches;
-use super::supervisor::{Message, RecordChange};
+use super::supervisor::{Message, record};
 use crate::library::Library;
 use crate::model::{Accelerator, Action, Answer, Failure, Machine, MachineId, State, Timestamp};
 use crate::qemu::process::Process;
@@ -188,18 +188,13 @@ impl Post {
     }
 
     /// Has a change to the machine's record written to disk, and waits for it.
-    pub fn record(&self, change: RecordChange) -> Result<(), Failure> {
-        let (reply, written) = bounded(1);
-        self.tell(Message::Record {
-            machine: self.id,
-            change,
-            reply,
-        });
-        written.recv().unwrap_or_else(|_gone| {
-            Err(Failure::new(
-                "The machine's file was not saved",
-                "Orangery is ending",
-            ))
+    pub fn record(
+        &self,
+        change: impl FnOnce(&mut Machine) + Send + 'static,
+    ) -> Result<(), Failure> {
+        record(&self.supervisor, self.id, |record| {
+            change(record);
+            Ok(())
         })
     }
 
@@ -436,8 +431,8 @@ impl Worker {
 
     /// QEMU does not end although it was asked to: its disks may still be in use.
     fn stuck(&mut self) -> Flow {
-        let why = "QEMU does not end; a disk may hang";
-        self.live.trouble = Some(events::not_responding(&self.post.name, why));
+        let failure = events::not_responding(&self.post.name, "QEMU does not end; a disk may hang");
+        self.live.trouble = Some(failure);
         self.enter(State::NotResponding);
         Flow::Go
     }

@@ -1,12 +1,13 @@
-//! A real Debian: booted, typed into, saved, resumed and shut down.
+//! A real Debian: given parts by clicks, booted, typed into, saved, resumed and shut down.
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::{House, is_alive};
+use super::{House, clicked, is_alive};
 use crate::guests::{alone, debian_disk, or_skip};
+use crate::window_stage::Stage;
 
 /// A shell on the guest's first serial port.
 pub(super) struct Shell {
@@ -93,18 +94,25 @@ pub fn debian_in(house: &House) -> Option<PathBuf> {
 }
 
 #[test]
-fn debian_boots_is_typed_into_is_saved_and_resumed_and_shuts_down() {
+fn debian_is_given_parts_by_clicks_boots_is_typed_into_is_saved_and_resumed_and_shuts_down() {
     let _alone = alone();
-    let house = House::new();
+    let house = House::with_library("home/.local/share/orangery");
     let Some(disk) = debian_in(&house) else {
         return;
     };
-    // On virtio-gpu the guest hung while it shut down beside other tests, with a kernel warning in
-    // virtio_gpu_queue_fenced_ctrl_buffer; why is not known yet.
-    house.done(&["device", "set", "Debian", "display0", "model=vga"]);
-    house.done(&["start", "Debian"]);
+    let (home, run) = (house.path().join("home"), house.path().join("run"));
+    let stage = Stage::at(home, run, (1400, 900));
+    let window = stage.as_ref().map(Stage::open);
+    match &window {
+        Some(window) => clicked::plug_in_and_start(window),
+        None => drop(house.done(&["start", "Debian"])),
+    }
     let mut shell = Shell::of(&house, "Debian");
     shell.wait_for_login();
+    if let Some(window) = &window {
+        clicked::the_guest_sees_it(window, &mut shell);
+    }
+    drop(window); // As a crash; from here on an agent has the machine.
     let boot = shell.ask("cat /proc/sys/kernel/random/boot_id");
 
     house.done(&["type", "Debian", "echo typed-$((6*7)) > /dev/ttyS0\n"]);
@@ -134,6 +142,10 @@ fn debian_boots_is_typed_into_is_saved_and_resumed_and_shuts_down() {
     let lit = pixels.chunks(4).filter(|pixel| pixel[0] > 100).count();
     assert!(lit > 200, "nothing to read on a screen of {width}x{height}");
 
+    // With its virtio devices reset, Debian's 6.1 still draws its last lines: a kernel warning of 5 KB in
+    // virtio_gpu_queue_fenced_ctrl_buffer, also in a bare QEMU. On a serial port whose client does not read, 278
+    // bytes find room and the rest holds the guest up; without a client QEMU drops it.
+    drop(shell);
     house.done(&["shutdown", "Debian", "--timeout", "150"]);
     assert_eq!(house.state("Debian"), "off");
     assert!(disk.exists());
