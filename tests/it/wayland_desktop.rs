@@ -104,9 +104,9 @@ impl Sway {
     /// What is seen in this part of the desktop, from `x`, `y` on.
     pub fn shot(&self, (x, y): (u32, u32), (width, height): (u32, u32)) -> Shot {
         let part = format!("{x},{y} {width}x{height}");
-        let output = self.command("grim").args(["-g", &part, "-t", "ppm", "-"]);
-        let picture =
-            orangery::display::ppm::parse(&output.output().unwrap().stdout, 1 << 26).unwrap();
+        let mut grim = self.command("grim");
+        let output = grim.args(["-g", &part, "-t", "ppm", "-"]).output().unwrap();
+        let picture = orangery::display::ppm::parse(&output.stdout, 1 << 26).unwrap();
         let mut rgb = Vec::with_capacity((width * height * 3) as usize);
         for pixel in picture.rgba.chunks_exact(4) {
             rgb.extend_from_slice(&pixel[..3]);
