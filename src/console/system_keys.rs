@@ -10,7 +10,7 @@ use crate::desktop::{Heard, KeyGrab, ShortcutInhibit};
 /// The way of the desktop at hand.
 pub enum SystemKeys {
     X11(KeyGrab),
-    Wayland(ShortcutInhibit<Rc<Window>>),
+    Wayland(Box<ShortcutInhibit<Rc<Window>>>),
     /// The desktop keeps its shortcuts; the bar says so.
     Kept,
 }
@@ -24,7 +24,7 @@ impl SystemKeys {
             Some(RawWindowHandle::Xcb(handle)) => Some(handle.window.get()),
             Some(RawWindowHandle::Wayland(_)) => {
                 let inhibit = ShortcutInhibit::new(Rc::clone(window));
-                return inhibit.map_or(Self::Kept, Self::Wayland);
+                return inhibit.map_or(Self::Kept, |inhibit| Self::Wayland(Box::new(inhibit)));
             }
             _ => None,
         };

@@ -96,6 +96,7 @@ fn a_tiled_window_has_a_guest_of_its_size_and_the_compositors_keys_are_the_guest
         return;
     };
     let mut hands = stage.sway.hands();
+    hands.point(5, 2); // Over the bar: sway's pointer is part of what is seen.
     let before = stage.wait_card("the card in the window's size", |card| {
         card.virtio_screen && card.tablet
     });
@@ -122,6 +123,7 @@ fn a_window_on_another_workspace_holds_no_key_and_has_the_guest_draw_for_nobody(
         return;
     };
     let mut hands = stage.sway.hands();
+    hands.point(5, 2); // Over the bar: sway's pointer is part of what is seen.
     let before = stage.wait_card("the card", |card| card.virtio_screen && card.tablet);
     hands.key(SHIFT, true, &[SHIFT]);
     let down = before.keys.wrapping_add(1);
