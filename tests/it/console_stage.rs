@@ -1,8 +1,7 @@
 //! The test card in a console window, on a desktop of its own.
 #![expect(
     clippy::unwrap_used,
-    clippy::disallowed_methods,
-    reason = "a test that cannot go on should stop there, and runs its windows itself"
+    reason = "a test that cannot go on should stop there"
 )]
 
 use std::io::{BufRead, BufReader, IoSlice};

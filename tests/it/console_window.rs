@@ -1,7 +1,6 @@
 //! A console's own window on a desktop of its own, over a real guest: the test card.
 #![expect(
     clippy::unwrap_used,
-    clippy::disallowed_methods,
     reason = "a test that cannot go on should stop there"
 )]
 
