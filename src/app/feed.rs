@@ -1,12 +1,13 @@
 //! The live screen of the machine whose page is open: asked for, watched, let go.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use egui::Context;
 
 use super::backend::Backend;
-use crate::engine::screen::Screen;
-use crate::model::{MachineId, Timestamp};
+use crate::engine::screen::{Figures, Follow, Input, Screen, Size};
+use crate::model::{MachineId, ScreenSettings, Timestamp, Zoom};
 use crate::ui::guest_picture::GuestPicture;
 use crate::ui::view::LiveScreen;
 
@@ -24,6 +25,11 @@ pub struct Feed {
 struct Watched {
     screen: Arc<Screen>,
     picture: GuestPicture,
+    figures: Figures,
+    /// They are shown, and change by the clock alone.
+    counts: bool,
+    follow: Follow,
+    told_room: Option<(u32, u32)>,
 }
 
 /// What the app does next for the feed.
@@ -59,7 +65,14 @@ impl Feed {
         if let Some(screen) = backend.screen(machine) {
             let viewer = screen.slot().watch(crate::ui::guest_picture::PIXELS);
             let picture = GuestPicture::new(machine, viewer);
-            self.watched = Some(Watched { screen, picture });
+            self.watched = Some(Watched {
+                screen,
+                picture,
+                figures: Figures::new(Instant::now()),
+                counts: false,
+                follow: Follow::default(),
+                told_room: None,
+            });
             self.asked = None;
             return Next::Nothing;
         }
@@ -78,8 +91,59 @@ impl Feed {
     }
 
     /// The newest picture.
-    pub fn update(&mut self, ctx: &Context, sharp: bool) -> Option<LiveScreen> {
-        self.watched.as_mut()?.picture.update(ctx, sharp)
+    pub fn update(&mut self, ctx: &Context, look: &ScreenSettings) -> Option<LiveScreen> {
+        let sharp = match look.zoom {
+            Zoom::Fit | Zoom::Stretch => !look.smooth,
+            Zoom::Whole | Zoom::Times(_) => true,
+        };
+        let now = Instant::now();
+        let Watched {
+            picture,
+            figures,
+            counts,
+            follow,
+            told_room,
+            ..
+        } = self.watched.as_mut()?;
+        if !look.follow {
+            (*follow, *told_room) = (Follow::default(), None);
+        }
+        *counts = look.figures;
+        let live = picture.update(ctx, sharp, || figures.shown(now))?;
+        let info = picture.info();
+        Some(LiveScreen {
+            told_room: *told_room,
+            following: follow.state(info.size, info.resizable, now),
+            figures: look.figures.then(|| figures.read(now, picture.updates())),
+            ..live
+        })
+    }
+
+    /// Whether figures are shown, which change each second.
+    pub fn counts(&self) -> bool {
+        self.watched.as_ref().is_some_and(|watched| watched.counts)
+    }
+
+    /// A key press went to the guest.
+    pub fn key_sent(&mut self, at: Instant) {
+        if let Some(watched) = &mut self.watched {
+            watched.figures.key_sent(at);
+        }
+    }
+
+    /// Asks the guest for a size.
+    pub fn wish(&mut self, machine: MachineId, room: (u32, u32)) {
+        let watched = self.watched.as_mut();
+        let Some(watched) = watched.filter(|watched| watched.picture.machine() == machine) else {
+            return;
+        };
+        watched.told_room = Some(room);
+        let size = Size::new(room.0, room.1);
+        let guest = watched.picture.info().size;
+        if let Some(Size { width, height }) = watched.follow.wish(size, guest, Instant::now()) {
+            let (w, h) = (width, height);
+            watched.screen.send(Input::Resize { w, h });
+        }
     }
 
     /// The way to the guest's keyboard and pointer.

@@ -1,6 +1,7 @@
 //! Who gets the keyboard: the window, or a guest until the release key is pressed alone.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use crate::engine::screen::{Input, KeyCode, Screen};
 use crate::model::{MachineId, ReleaseKey};
@@ -35,6 +36,8 @@ struct State {
     terminal_left: bool,
     /// The key that gives the keyboard back.
     key: ReleaseKey,
+    /// When the last press went to the guest, until someone asked.
+    pressed: Option<Instant>,
 }
 
 /// Shared between the window's event handler and the app; both run on the same thread, but the
@@ -98,6 +101,11 @@ impl Keyboard {
         std::mem::take(&mut self.lock().terminal_left)
     }
 
+    /// When the last key press went to the guest, once.
+    pub fn take_key_time(&self) -> Option<Instant> {
+        self.lock().pressed.take()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -129,6 +137,9 @@ impl State {
             return false;
         };
         let release_key = KeyCode(self.key.evdev());
+        if down && code != release_key {
+            self.pressed = Some(Instant::now());
+        }
         match (code == release_key, down, self.release) {
             (true, true, Release::Up) => self.release = Release::Alone,
             (true, true, Release::Alone | Release::Combined) => {} // Repeats while held.

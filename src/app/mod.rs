@@ -31,7 +31,7 @@ use crate::engine::screen::{Button, Input};
 use crate::language::{self, Language};
 use crate::model::{LanguageChoice, MachineId, ThemeChoice};
 use crate::ui::actions::Errand;
-use crate::ui::screen_view::{Pointer, Scaling};
+use crate::ui::screen_view::Pointer;
 use crate::ui::settings_page::fitting_scale;
 use crate::ui::shell::{Page, Shell};
 use crate::ui::view::View;
@@ -211,7 +211,8 @@ impl App {
     /// A frame is due when the clock alone changes what is shown; otherwise only news brings one.
     fn plan_repaint(&self, ctx: &egui::Context) {
         let asked = self.feed.waits() || self.lines.waits(self.shell.wants_terminal(&self.view));
-        let pause = if self.view.counts_down() || asked || self.view.leaving.is_some() {
+        let counts = self.view.counts_down() || self.feed.counts();
+        let pause = if counts || asked || self.view.leaving.is_some() {
             Duration::from_secs(1)
         } else if self.sees_running() {
             Duration::from_secs(15) // Its line in the list.
@@ -231,8 +232,10 @@ impl App {
         if let Next::Open(machine) = self.feed.follow(wanted, backend, self.view.now) {
             self.send(Command::OpenDisplay { machine });
         }
-        let sharp = self.shell.machine_page.scaling == Scaling::Sharp;
-        self.view.screen = self.feed.update(ctx, sharp);
+        if let Some(sent) = self.keyboard.take_key_time() {
+            self.feed.key_sent(sent);
+        }
+        self.view.screen = self.feed.update(ctx, &self.view.settings.screen);
         if self
             .keyboard
             .captured_by()
@@ -308,6 +311,7 @@ impl App {
             Ask::CloseReport => self.view.program.report = None,
             Ask::DismissToast(toast) => self.view.toasts.dismiss(toast),
             Ask::Pointer(machine, pointer) => self.point(machine, pointer),
+            Ask::GuestSize(machine, size) => self.feed.wish(machine, size),
             Ask::Capture(guest) => self.capture(guest),
             Ask::Leave(step) => self.leave_step(step),
             Ask::Errand(Errand::FullScreen) => {

@@ -4,12 +4,16 @@ use egui::{Align, Button, Layout, RichText, Sense, Ui, WidgetInfo, accesskit::Ro
 use lucide_icons::Icon;
 
 use crate::language::{told, tr};
-use crate::model::{Action, Standing, State, permit};
+use crate::model::{Action, ScreenSettings, Standing, State, permit};
 
 use super::chord;
 use super::presenter::Way;
 use super::theme::{self, palette};
-use super::view::Zoom;
+
+mod signs;
+mod view_menu;
+
+pub use self::signs::{figures_ui, release_sign_ui};
 
 /// Narrower bars, in points, do without the names of the hint and the way.
 const ROOMY: f32 = 760.0;
@@ -20,8 +24,16 @@ pub struct BarView {
     pub name: String,
     /// `None` until the engine told, or without one.
     pub standing: Option<Standing>,
-    pub zoom: Zoom,
+    pub look: ScreenSettings,
+    /// How large the picture is, in a word.
+    pub badge: String,
+    /// What became of the wish for the window's size.
+    pub following: String,
     pub full_screen: bool,
+    pub monitors: Vec<String>,
+    /// Graphical outputs of the machine, and the one that is shown.
+    pub heads: u32,
+    pub head: u32,
     pub way: Way,
     /// The guest's picture is there and moves.
     pub live: bool,
@@ -54,8 +66,12 @@ pub struct Card {
 /// What the person asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
-    Zoom(Zoom),
+    Choose(ScreenSettings),
     FullScreen(bool),
+    /// On one of [`BarView::monitors`].
+    FullScreenOn(usize),
+    /// Shows another of the machine's outputs.
+    Head(u32),
     /// A chord of [`chord::menu`].
     Press(String),
     Screenshot,
@@ -118,7 +134,7 @@ fn power_ui(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
     if icon_button(
         ui,
         Icon::Camera,
-        tr("Screenshot to Pictures/Orangery"),
+        tr("Screenshot: kept in Pictures/Orangery and copied"),
         Ok(()),
     ) {
         requests.push(Request::Screenshot);
@@ -156,25 +172,7 @@ fn picture_ui(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
     if icon_button(ui, icon, text, Ok(())) {
         requests.push(Request::FullScreen(!view.full_screen));
     }
-    for (zoom, label, explain) in [
-        (
-            Zoom::Times(2),
-            "2:1",
-            tr("Each guest pixel is a square of two by two"),
-        ),
-        (
-            Zoom::Times(1),
-            "1:1",
-            tr("Each guest pixel is one pixel, sharp"),
-        ),
-        (Zoom::Fit, tr("Fit"), tr("As large as the window allows")),
-    ] {
-        let chosen = view.zoom == zoom;
-        let button = Button::selectable(chosen, label);
-        if ui.add(button).on_hover_text(explain).clicked() && !chosen {
-            requests.push(Request::Zoom(zoom));
-        }
-    }
+    view_menu::badge_ui(ui, view, requests);
     ui.separator();
 }
 
@@ -196,16 +194,7 @@ fn message_ui(ui: &mut Ui, view: &BarView) {
     let colors = palette(ui);
     let roomy = ui.ctx().content_rect().width() >= ROOMY;
     if roomy && view.live {
-        let (word, explain) = match view.way {
-            Way::Direct => (
-                tr("direct"),
-                tr("The window system reads the machine's memory itself"),
-            ),
-            Way::Copied => (
-                tr("copied"),
-                tr("Changed pixels are copied into the window"),
-            ),
-        };
+        let (word, explain) = (view.way.word(), view.way.explain());
         let label = egui::Label::new(RichText::new(word).size(12.0).color(colors.dim));
         ui.add(label.sense(Sense::hover())).on_hover_text(explain);
     }

@@ -4,12 +4,13 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::display::frame::{ScreenInfo, ScreenStatus, Wake, Want};
+use crate::display::frame::{Follow, Following, ScreenInfo, ScreenStatus, Size, Wake, Want};
 use crate::display::{Input, Screen};
 use crate::engine::message::Command;
 use crate::language::{self, Language, later, told, tr};
 use crate::model::{
-    Action, DisplayPath, Failure, MachineId, MachineReport, Settings, Standing, State, permit,
+    Action, DisplayPath, Failure, MachineId, MachineReport, ScreenSettings, Settings, Standing,
+    State, permit,
 };
 
 use super::bar::{Card, Message};
@@ -32,6 +33,12 @@ pub struct Session {
     removed: bool,
     /// What the person chose about the app itself.
     pub settings: Settings,
+    /// How screens were shown last, until the window took it over.
+    first_look: Option<ScreenSettings>,
+    settings_known: bool,
+    follow: Follow,
+    /// Which of the machine's outputs is shown.
+    pub head: u32,
     screen: Option<Screen>,
     pub picture: Option<GuestPicture>,
     pub info: ScreenInfo,
@@ -60,6 +67,10 @@ impl Session {
             report: None,
             removed: false,
             settings: Settings::default(),
+            first_look: None,
+            settings_known: false,
+            follow: Follow::default(),
+            head: 0,
             screen: None,
             picture: None,
             info: ScreenInfo::default(),
@@ -76,7 +87,59 @@ impl Session {
     fn show(&mut self, screen: Screen) {
         self.picture = Some(GuestPicture::new(screen.slot().watch(Want::Damage)));
         self.info = screen.slot().info();
+        if self.head > 0 {
+            screen.show_head(self.head);
+        }
+        self.follow = Follow::default();
         self.screen = Some(screen);
+    }
+
+    /// Shows another of the machine's outputs.
+    pub fn show_head(&mut self, head: u32) {
+        if let Some(screen) = &self.screen {
+            self.head = head;
+            self.follow = Follow::default();
+            screen.show_head(head);
+        }
+    }
+
+    /// Asks the guest for a size, unless it was asked for that already.
+    pub fn wish(&mut self, size: Size) {
+        let wish = self.follow.wish(size, self.info.size, Instant::now());
+        if let Some(Size { width, height }) = wish.filter(|_| self.is_live()) {
+            let (w, h) = (width, height);
+            self.send(Input::Resize { w, h });
+        }
+    }
+
+    /// The window has the guest's size again, or shall not be followed.
+    pub fn wish_nothing(&mut self) {
+        self.follow = Follow::default();
+    }
+
+    pub fn following(&self) -> Following {
+        let (guest, resizable) = (self.info.size, self.info.resizable);
+        self.follow.state(guest, resizable, Instant::now())
+    }
+
+    /// How many changes of its picture the machine has told of.
+    pub fn updates(&self) -> u64 {
+        let screen = self.screen.as_ref();
+        screen.map_or(0, |screen| screen.slot().updates())
+    }
+
+    /// The choices of the last window, once.
+    pub fn take_first_look(&mut self) -> Option<ScreenSettings> {
+        self.first_look.take()
+    }
+
+    /// Keeps the choices for the next window.
+    pub fn keep_look(&mut self, look: ScreenSettings) {
+        self.settings.screen = look;
+        if let (Some(owner), true) = (&self.owner, self.settings_known) {
+            // If the engine is too busy, they count for this window only.
+            owner.ask(Command::SaveSettings(self.settings.clone()));
+        }
     }
 
     /// Takes what the screen has that is new.
@@ -126,6 +189,9 @@ impl Session {
             }
             OwnerNews::Settings(settings) => {
                 language::choose(Language::wanted(settings.language.locale()));
+                if !std::mem::replace(&mut self.settings_known, true) {
+                    self.first_look = Some(settings.screen);
+                }
                 self.settings = *settings;
             }
             OwnerNews::Failed(failure) => self.say(Message::Trouble(told_failure(&failure))),
@@ -255,7 +321,8 @@ impl Session {
         let message = self.message.as_ref().map(|(_, until)| *until);
         let has_screen = self.state().is_some_and(State::has_screen);
         let waits = self.screen.is_none() && !self.asked && !self.engine_gone && has_screen;
-        [message, self.reopen.filter(|_| waits)]
+        let follow = self.follow.due(Instant::now());
+        [message, follow, self.reopen.filter(|_| waits)]
             .into_iter()
             .flatten()
             .min()

@@ -3,7 +3,11 @@
 mod appearance;
 mod key_grab;
 mod link;
+mod picture_clipboard;
+mod shortcut_inhibit;
 
 pub use self::appearance::{Appearance, follow};
-pub use self::key_grab::{GrabError, KeyGrab};
+pub use self::key_grab::{GrabError, Heard, KeyGrab};
 pub use self::link::{open_folder_of, open_link};
+pub use self::picture_clipboard::{CopyError, PictureClipboard};
+pub use self::shortcut_inhibit::{InhibitError, ShortcutInhibit};

@@ -17,6 +17,7 @@ mod places;
 mod recognised;
 mod report;
 mod rules;
+mod screen;
 mod settings;
 mod size;
 mod state;
@@ -53,6 +54,7 @@ pub use report::{
     Answer, JobId, JobReport, JobState, MachineReport, Sample, Traffic, TrashReport, TrashedMachine,
 };
 pub use rules::{Complaint, Part, check_cpus, check_memory, complaints, no_room, read_memory};
+pub use screen::{Drawing, ScreenSettings, Zoom};
 pub use settings::{
     ClosePolicy, Confirmations, DisplayPath, GroupBy, LanguageChoice, LibraryFrom, ListSettings,
     ReleaseKey, Settings, SortBy, ThemeChoice, Whereabouts,

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::ScreenSettings;
+
 /// What closing the window does while machines run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -185,6 +187,8 @@ pub struct Settings {
     pub release_key: ReleaseKey,
     /// Seconds between two thumbnails of a running machine; 0 for none.
     pub thumbnails: u16,
+    /// How guests' screens are shown.
+    pub screen: ScreenSettings,
     /// Shortcuts that differ from the usual ones: a command's word, and keys as they are written
     /// (`Ctrl+Shift+P`), empty for none.
     pub shortcuts: BTreeMap<String, String>,
@@ -232,6 +236,7 @@ impl Default for Settings {
             confirm: Confirmations::default(),
             release_key: ReleaseKey::default(),
             thumbnails: 10,
+            screen: ScreenSettings::default(),
             shortcuts: BTreeMap::new(),
             list: ListSettings::default(),
         }

@@ -52,6 +52,8 @@ pub enum Ask {
     DismissToast(ToastId),
     /// The pointer did something on a guest's screen.
     Pointer(MachineId, Pointer),
+    /// The guest's screen has room for this many pixels.
+    GuestSize(MachineId, (u32, u32)),
     /// The keyboard goes to this guest from now on, or comes back.
     Capture(Option<MachineId>),
     Leave(LeaveStep),

@@ -198,6 +198,7 @@ impl Shell {
                 | Ask::OpenFolder(_)
                 | Ask::CloseReport
                 | Ask::DismissToast(_)
+                | Ask::GuestSize(..)
                 | Ask::Pointer(..)
                 | Ask::Capture(_)
                 | Ask::Leave(_) => left.push(ask),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use egui::{ColorImage, TextureHandle, TextureOptions};
 
+use crate::display::frame::{Following, Reading};
 use crate::engine::message::Event;
 use crate::model::{
     ComputerReport, Failure, HostLoad, JobId, JobReport, JobState, MachineId, MachineReport,
@@ -69,6 +70,13 @@ pub struct LiveScreen {
     pub width: u32,
     pub height: u32,
     pub cursor: Option<GuestCursor>,
+    /// False for a guest whose pointer only moves from where it is.
+    pub absolute_pointer: bool,
+    /// The size that the guest was last asked for, in its pixels.
+    pub told_room: Option<(u32, u32)>,
+    pub following: Following,
+    /// While they are wanted.
+    pub figures: Option<Reading>,
 }
 
 /// The pointer as the guest draws it.

@@ -4,6 +4,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 
 use super::*;
+use crate::model::Zoom;
 
 fn view() -> BarView {
     BarView {
@@ -12,8 +13,13 @@ fn view() -> BarView {
             state: State::Running,
             trashed: false,
         }),
-        zoom: Zoom::Fit,
+        look: ScreenSettings::default(),
+        badge: "Fit 62 %".to_owned(),
+        following: "The guest has 1280 × 800".to_owned(),
         full_screen: false,
+        monitors: Vec::new(),
+        heads: 1,
+        head: 0,
         way: Way::Copied,
         live: true,
         message: Message::Hint("Press Right Ctrl to release the keyboard".to_owned()),
@@ -40,7 +46,18 @@ fn click(view: &BarView, labels: &[&str]) -> Vec<Request> {
 
 #[test]
 fn each_button_asks_for_what_it_says() {
-    assert_eq!(click(&view(), &["1:1"]), [Request::Zoom(Zoom::Times(1))]);
+    let exact = ScreenSettings {
+        zoom: Zoom::Times(1),
+        ..ScreenSettings::default()
+    };
+    let chosen = click(&view(), &["Fit 62 %", "1:1"]);
+    assert_eq!(chosen, [Request::Choose(exact)]);
+    let alone = ScreenSettings {
+        follow: false,
+        ..ScreenSettings::default()
+    };
+    let chosen = click(&view(), &["Fit 62 %", "The guest follows the window"]);
+    assert_eq!(chosen, [Request::Choose(alone)]);
     assert_eq!(
         click(&view(), &["Full screen"]),
         [Request::FullScreen(true)]
@@ -50,10 +67,24 @@ fn each_button_asks_for_what_it_says() {
         click(&view(), &["Shut down"]),
         [Request::Act(Action::ShutDown)]
     );
-    let shot = click(&view(), &["Screenshot to Pictures/Orangery"]);
+    let shot = click(
+        &view(),
+        &["Screenshot: kept in Pictures/Orangery and copied"],
+    );
     assert_eq!(shot, [Request::Screenshot]);
     let keys = click(&view(), &["Send keys", "Ctrl+Alt+F2"]);
     assert_eq!(keys, [Request::Press("ctrl-alt-f2".to_owned())]);
+}
+
+#[test]
+fn more_monitors_and_more_heads_are_offered_by_name() {
+    let mut rich = view();
+    rich.monitors = vec!["DP-1".to_owned(), "HDMI-2".to_owned()];
+    rich.heads = 2;
+    let on = click(&rich, &["Fit 62 %", "Full screen on HDMI-2"]);
+    assert_eq!(on, [Request::FullScreenOn(1)]);
+    let head = click(&rich, &["Fit 62 %", "The guest's screen 2"]);
+    assert_eq!(head, [Request::Head(1)]);
 }
 
 #[test]

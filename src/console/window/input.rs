@@ -10,7 +10,7 @@ use crate::display::Input;
 use crate::display::keys::KeyCode;
 
 use super::super::keyboard::Outcome;
-use super::{Console, Hold};
+use super::{Console, Hold, Stage};
 
 /// Toggles full screen while the bar has the keys.
 const F11: KeyCode = KeyCode(87);
@@ -64,12 +64,17 @@ impl Console {
             return;
         }
         match self.keyboard.key(code, down) {
-            Outcome::Guest(inputs) => inputs
-                .into_iter()
-                .for_each(|input| self.session.send(input)),
+            Outcome::Guest(inputs) => {
+                if down && !inputs.is_empty() {
+                    self.figures.key_sent(std::time::Instant::now());
+                }
+                for input in inputs {
+                    self.session.send(input);
+                }
+            }
             Outcome::Bar if code == F11 && down => {
                 let on = self.stage.as_ref().is_some_and(|stage| !stage.full_screen);
-                self.full_screen(on);
+                self.full_screen(on, None);
             }
             Outcome::Bar => {}
             Outcome::Toggled => self.keys_changed_hands(),
@@ -81,6 +86,7 @@ impl Console {
         self.pointer.forget();
         if !self.keyboard.is_captured() {
             self.release_pointer();
+            self.on_stage(Stage::show_way_out);
         }
         self.on_stage(|stage| stage.overlay.ask());
     }
@@ -96,10 +102,10 @@ impl Console {
     }
 
     /// The keyboard is held only while the guest is to have every key.
-    pub(super) fn update_grab(&mut self) {
+    pub(super) fn update_system_keys(&mut self) {
         let wanted = self.focused && !self.bar_has_keys();
-        if let Some(grab) = &mut self.grab {
-            grab.set(wanted);
+        if let Some(keys) = &mut self.system_keys {
+            keys.set(wanted);
         }
     }
 
@@ -253,14 +259,14 @@ impl Console {
         };
         let on_guest = stage.placement.contains(at.0, at.1) && !stage.overlay.wants_pointer(at);
         if captured {
-            stage.look.hide(&stage.window);
+            stage.pointer_look.hide(&stage.window);
         } else if on_guest && live && absolute {
             let (window, placement) = (stage.window.clone(), stage.placement);
             stage
-                .look
+                .pointer_look
                 .guest(&window, event_loop, &info.cursor, &placement);
         } else {
-            stage.look.arrow(&stage.window);
+            stage.pointer_look.arrow(&stage.window);
         }
     }
 }

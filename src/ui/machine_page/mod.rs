@@ -14,7 +14,6 @@ use std::collections::BTreeMap;
 
 use egui::{Margin, ScrollArea, Stroke, Ui};
 
-use super::screen_view::Scaling;
 use super::terminal::TerminalView;
 use super::theme::{self, palette};
 use super::view::View;
@@ -62,7 +61,6 @@ impl Tab {
 pub struct MachinePage {
     machine: Option<MachineId>,
     pub tab: Tab,
-    pub scaling: Scaling,
     /// The name that is being typed.
     rename: Option<String>,
     terminal: TerminalView,
@@ -83,7 +81,7 @@ impl MachinePage {
     /// Turns to another machine; what was edited of the last one is kept until it is shown again.
     fn turn_to(&mut self, machine: MachineId) {
         if self.machine != Some(machine) {
-            let (tab, scaling) = (self.tab, self.scaling);
+            let tab = self.tab;
             let mut unfinished = std::mem::take(&mut self.unfinished);
             let last = std::mem::take(&mut self.hardware);
             if let Some(id) = self.machine.filter(|_| last.edited()) {
@@ -100,7 +98,6 @@ impl MachinePage {
                     Tab::Overview | Tab::Hardware | Tab::Log => Tab::Overview,
                 },
                 fresh: true,
-                scaling,
                 hardware,
                 unfinished,
                 ..Self::default()
@@ -174,7 +171,7 @@ impl MachinePage {
             self.tabs_ui(ui);
         });
         match self.tab {
-            Tab::Screen => screen::screen_tab_ui(ui, self, view, report, asks),
+            Tab::Screen => screen::screen_tab_ui(ui, view, report, asks),
             Tab::Terminal => terminal::terminal_tab_ui(ui, self, view, report, asks),
             Tab::Hardware => hardware::hardware_tab_ui(ui, self, view, report, asks),
             Tab::Overview | Tab::Log => self.scrolled_ui(ui, view, report, asks),
@@ -190,7 +187,7 @@ impl MachinePage {
         asks: &mut Vec<Ask>,
     ) {
         self.turn_to(report.id);
-        screen::screen_tab_ui(ui, self, view, report, asks);
+        screen::screen_tab_ui(ui, view, report, asks);
     }
 
     fn tabs_ui(&mut self, ui: &mut Ui) {

@@ -2,23 +2,17 @@
 
 use egui::{Margin, Panel, RichText, Ui, vec2};
 
-use super::MachinePage;
+use crate::engine::message::Command;
 use crate::language::{fill, tr};
-use crate::model::{Action, MachineReport};
+use crate::model::{Action, MachineReport, Zoom};
 use crate::ui::actions::{self, Errand, Shape};
 use crate::ui::icon::{self, Icon};
-use crate::ui::screen_view::{self, Scaling};
-use crate::ui::theme::palette;
-use crate::ui::view::View;
+use crate::ui::screen_view;
+use crate::ui::theme::{self, palette};
+use crate::ui::view::{LiveScreen, View};
 use crate::ui::{Ask, kit};
 
-pub(super) fn screen_tab_ui(
-    ui: &mut Ui,
-    page: &mut MachinePage,
-    view: &View,
-    report: &MachineReport,
-    asks: &mut Vec<Ask>,
-) {
+pub(super) fn screen_tab_ui(ui: &mut Ui, view: &View, report: &MachineReport, asks: &mut Vec<Ask>) {
     let live = view
         .screen
         .as_ref()
@@ -37,34 +31,19 @@ pub(super) fn screen_tab_ui(
                 .fill(p.card)
                 .inner_margin(Margin::symmetric(16, 6)),
         )
-        .show(ui, |ui| {
-            bar_ui(ui, page, view, (live.width, live.height), captured, asks)
-        });
-    screen_view::screen_ui(ui, live, page.scaling, captured, asks);
+        .show(ui, |ui| bar_ui(ui, view, report, live, asks));
+    screen_view::screen_ui(ui, live, &view.settings.screen, captured, asks);
 }
 
 fn bar_ui(
     ui: &mut Ui,
-    page: &mut MachinePage,
     view: &View,
-    (width, height): (u32, u32),
-    captured: bool,
+    report: &MachineReport,
+    live: &LiveScreen,
     asks: &mut Vec<Ask>,
 ) {
-    let p = palette(ui);
     ui.horizontal_centered(|ui| {
-        let (color, text) = if captured {
-            let key = tr(view.settings.release_key.label());
-            let text = fill(
-                "Keyboard goes to the guest: press {key} to release",
-                &[("key", &key)],
-            );
-            (p.accent_text, text)
-        } else {
-            (p.dim, tr("Click the screen to type into it").to_owned())
-        };
-        icon::show(ui, Icon::Keyboard, 17.0, color);
-        ui.label(RichText::new(text).color(if captured { p.text } else { p.dim }));
+        hint_ui(ui, view, report, live, asks);
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let (word, look) = Errand::FullScreen.look();
             let hint = actions::errand_hint(ui, Errand::FullScreen);
@@ -74,11 +53,79 @@ fn bar_ui(
             {
                 asks.push(Ask::Errand(Errand::FullScreen));
             }
-            let choices = [(Scaling::Fit, tr("Fit")), (Scaling::Sharp, "1:1")];
-            kit::segmented(ui, &mut page.scaling, &choices);
-            ui.label(RichText::new(format!("{width} × {height}")).color(p.dim));
+            let menu = ui.menu_button(tr(view.settings.screen.zoom.label()), |ui| {
+                look_menu(ui, view, live, asks);
+            });
+            menu.response
+                .on_hover_text(tr("How the picture is shown: size, following, figures"));
+            let size = format!("{} × {}", live.width, live.height);
+            ui.label(RichText::new(size).color(palette(ui).dim));
         });
     });
+}
+
+/// Where the keyboard goes, and what to do about it.
+fn hint_ui(
+    ui: &mut Ui,
+    view: &View,
+    report: &MachineReport,
+    live: &LiveScreen,
+    asks: &mut Vec<Ask>,
+) {
+    let p = palette(ui);
+    let captured = view.captured == Some(report.id);
+    let key = tr(view.settings.release_key.label());
+    let (color, text) = if captured {
+        let text = "Keyboard goes to the guest: press {key} to release";
+        (p.accent_text, fill(text, &[("key", &key)]))
+    } else {
+        (p.dim, tr("Click the screen to type into it").to_owned())
+    };
+    icon::show(ui, Icon::Keyboard, 17.0, color);
+    ui.label(RichText::new(text).color(if captured { p.text } else { p.dim }));
+    if !live.absolute_pointer {
+        let why = tr("This guest takes the pointer for itself, which a window of its own can do");
+        let open = Action::OpenConsole;
+        ui.push_id("own window", |ui| {
+            actions::button(ui, report, open, Shape::Secondary, view.handed_over, asks);
+        })
+        .response
+        .on_hover_text(why);
+    }
+}
+
+/// How the picture is shown. What is chosen counts for the next screens too.
+fn look_menu(ui: &mut Ui, view: &View, live: &LiveScreen, asks: &mut Vec<Ask>) {
+    ui.set_min_width(260.0);
+    let mut settings = view.settings.clone();
+    let look = &mut settings.screen;
+    for zoom in Zoom::ALL {
+        let line = ui.selectable_label(look.zoom == zoom, tr(zoom.label()));
+        if line.on_hover_text(tr(zoom.explain())).clicked() {
+            look.zoom = zoom;
+        }
+    }
+    ui.separator();
+    let mixable = matches!(look.zoom, Zoom::Fit | Zoom::Stretch);
+    ui.add_enabled_ui(mixable, |ui| {
+        kit::check(ui, &mut look.smooth, tr("Smooth"))
+            .on_hover_text(tr("Mixes colours; without it each pixel stays sharp"))
+            .on_disabled_hover_text(tr("Whole multiples are always sharp"));
+    });
+    kit::check(ui, &mut look.follow, tr("The guest follows the window"))
+        .on_hover_text(tr("Asks the guest for the size that the window has"));
+    if look.follow {
+        let size = format!("{} × {}", live.width, live.height);
+        let text = fill(live.following.label(), &[("size", &size)]);
+        let text = RichText::new(text).size(theme::SMALL);
+        ui.label(text.color(palette(ui).dim));
+    }
+    kit::check(ui, &mut look.figures, tr("Figures over the picture"))
+        .on_hover_text(tr("Frames a second, and how long a key takes to be seen"));
+    if settings != view.settings {
+        asks.push(Ask::Engine(Command::SaveSettings(settings)));
+        ui.close();
+    }
 }
 
 fn no_screen_ui(ui: &mut Ui, view: &View, report: &MachineReport, asks: &mut Vec<Ask>) {

@@ -83,6 +83,7 @@ impl Section {
                 settings.release_key = usual.release_key;
                 settings.display = usual.display;
                 settings.thumbnails = usual.thumbnails;
+                settings.screen = usual.screen;
             }
             Self::Shortcuts => settings.shortcuts = usual.shortcuts,
         }

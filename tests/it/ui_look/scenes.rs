@@ -4,6 +4,7 @@ use egui::accesskit::Role;
 use egui::{Event as Input, Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use orangery::display::frame::Following;
 use orangery::engine::message::Event;
 use orangery::language::tr;
 use orangery::model::*;
@@ -441,6 +442,10 @@ fn live(harness: &mut Shown<'_>) {
         width: 640,
         height: 400,
         cursor: None,
+        absolute_pointer: true,
+        told_room: None,
+        following: Following::Idle,
+        figures: None,
     });
     harness.run_ok();
 }
