@@ -329,6 +329,8 @@ impl Console {
                 way: stage.way(),
                 live: session.is_live(),
                 message: session.message().unwrap_or(Message::Hint(hint)),
+                muted: session.muted(),
+                microphone_on: session.microphone_on(),
                 no_engine: session.no_engine(),
             };
             (view, session.card())
@@ -369,6 +371,7 @@ impl Console {
             }
             Request::Screenshot => self.screenshot(),
             Request::Act(action) => self.session.act(action),
+            Request::Mute(muted) => self.session.mute(muted),
             Request::Again => self.session.reopen_now(),
             Request::Close => event_loop.exit(),
         }

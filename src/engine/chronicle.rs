@@ -171,6 +171,7 @@ mod tests {
             force_after: None,
             running: None,
             console_open: false,
+            sound: Default::default(),
             job: None,
         }))
     }

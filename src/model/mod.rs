@@ -19,6 +19,7 @@ mod report;
 mod rules;
 mod settings;
 mod size;
+mod sound;
 mod state;
 mod time;
 
@@ -58,5 +59,6 @@ pub use settings::{
     ReleaseKey, Settings, SortBy, ThemeChoice, Whereabouts,
 };
 pub use size::{ByteSize, SizeError};
+pub use sound::{SoundReport, SoundSettings, SoundState};
 pub use state::State;
 pub use time::Timestamp;

@@ -31,12 +31,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "ui",
         &["display::frame", "engine::message", "language", "model"],
     ),
-    // The engine starts the program itself again: as an agent.
+    // The engine starts the program itself again: as an agent. The owner of a machine plays its sound, with or without
+    // a window.
     (
         "engine",
         &[
             "confine", "library", "qemu", "display", "storage", "format", "network", "guest",
-            "gallery", "hosts", "model",
+            "gallery", "hosts", "desktop::sound", "model",
         ],
     ),
     ("storage", &["qemu", "confine", "library", "model"]),

@@ -2,7 +2,7 @@
 
 use egui::{Margin, Panel, RichText, Ui, vec2};
 
-use super::MachinePage;
+use super::{MachinePage, sound};
 use crate::language::{fill, tr};
 use crate::model::{Action, MachineReport};
 use crate::ui::actions::{self, Errand, Shape};
@@ -38,7 +38,7 @@ pub(super) fn screen_tab_ui(
                 .inner_margin(Margin::symmetric(16, 6)),
         )
         .show(ui, |ui| {
-            bar_ui(ui, page, view, (live.width, live.height), captured, asks)
+            bar_ui(ui, page, view, report, (live.width, live.height), asks)
         });
     screen_view::screen_ui(ui, live, page.scaling, captured, asks);
 }
@@ -47,11 +47,12 @@ fn bar_ui(
     ui: &mut Ui,
     page: &mut MachinePage,
     view: &View,
+    report: &MachineReport,
     (width, height): (u32, u32),
-    captured: bool,
     asks: &mut Vec<Ask>,
 ) {
     let p = palette(ui);
+    let captured = view.captured == Some(report.id);
     ui.horizontal_centered(|ui| {
         let (color, text) = if captured {
             let key = tr(view.settings.release_key.label());
@@ -74,6 +75,7 @@ fn bar_ui(
             {
                 asks.push(Ask::Errand(Errand::FullScreen));
             }
+            sound::sound_ui(ui, report, view.handed_over, asks);
             let choices = [(Scaling::Fit, tr("Fit")), (Scaling::Sharp, "1:1")];
             kit::segmented(ui, &mut page.scaling, &choices);
             ui.label(RichText::new(format!("{width} × {height}")).color(p.dim));

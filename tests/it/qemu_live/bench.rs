@@ -71,6 +71,7 @@ impl Bench {
             folder,
             layers: BTreeMap::from([(layer, path)]),
             display: DisplayPath::Dbus,
+            dbus_sound: true,
             accelerator: Accelerator::Tcg,
             firmware: None,
             reads: Vec::new(),
@@ -108,6 +109,7 @@ impl Bench {
             layers: &self.layers,
             sockets: &sockets,
             display: self.display,
+            dbus_sound: true,
             incoming,
             generation: Uuid::from_u128(1),
         };
@@ -138,6 +140,7 @@ impl Bench {
             memory,
             sockets,
             display: self.display,
+            dbus_sound: true,
             incoming,
             created: Timestamp(0),
             hardware: None,
