@@ -111,8 +111,9 @@ fn machine_ui(ui: &mut Ui, view: &BarView) {
         let glyph = RichText::new(char::from(Icon::Mic)).font(theme::icons(15.0));
         ui.label(glyph.color(colors.error));
         let word = RichText::new(tr("Microphone on")).size(12.5);
-        ui.label(word.color(colors.error))
-            .on_hover_text(tr("The guest records what this computer's microphone hears"));
+        ui.label(word.color(colors.error)).on_hover_text(tr(
+            "The guest records what this computer's microphone hears",
+        ));
     }
 }
 

@@ -125,15 +125,12 @@ impl Stream {
         let alive = Alive::new();
         let (last, ended) = (Arc::clone(&alive.last), Arc::clone(&alive.ended));
         let (client, socket) = connect()?;
-        let mut frames = Vec::new();
         let sink = move |bytes: &[u8]| {
             alive.beat();
-            frames.clear();
             let (words, _) = bytes.as_chunks::<4>();
             let values = words.iter().map(|word| f32::from_ne_bytes(*word));
             let values: Vec<f32> = values.collect();
-            frames.extend(values.as_chunks::<2>().0);
-            take(&frames);
+            take(values.as_chunks::<2>().0);
         };
         let params = RecordStreamParams {
             sample_spec: spec(),
@@ -260,7 +257,10 @@ fn props(name: &str) -> Props {
     let mut props = Props::new();
     let name: String = name.chars().filter(|c| *c != '\0').collect();
     props.set(Prop::MediaName, CString::new(name).unwrap_or_default());
-    props.set(Prop::ApplicationIconName, c"io.orangery.Orangery".to_owned());
+    props.set(
+        Prop::ApplicationIconName,
+        c"io.orangery.Orangery".to_owned(),
+    );
     props
 }
 
@@ -289,10 +289,7 @@ fn within<T>(future: impl Future<Output = T>) -> Result<T, SoundError> {
 
 /// Takes sound at the pace of a device and appends it to a file.
 fn into_file(path: &Path, mut fill: Fill, alive: Alive) -> Result<Source, SoundError> {
-    let mut file = File::options()
-        .create(true)
-        .append(true)
-        .open(path)?;
+    let mut file = File::options().create(true).append(true).open(path)?;
     if file.seek(SeekFrom::End(0))? == 0 {
         file.write_all(&wav_header())?;
     }

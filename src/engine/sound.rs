@@ -63,8 +63,8 @@ impl Sound {
             mixer: Arc::clone(&mixer),
             report: Arc::clone(&sound.report),
             news: news_out,
-            out: Side::default(),
-            microphone: Side::default(),
+            out: Side::new(LINGER),
+            microphone: Side::new(Duration::ZERO),
         };
         let thread = std::thread::Builder::new().name("sound".to_owned());
         let thread = thread.spawn(move || keeper.run());
@@ -134,14 +134,14 @@ impl Keeper {
             microphone,
             ..
         } = self;
-        out.keep(wanted.playing, LINGER, || {
+        out.keep(wanted.playing, || {
             let source = Arc::clone(mixer);
             Stream::play(name, Box::new(move |frames| source.fill(frames)))
         });
         if out.why.is_some() {
             mixer.forget();
         }
-        microphone.keep(wanted.listening, Duration::ZERO, || {
+        microphone.keep(wanted.listening, || {
             let sink = Arc::clone(mixer);
             Stream::listen(name, Box::new(move |frames| sink.hear(frames)))
         });
@@ -166,8 +166,9 @@ impl Keeper {
 }
 
 /// A device in one direction.
-#[derive(Default)]
 struct Side {
+    /// How long it stays open for nothing.
+    linger: Duration,
     stream: Option<Stream>,
     /// Since when it is open for nothing.
     idle: Option<Instant>,
@@ -177,21 +178,28 @@ struct Side {
 }
 
 impl Side {
+    fn new(linger: Duration) -> Self {
+        Self {
+            linger,
+            stream: None,
+            idle: None,
+            failures: 0,
+            next_try: None,
+            why: None,
+        }
+    }
+
     /// Has it open while it is `wanted` and a little longer, and tries again ever more rarely where that fails.
-    fn keep(
-        &mut self,
-        wanted: bool,
-        linger: Duration,
-        open: impl FnOnce() -> Result<Stream, SoundError>,
-    ) {
+    fn keep(&mut self, wanted: bool, open: impl FnOnce() -> Result<Stream, SoundError>) {
         let now = Instant::now();
         if self.stream.as_ref().is_some_and(Stream::is_lost) {
             self.stream = None;
         }
         if !wanted {
             let idle = *self.idle.get_or_insert(now);
-            if now.duration_since(idle) >= linger {
-                *self = Self::default();
+            let nothing = self.stream.is_none() && self.why.is_none();
+            if nothing || now.duration_since(idle) >= self.linger {
+                *self = Self::new(self.linger);
             }
             return;
         }
@@ -203,7 +211,7 @@ impl Side {
             Ok(stream) => {
                 *self = Self {
                     stream: Some(stream),
-                    ..Self::default()
+                    ..Self::new(self.linger)
                 };
             }
             Err(error) => {
@@ -218,8 +226,39 @@ impl Side {
     /// How soon it must be looked at.
     fn due(&self, now: Instant) -> Option<Duration> {
         let again = self.next_try.map(|at| at.saturating_duration_since(now));
-        let open = self.stream.as_ref().map(|_| LOOK_EVERY);
-        let left = self.idle.filter(|_| self.next_try.is_some());
-        again.or(open).or(left.map(|_| LINGER))
+        match self.idle {
+            Some(idle) => Some(self.linger.saturating_sub(now.duration_since(idle))),
+            None => again.or(self.stream.as_ref().map(|_| LOOK_EVERY)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_device_is_tried_ever_more_rarely_and_forgotten_with_the_sound() {
+        let mut side = Side::new(Duration::ZERO);
+        let mut tries = 0;
+        for pause in [1, 2, 4, 8, 16, 30, 30] {
+            side.next_try = None; // As if the pause were over.
+            for _ in 0..3 {
+                side.keep(true, || {
+                    tries += 1;
+                    Err(SoundError::NoServer)
+                });
+            }
+            let due = side.due(Instant::now()).unwrap();
+            let pause = Duration::from_secs(pause);
+            assert!(
+                due <= pause && due + Duration::from_millis(500) > pause,
+                "{due:?}"
+            );
+        }
+        assert_eq!(tries, 7);
+        assert!(side.why.is_some());
+        side.keep(false, || panic!("nothing is wanted"));
+        assert!(side.why.is_none() && side.due(Instant::now()).is_none());
     }
 }

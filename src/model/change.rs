@@ -214,9 +214,7 @@ pub fn changes_between(old: &Machine, new: &Machine) -> Vec<Change> {
     push(heard.volume != wanted.volume, &|| {
         Change::Volume(wanted.volume)
     });
-    push(heard.muted != wanted.muted, &|| {
-        Change::Muted(wanted.muted)
-    });
+    push(heard.muted != wanted.muted, &|| Change::Muted(wanted.muted));
     push(heard.microphone != wanted.microphone, &|| {
         Change::Microphone(wanted.microphone)
     });

@@ -126,8 +126,7 @@ async fn register(stream: UnixStream, mixer: &Arc<Mixer>) -> Result<Vec<Listener
             listeners.push(Listener::start(ours, direction, Arc::clone(mixer)).map_err(start)?);
             let fd = Fd::from(OwnedFd::from(theirs));
             let (verb, body) = (direction.call(), (fd,));
-            let asked =
-                connection.call_method(None::<&str>, PATH, Some(INTERFACE), verb, &body);
+            let asked = connection.call_method(None::<&str>, PATH, Some(INTERFACE), verb, &body);
             asked.await.map_err(failed)?;
         }
         Ok(listeners)
@@ -214,13 +213,23 @@ type InitBody = (u64, u8, bool, bool, u32, u8, u32, u32, bool);
 /// A call of QEMU's, checked. Samples stay in the message.
 enum Call {
     Properties,
-    Init { id: u64, pcm: Pcm },
+    Init {
+        id: u64,
+        pcm: Pcm,
+    },
     Fini(u64),
     Enabled(u64, bool),
     /// Of each channel, 0 to 255.
-    Volume { id: u64, mute: bool, volume: Vec<u8> },
+    Volume {
+        id: u64,
+        mute: bool,
+        volume: Vec<u8>,
+    },
     Write,
-    Read { id: u64, size: u64 },
+    Read {
+        id: u64,
+        size: u64,
+    },
     Other,
 }
 
@@ -288,10 +297,6 @@ fn record(mixer: &Mixer, call: Call) {
         Call::Init { id, pcm } => mixer.add_ear(id, pcm),
         Call::Fini(id) => mixer.remove_ear(id),
         Call::Enabled(id, enabled) => mixer.enable_ear(id, enabled),
-        Call::Properties
-        | Call::Volume { .. }
-        | Call::Write
-        | Call::Read { .. }
-        | Call::Other => {}
+        Call::Properties | Call::Volume { .. } | Call::Write | Call::Read { .. } | Call::Other => {}
     }
 }

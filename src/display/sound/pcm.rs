@@ -122,12 +122,11 @@ impl Pcm {
 
     /// Appends `frame`; every channel beyond the second is silent.
     pub fn encode(self, frame: Frame, out: &mut Vec<u8>) {
-        let silence = [0.0; MAX_CHANNELS as usize];
-        let channels = match self.channels {
-            1 => vec![(frame[0] + frame[1]) / 2.0],
-            count => [&frame[..], &silence[..usize::from(count) - 2]].concat(),
-        };
-        for value in channels {
+        for channel in 0..usize::from(self.channels) {
+            let value = match self.channels {
+                1 => (frame[0] + frame[1]) / 2.0,
+                _ => frame.get(channel).copied().unwrap_or_default(),
+            };
             let mut word = match self.kind {
                 Kind::F32 => value.to_be_bytes(),
                 // A float beyond the range becomes the nearest number that there is.
@@ -189,11 +188,7 @@ pub(super) mod tests {
         };
         check(unsigned(8), &[0xc0, 0x40], [0.5, -0.5]);
         check(unsigned(16), &[0x00, 0xc0, 0x00, 0x40], [0.5, -0.5]);
-        check(
-            unsigned(32),
-            &[0, 0, 0, 0xc0, 0, 0, 0, 0x40],
-            [0.5, -0.5],
-        );
+        check(unsigned(32), &[0, 0, 0, 0xc0, 0, 0, 0, 0x40], [0.5, -0.5]);
         check(announced(8, 48_000), &[0x40, 0xc0], [0.5, -0.5]);
         check(
             announced(32, 48_000),
@@ -206,9 +201,15 @@ pub(super) mod tests {
         };
         let bytes = [0.5_f32.to_le_bytes(), (-0.5_f32).to_le_bytes()].concat();
         check(float, &bytes, [0.5, -0.5]);
-        let mono = Announced { channels: 1, ..said };
+        let mono = Announced {
+            channels: 1,
+            ..said
+        };
         check(mono, &[0x00, 0x40], [0.5, 0.5]);
-        let many = Announced { channels: 6, ..said };
+        let many = Announced {
+            channels: 6,
+            ..said
+        };
         check(
             many,
             &[0, 0x40, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0, 0],
@@ -220,12 +221,27 @@ pub(super) mod tests {
     fn nonsense_is_refused_and_half_frames_are_left_out() {
         let refused = |said| Pcm::new(said).unwrap_err();
         let said = announced(16, 48_000);
-        assert!(refused(Announced { channels: 0, ..said }).contains("0 channels"));
-        assert!(refused(Announced { channels: 255, ..said }).contains("255 channels"));
+        assert!(
+            refused(Announced {
+                channels: 0,
+                ..said
+            })
+            .contains("0 channels")
+        );
+        assert!(
+            refused(Announced {
+                channels: 255,
+                ..said
+            })
+            .contains("255 channels")
+        );
         assert!(refused(announced(16, 1_000_000_000)).contains("1000000000 samples"));
         assert!(refused(announced(16, 0)).contains("0 samples"));
         assert!(refused(announced(24, 48_000)).contains("24 bits"));
-        let float = Announced { float: true, ..said };
+        let float = Announced {
+            float: true,
+            ..said
+        };
         assert!(refused(float).contains("16 bits"));
         let pcm = Pcm::new(said).unwrap();
         assert_eq!(pcm.decode(&[1, 2, 3]).count(), 0);

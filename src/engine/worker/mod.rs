@@ -34,7 +34,10 @@ use super::launches;
 use super::sound::Sound;
 use super::supervisor::{Message, RecordChange};
 use crate::library::Library;
-use crate::model::{Accelerator, Action, Answer, Failure, Machine, MachineId, SoundReport, SoundState, State, Timestamp};
+use crate::model::{
+    Accelerator, Action, Answer, Failure, Machine, MachineId, SoundReport, SoundState, State,
+    Timestamp,
+};
 use crate::qemu::process::Process;
 use crate::qemu::qmp::{Client as QmpClient, QmpEvent};
 

@@ -215,7 +215,6 @@ fn crowded(board: Board) -> Machine {
         DeviceKind::Floppy(crate::model::Floppy { medium }),
         nic(NicModel::E1000e, 1),
         nic(NicModel::Pcnet, 2),
-        DeviceKind::Sound(Default::default()),
         DeviceKind::Watchdog(Default::default()),
     ] {
         let device = machine.new_device(kind).unwrap();
@@ -271,7 +270,7 @@ fn no_launch_listens_on_tcp_or_lets_qemu_probe() {
             "tcp:",
             "host=",
             "-drive",
-            "-hda",
+            "-hda ",
             "telnet",
             "hostfwd",
             "-daemonize",

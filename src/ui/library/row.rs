@@ -171,23 +171,37 @@ fn state_ui(ui: &Ui, p: &Palette, row: &Row<'_>, at: Pos2, right: f32) {
         _ => right,
     };
     let mut left = word.right() + 8.0;
-    for (glyph, _) in signs(row.report) {
-        let color = if glyph == Icon::Mic { p.error } else { p.dim };
+    for Sign { glyph, alarm, .. } in signs(row.report) {
+        let color = if alarm { p.error } else { p.dim };
         icon::paint(ui.painter(), pos2(left + 7.0, at.y), glyph, 14.0, color);
         left += 20.0;
     }
     tags_ui(ui, p, tags_of(row.report), pos2(left, at.y), right);
 }
 
+/// A small picture beside the state, and what it means.
+pub struct Sign {
+    glyph: Icon,
+    pub word: &'static str,
+    /// In red.
+    alarm: bool,
+}
+
 /// What is to be heard of the machine, and whether it hears us.
-pub fn signs(report: &MachineReport) -> impl Iterator<Item = (Icon, &'static str)> {
+pub fn signs(report: &MachineReport) -> impl Iterator<Item = Sign> {
     let sound = &report.sound;
     let muted = |machine: &Machine| machine.sound.muted || machine.sound.volume == 0;
     let heard = sound.state == SoundState::Playing && !report.machine.as_ref().is_some_and(muted);
-    let plays = heard.then(|| (Icon::Volume2, tr("plays sound")));
-    let hears = sound
-        .microphone_on
-        .then(|| (Icon::Mic, tr("Microphone on")));
+    let plays = heard.then(|| Sign {
+        glyph: Icon::Volume2,
+        word: tr("plays sound"),
+        alarm: false,
+    });
+    let hears = sound.microphone_on.then(|| Sign {
+        glyph: Icon::Mic,
+        word: tr("Microphone on"),
+        alarm: true,
+    });
     hears.into_iter().chain(plays)
 }
 

@@ -172,9 +172,9 @@ impl LibraryList {
         response.widget_info(|| {
             let mut info = WidgetInfo::selected(Role::ListItem, true, open || marked, &report.name);
             let mut hint = state.to_owned();
-            for (_, sign) in row::signs(report) {
+            for sign in row::signs(report) {
                 hint += ", ";
-                hint += sign;
+                hint += sign.word;
             }
             info.hint_text = Some(hint);
             info

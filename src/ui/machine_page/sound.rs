@@ -22,9 +22,8 @@ pub fn glyph(report: &MachineReport) -> Icon {
     match report.sound.state {
         SoundState::NoCard
         | SoundState::NoWay
-        | SoundState::Unavailable(_) | SoundState::NoDevice(_) => {
-            Icon::VolumeOff
-        }
+        | SoundState::Unavailable(_)
+        | SoundState::NoDevice(_) => Icon::VolumeOff,
         _ if settings.muted || settings.volume == 0 => Icon::VolumeX,
         SoundState::Off | SoundState::Silent => Icon::Volume1,
         SoundState::Playing => Icon::Volume2,
@@ -98,7 +97,9 @@ pub(super) fn sound_ui(
     if report.sound.microphone_on {
         let color = palette(ui).error;
         ui.label(RichText::new(tr("Microphone on")).color(color).strong())
-            .on_hover_text(tr("The guest records what this computer's microphone hears"));
+            .on_hover_text(tr(
+                "The guest records what this computer's microphone hears",
+            ));
         icon::show(ui, Icon::Mic, 17.0, color);
     }
 }
@@ -111,7 +112,8 @@ fn choices_ui(ui: &mut Ui, report: &MachineReport, asks: &mut Vec<Ask>) {
     if kit::switch(ui, true, muted, tr("Mute"), "").clicked() {
         asks.push(change(report.id, Change::Muted(!muted)));
     }
-    let meaning = tr("The guest hears this computer's microphone when it records; otherwise silence");
+    let meaning =
+        tr("The guest hears this computer's microphone when it records; otherwise silence");
     if kit::switch(ui, true, microphone, tr("Allow the microphone"), meaning).clicked() {
         asks.push(change(report.id, Change::Microphone(!microphone)));
     }
@@ -163,4 +165,118 @@ fn volume_ui(ui: &mut Ui, report: &MachineReport, asks: &mut Vec<Ask>) {
             .request_repaint_after(std::time::Duration::from_secs_f64(left.max(0.0)));
     }
     ui.data_mut(|data| data.insert_temp(key, chosen));
+}
+
+#[cfg(test)]
+mod tests {
+    use egui_kittest::Harness;
+    use egui_kittest::kittest::{NodeT as _, Queryable as _};
+
+    use super::*;
+    use crate::model::{Machine, Origin, SoundReport, State, Timestamp};
+
+    fn report(state: SoundState, microphone_on: bool) -> MachineReport {
+        let id = MachineId(uuid::Uuid::from_u128(7));
+        MachineReport {
+            generation: 1,
+            id,
+            name: "Debian".to_owned(),
+            state: State::Running,
+            since: Timestamp(0),
+            machine: Some(Machine::new(id, "Debian", "pc-q35-10.0", Origin::Empty)),
+            path: "/library".into(),
+            pid: Some(1),
+            accelerator: None,
+            trouble: None,
+            force_after: None,
+            running: None,
+            console_open: false,
+            sound: SoundReport {
+                state,
+                microphone_on,
+            },
+            job: None,
+        }
+    }
+
+    fn shown(report: MachineReport) -> Harness<'static, Vec<Ask>> {
+        let mut harness = Harness::builder()
+            .with_size(egui::vec2(500.0, 400.0))
+            .build_ui_state(
+                move |ui, asks| {
+                    crate::ui::theme::install(ui.ctx());
+                    sound_ui(ui, &report, false, asks);
+                },
+                Vec::new(),
+            );
+        harness.run_ok();
+        harness
+    }
+
+    #[track_caller]
+    fn click(harness: &mut Harness<'static, Vec<Ask>>, label: &str) {
+        harness.get_by_label(label).click();
+        harness.run_ok();
+    }
+
+    fn changes(harness: &Harness<'static, Vec<Ask>>) -> Vec<Change> {
+        let asks = harness.state().iter();
+        asks.flat_map(|ask| match ask {
+            Ask::Engine(Command::Change { changes, .. }) => changes.clone(),
+            other => panic!("{other:?}"),
+        })
+        .collect()
+    }
+
+    #[test]
+    fn the_speaker_opens_mute_volume_and_the_microphone() {
+        let mut harness = shown(report(SoundState::Playing, false));
+        assert!(harness.query_by_label("Microphone on").is_none());
+        harness.get_by_label("Sound").click();
+        harness.run_ok();
+        assert!(
+            harness
+                .query_by_label("The guest plays, at 100 %")
+                .is_some()
+        );
+        click(&mut harness, "Mute");
+        click(&mut harness, "Allow the microphone");
+        assert_eq!(
+            changes(&harness),
+            [Change::Muted(true), Change::Microphone(true)]
+        );
+        harness.state_mut().clear();
+        let slider = harness.get_by_role(egui::accesskit::Role::Slider);
+        assert!(!slider.accesskit_node().is_disabled());
+        slider.focus();
+        harness.run_ok();
+        harness.key_press(egui::Key::ArrowLeft);
+        harness.run_ok();
+        assert_eq!(changes(&harness), [Change::Volume(99)]);
+    }
+
+    #[test]
+    fn a_silent_machine_says_why_and_the_way_out() {
+        let mut harness = shown(report(SoundState::NoCard, false));
+        harness.get_by_label("Sound").click();
+        harness.run_ok();
+        assert!(
+            harness
+                .query_by_label("The machine has no sound card")
+                .is_some()
+        );
+        click(&mut harness, "Add a sound card");
+        assert!(matches!(harness.state()[..], [Ask::ShowHardware(_)]));
+        let why = "There is no sound device on this computer".to_owned();
+        assert_eq!(
+            sentence(&report(SoundState::NoDevice(why.clone()), false)),
+            why
+        );
+    }
+
+    #[test]
+    fn a_microphone_that_is_on_is_seen() {
+        let harness = shown(report(SoundState::Silent, true));
+        assert!(harness.query_by_label("Microphone on").is_some());
+    }
 }

@@ -41,7 +41,9 @@ fn tone(samples: &[i16]) -> Option<Tone> {
     let seconds = samples.len() as f64 / 48_000.0;
     // A gap has no crossing and must not count as a lower tone.
     let sounding = samples.iter().filter(|sample| **sample != 0).count() as f64 / 48_000.0;
-    let rising = samples.windows(2).filter(|pair| pair[0] < 0 && pair[1] >= 0);
+    let rising = samples
+        .windows(2)
+        .filter(|pair| pair[0] < 0 && pair[1] >= 0);
     Some(Tone {
         seconds,
         hertz: rising.count() as f64 / sounding,
@@ -136,7 +138,10 @@ fn without_a_sound_server_the_machine_runs_on_and_says_so() {
         let why = sound["state"]["no-device"].as_str().map(str::to_owned);
         why.ok_or(sound)
     });
-    assert!(state.contains("neither PipeWire nor PulseAudio runs"), "{state}");
+    assert!(
+        state.contains("neither PipeWire nor PulseAudio runs"),
+        "{state}"
+    );
     house.wait_sound("silent");
     let frame = house.card("Card").frame;
     house.card_when("Card", "later frames", |card| card.frame > frame);
@@ -161,8 +166,18 @@ impl SoundServer {
             socket.display()
         );
         let server = Command::new(program)
-            .args(["-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1"])
-            .args(["-L", &listen, "-L", "module-null-sink sink_name=null rate=48000"])
+            .args([
+                "-n",
+                "--daemonize=no",
+                "--use-pid-file=no",
+                "--exit-idle-time=-1",
+            ])
+            .args([
+                "-L",
+                &listen,
+                "-L",
+                "module-null-sink sink_name=null rate=48000",
+            ])
             .env("HOME", house.path().join("home"))
             .env("XDG_RUNTIME_DIR", house.path().join("run"))
             .stderr(Stdio::null())
