@@ -24,7 +24,6 @@ mod ui_app;
 mod ui_fixture;
 mod ui_graphs;
 mod ui_hardware;
-mod ui_hardware_look;
 mod ui_library;
 mod ui_look;
 mod ui_new_machine;
