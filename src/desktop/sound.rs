@@ -208,7 +208,7 @@ fn into_server(name: &str, mut fill: Fill, alive: Alive) -> Result<Source, Sound
             max_length: u32::MAX,
             target_length: AHEAD,
             pre_buffering: u32::MAX,
-            minimum_request_length: AHEAD / 2,
+            minimum_request_length: AHEAD / 4,
             ..BufferAttr::default()
         },
         flags: flags(),

@@ -31,8 +31,11 @@ pub(super) fn add(
     line.option(
         "-audiodev",
         match of_display(launch) {
-            // At the rate of most sound cards of today, so that nobody has to change it again.
-            Some(_) => format!("dbus,id={source},out.frequency=48000,in.frequency=48000"),
+            // At the rate of most sound cards of today, so that nobody has to change it again. A beat of QEMU's audio
+            // timer moves 480 frames at most: at its usual 10 ms, which come late, less than is played.
+            Some(_) => {
+                format!("dbus,id={source},timer-period=5000,out.frequency=48000,in.frequency=48000")
+            }
             None => format!("none,id={source}"),
         },
     );
