@@ -27,8 +27,8 @@ use pulseaudio::{AsPlaybackSource as _, Client, ClientError, PlaybackStream, Rec
 /// Frames a second, of left and right.
 const RATE: u32 = 48_000;
 const FRAME_BYTES: usize = 8;
-/// What the server keeps ahead: 40 ms.
-const AHEAD: u32 = RATE / 25 * FRAME_BYTES as u32;
+/// What the server keeps ahead: 60 ms.
+const AHEAD: u32 = RATE / 1000 * 60 * FRAME_BYTES as u32;
 /// A server that takes longer than this hangs.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// A stream whose server asks for nothing for so long was taken away without a word.
@@ -257,10 +257,7 @@ fn props(name: &str) -> Props {
     let mut props = Props::new();
     let name: String = name.chars().filter(|c| *c != '\0').collect();
     props.set(Prop::MediaName, CString::new(name).unwrap_or_default());
-    props.set(
-        Prop::ApplicationIconName,
-        c"io.orangery.Orangery".to_owned(),
-    );
+    props.set(Prop::ApplicationIconName, c"io.orangery.Orangery");
     props
 }
 

@@ -11,8 +11,8 @@ use super::pcm::{Frame, Pcm};
 
 /// The most that waits to be played: 200 ms.
 pub const MAX_QUEUED: usize = RATE as usize / 5;
-/// What waits before playing begins, also after it ran dry: 60 ms.
-const HEAD_START: usize = RATE as usize * 60 / 1000;
+/// What waits before playing begins, also after it ran dry: 80 ms.
+const HEAD_START: usize = RATE as usize * 80 / 1000;
 /// A guest that was not asked for so long has stood still; it does not record the time in between.
 const MAX_OWED: Duration = Duration::from_millis(500);
 /// The most that is answered to one reading: no card asks for more.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use orangery::confine::find_program;
+use orangery::desktop::sound::Stream;
 use orangery::display::Screen;
 use orangery::engine::client::Client;
 use orangery::engine::message::Command as Request;
@@ -153,13 +154,18 @@ struct SoundServer {
 }
 
 impl SoundServer {
-    #[expect(clippy::disallowed_methods, reason = "the story runs a sound server")]
     fn start(house: &House) -> Option<Self> {
+        Self::start_at(house.path().join("sound"))
+    }
+
+    /// Listening at `socket`.
+    #[expect(clippy::disallowed_methods, reason = "the story runs a sound server")]
+    fn start_at(socket: PathBuf) -> Option<Self> {
         let (Some(program), Some(_)) = (find_program("pulseaudio"), find_program("parec")) else {
             eprintln!("skipped: PulseAudio is not installed");
             return None;
         };
-        let socket = house.path().join("sound");
+        let folder = socket.parent().unwrap();
         let listen = format!(
             "module-native-protocol-unix auth-anonymous=1 socket={}",
             socket.display()
@@ -177,8 +183,9 @@ impl SoundServer {
                 "-L",
                 "module-null-sink sink_name=null rate=48000",
             ])
-            .env("HOME", house.path().join("home"))
-            .env("XDG_RUNTIME_DIR", house.path().join("run"))
+            .env("HOME", folder)
+            .env("PULSE_RUNTIME_PATH", folder)
+            .env("PULSE_STATE_PATH", folder)
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
@@ -239,6 +246,49 @@ fn a_tone_reaches_the_sound_server_and_another_one_when_that_is_gone_and_back() 
     std::fs::remove_file(house.path().join("sound")).ok(); // What is left of it.
     let server = SoundServer::start(&house).unwrap();
     hear(&server, "second.wav");
+}
+
+#[test]
+fn a_microphone_hears_what_this_computer_plays_into_it() {
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+    let Some(socket) = runtime.map(|folder| folder.join("pulse/native")) else {
+        eprintln!("skipped: there is no XDG_RUNTIME_DIR");
+        return;
+    };
+    if socket.exists() {
+        eprintln!("skipped: a sound server runs here, and it is the user's");
+        return;
+    }
+    std::fs::create_dir_all(socket.parent().unwrap()).unwrap();
+    let Some(_server) = SoundServer::start_at(socket) else {
+        return;
+    };
+    let (heard_out, heard) = crossbeam_channel::bounded(1000);
+    let take = move |frames: &[[f32; 2]]| {
+        let samples = frames.iter().map(|frame| (frame[0] * 32_767.0) as i16);
+        heard_out.try_send(samples.collect::<Vec<i16>>()).ok(); // Enough was heard already.
+    };
+    // The null sink's monitor is the only source, and so the default microphone.
+    let listening = Stream::listen("test", Box::new(take)).unwrap();
+    let mut at = 0.0_f32;
+    let fill = move |frames: &mut [[f32; 2]]| {
+        for frame in frames {
+            at = (at + 440.0 / 48_000.0).fract();
+            *frame = [(at * std::f32::consts::TAU).sin() / 2.0; 2];
+        }
+    };
+    let playing = Stream::play("test", Box::new(fill)).unwrap();
+    let mut samples = Vec::new();
+    wait_for("two seconds of sound", 60, || {
+        samples.extend(heard.try_iter().flatten());
+        let tone = tone(&samples);
+        let enough = tone.as_ref().is_some_and(|tone| tone.seconds > 2.0);
+        if enough { Ok(()) } else { Err(tone) }
+    });
+    assert!(!playing.is_lost() && !listening.is_lost());
+    let tone = tone(&samples).unwrap();
+    assert!((tone.hertz - 440.0).abs() < 10.0, "{tone:?}");
+    assert!(tone.peak.abs_diff(16_384) < 300, "{tone:?}");
 }
 
 #[test]
