@@ -29,6 +29,8 @@ const RATE: u32 = 48_000;
 const FRAME_BYTES: usize = 8;
 /// What the server keeps ahead: 60 ms.
 const AHEAD: u32 = RATE / 1000 * 60 * FRAME_BYTES as u32;
+/// `PA_NATIVE_COOKIE_LENGTH` of the native protocol.
+const COOKIE_BYTES: usize = 256;
 /// A server that takes longer than this hangs.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// A stream whose server asks for nothing for so long was taken away without a word.
@@ -229,7 +231,10 @@ fn connect() -> Result<(Client, UnixStream), SoundError> {
     socket.set_read_timeout(Some(PATIENCE))?; // For the greeting; it does not block later.
     socket.set_write_timeout(Some(PATIENCE))?;
     let cookie = pulseaudio::cookie_path_from_env().and_then(|path| std::fs::read(path).ok());
-    let client = Client::new_unix(c"Orangery", socket.try_clone()?, cookie)?;
+    // PipeWire needs none and often has none; PulseAudio closes a connection without one of this length.
+    let mut cookie = cookie.unwrap_or_default();
+    cookie.resize(COOKIE_BYTES, 0);
+    let client = Client::new_unix(c"Orangery", socket.try_clone()?, Some(cookie))?;
     Ok((client, socket))
 }
 

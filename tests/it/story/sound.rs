@@ -204,7 +204,12 @@ impl SoundServer {
     #[expect(clippy::disallowed_methods, reason = "the story records")]
     fn record(&self, file: &Path) -> Child {
         Command::new(find_program("parec").unwrap())
-            .args(["--device=null.monitor", "--rate=48000", "--format=s16le"])
+            .args([
+                "--device=null.monitor",
+                "--rate=48000",
+                "--format=s16le",
+                "--latency-msec=50",
+            ])
             .args(["--channels=2", "--file-format=wav"])
             .arg(file)
             .env("PULSE_SERVER", self.variable())
