@@ -10,7 +10,7 @@
 //! app      → ui, desktop, engine, language, terminal, model
 //! console  → display, desktop, engine::{client, message}, language, model
 //! ui       → display::frame, terminal, engine::message, language, model
-//! engine   → confine, library, qemu, display, storage, model
+//! engine   → confine, library, qemu, display, storage, desktop::sound, model
 //! storage, display → qemu, confine, library, model
 //! qemu     → confine, model
 //! library, confine, desktop → model

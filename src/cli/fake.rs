@@ -106,6 +106,7 @@ pub fn report(name: &str, id: &str, state: State) -> MachineReport {
         force_after: None,
         running: None,
         console_open: false,
+        sound: Default::default(),
         job: None,
     }
 }

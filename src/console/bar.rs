@@ -38,6 +38,10 @@ pub struct BarView {
     /// The guest's picture is there and moves.
     pub live: bool,
     pub message: Message,
+    /// The machine is muted; `None` if there is nothing to mute.
+    pub muted: Option<bool>,
+    /// The guest hears this computer's microphone.
+    pub microphone_on: bool,
     /// What the engine is asked through; `None` if all is well, else why not.
     pub no_engine: Option<&'static str>,
 }
@@ -76,6 +80,7 @@ pub enum Request {
     Press(String),
     Screenshot,
     Act(Action),
+    Mute(bool),
     /// Opens the screen again.
     Again,
     Close,
@@ -118,6 +123,14 @@ fn machine_ui(ui: &mut Ui, view: &BarView) {
                 .color(color),
         );
     }
+    if view.microphone_on {
+        let glyph = RichText::new(char::from(Icon::Mic)).font(theme::icons(15.0));
+        ui.label(glyph.color(colors.error));
+        let word = RichText::new(tr("Microphone on")).size(12.5);
+        ui.label(word.color(colors.error)).on_hover_text(tr(
+            "The guest records what this computer's microphone hears",
+        ));
+    }
 }
 
 /// From the right edge to the left.
@@ -138,6 +151,17 @@ fn power_ui(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
         Ok(()),
     ) {
         requests.push(Request::Screenshot);
+    }
+    if let Some(muted) = view.muted {
+        let (icon, word) = if muted {
+            (Icon::VolumeX, tr("Sound on"))
+        } else {
+            (Icon::Volume2, tr("Mute"))
+        };
+        let allowed = view.no_engine.map_or(Ok(()), |why| Err(why.to_owned()));
+        if icon_button(ui, icon, word, allowed) {
+            requests.push(Request::Mute(!muted));
+        }
     }
     ui.separator();
 }

@@ -9,7 +9,8 @@ use crate::display::{Input, Screen};
 use crate::engine::message::Command;
 use crate::language::{self, Language, later, told, tr};
 use crate::model::{
-    Action, DisplayPath, Failure, MachineId, MachineReport, ScreenSettings, Settings, Standing,
+    Action, Change, DisplayPath, Failure, MachineId, MachineReport, ScreenSettings, Settings,
+    SoundState, Standing,
     State, permit,
 };
 
@@ -220,9 +221,15 @@ impl Session {
         Ok(())
     }
 
-    /// Asks for a display if the machine has a screen that we have not.
+    /// The picture is there, and somebody else has the controls: a new owner that listens to the machine's sound.
+    fn lacks_controls(&self) -> bool {
+        self.screen.is_some() && !self.info.takes_input
+    }
+
+    /// Asks for a display if the machine has a screen that we have not, or not whole.
     pub fn reopen_if_due(&mut self) {
-        let wanted = self.screen.is_none() && !self.asked && !self.engine_gone;
+        let lacks = self.screen.is_none() || self.lacks_controls();
+        let wanted = lacks && !self.asked && !self.engine_gone;
         let has_screen = self.state().is_some_and(State::has_screen);
         let due = self.reopen.is_none_or(|at| at <= Instant::now());
         if wanted && has_screen && due {
@@ -239,13 +246,41 @@ impl Session {
 
     /// Asks the engine to act on the machine.
     pub fn act(&mut self, action: Action) {
+        self.ask(|machine| Command::Act { machine, action });
+    }
+
+    /// Silences the machine, or ends that.
+    pub fn mute(&mut self, muted: bool) {
+        self.ask(|machine| Command::Change {
+            machine,
+            changes: vec![Change::Muted(muted)],
+        });
+    }
+
+    fn ask(&mut self, command: impl FnOnce(MachineId) -> Command) {
         let (Some(owner), Some(machine)) = (&self.owner, self.machine) else {
             return;
         };
-        if !owner.ask(Command::Act { machine, action }) {
+        if !owner.ask(command(machine)) {
             let text = tr("Orangery's engine does not answer; wait and try again");
             self.say(Message::Trouble(text.to_owned()));
         }
+    }
+
+    /// Whether the machine is muted; `None` where there is nothing to mute.
+    pub fn muted(&self) -> Option<bool> {
+        let report = self.report.as_ref()?;
+        let can = matches!(
+            report.sound.state,
+            SoundState::Silent | SoundState::Playing | SoundState::NoDevice(_)
+        );
+        let machine = report.machine.as_ref().filter(|_| can)?;
+        Some(machine.sound.muted)
+    }
+
+    pub fn microphone_on(&self) -> bool {
+        let report = self.report.as_ref();
+        report.is_some_and(|report| report.sound.microphone_on)
     }
 
     pub fn send(&self, input: Input) {
@@ -320,7 +355,8 @@ impl Session {
     pub fn due(&self) -> Option<Instant> {
         let message = self.message.as_ref().map(|(_, until)| *until);
         let has_screen = self.state().is_some_and(State::has_screen);
-        let waits = self.screen.is_none() && !self.asked && !self.engine_gone && has_screen;
+        let lacks = self.screen.is_none() || self.lacks_controls();
+        let waits = lacks && !self.asked && !self.engine_gone && has_screen;
         let follow = self.follow.due(Instant::now());
         [message, follow, self.reopen.filter(|_| waits)]
             .into_iter()

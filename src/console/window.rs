@@ -323,6 +323,7 @@ impl Console {
             }
             Request::Screenshot => self.screenshot(),
             Request::Act(action) => self.session.act(action),
+            Request::Mute(muted) => self.session.mute(muted),
             Request::Again => self.session.reopen_now(),
             Request::Close => event_loop.exit(),
         }

@@ -1,10 +1,11 @@
-//! The host's desktop: what its window system keeps from a window unless asked.
+//! The host's desktop: what its window system keeps from a window unless asked, its browser, its sound server.
 
 mod appearance;
 mod key_grab;
 mod link;
 mod picture_clipboard;
 mod shortcut_inhibit;
+pub mod sound;
 
 pub use self::appearance::{Appearance, follow};
 pub use self::key_grab::{GrabError, Heard, KeyGrab};

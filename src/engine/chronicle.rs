@@ -179,6 +179,7 @@ mod tests {
             force_after: None,
             running: None,
             console_open: false,
+            sound: Default::default(),
             job: None,
         }))
     }

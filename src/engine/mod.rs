@@ -23,6 +23,7 @@ pub mod picture;
 mod redact;
 mod report;
 pub mod screen;
+mod sound;
 mod supervisor;
 mod wire;
 mod worker;

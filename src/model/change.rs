@@ -16,6 +16,11 @@ pub enum Change {
     Notes(String),
     Tags(Vec<String>),
     Icon(String),
+    /// How loud it is heard, in per cent.
+    Volume(u8),
+    Muted(bool),
+    /// Whether the guest may hear the microphone.
+    Microphone(bool),
     /// How many processors; they are arranged as one socket.
     Cpus(u32),
     /// All of the processors at once.
@@ -53,7 +58,13 @@ impl Change {
     /// When the change takes effect on `machine`, which runs.
     pub fn effect(&self, machine: &Machine) -> Effect {
         match self {
-            Self::Name(_) | Self::Notes(_) | Self::Tags(_) | Self::Icon(_) => Effect::AtOnce,
+            Self::Name(_)
+            | Self::Notes(_)
+            | Self::Tags(_)
+            | Self::Icon(_)
+            | Self::Volume(_)
+            | Self::Muted(_)
+            | Self::Microphone(_) => Effect::AtOnce,
             Self::Medium(_) if machine.has(|kind| matches!(kind, DeviceKind::Cdrom(_))) => {
                 Effect::AtOnce
             }
@@ -108,6 +119,9 @@ pub fn apply(machine: &mut Machine, change: Change) {
         Change::Notes(notes) => machine.notes = notes,
         Change::Tags(tags) => machine.tags = tags,
         Change::Icon(icon) => machine.icon = icon,
+        Change::Volume(volume) => machine.sound.volume = volume.min(100),
+        Change::Muted(muted) => machine.sound.muted = muted,
+        Change::Microphone(allowed) => machine.sound.microphone = allowed,
         Change::Cpus(count) => {
             machine.cpu.count = count;
             machine.cpu.topology = None;
@@ -196,6 +210,14 @@ pub fn changes_between(old: &Machine, new: &Machine) -> Vec<Change> {
     push(old.notes != new.notes, &|| Change::Notes(new.notes.clone()));
     push(old.tags != new.tags, &|| Change::Tags(new.tags.clone()));
     push(old.icon != new.icon, &|| Change::Icon(new.icon.clone()));
+    let (heard, wanted) = (old.sound, new.sound);
+    push(heard.volume != wanted.volume, &|| {
+        Change::Volume(wanted.volume)
+    });
+    push(heard.muted != wanted.muted, &|| Change::Muted(wanted.muted));
+    push(heard.microphone != wanted.microphone, &|| {
+        Change::Microphone(wanted.microphone)
+    });
     push(old.cpu != new.cpu, &|| Change::Cpu(new.cpu.clone()));
     push(old.memory != new.memory, &|| Change::Memory(new.memory));
     push(old.memory_backing != new.memory_backing, &|| {

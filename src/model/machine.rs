@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     Board, BootOrder, ByteSize, Clock, Cpu, Device, DeviceKind, Disk, Firmware, LayerRef,
-    MemoryBacking, Timestamp,
+    MemoryBacking, SoundSettings, Timestamp,
 };
 
 /// Identifies a machine for as long as its folder exists; never reused.
@@ -102,6 +102,8 @@ pub struct Machine {
     pub icon: String,
     #[serde(default)]
     pub saved: Option<SavedState>,
+    #[serde(default)]
+    pub sound: SoundSettings,
     /// When it was moved to the trash.
     #[serde(default)]
     pub trashed: Option<Timestamp>,
@@ -130,6 +132,7 @@ impl Machine {
             notes: String::new(),
             icon: String::new(),
             saved: None,
+            sound: SoundSettings::default(),
             trashed: None,
         }
     }

@@ -20,6 +20,7 @@ mod rules;
 mod screen;
 mod settings;
 mod size;
+mod sound;
 mod state;
 mod time;
 
@@ -60,5 +61,6 @@ pub use settings::{
     ReleaseKey, Settings, SortBy, ThemeChoice, Whereabouts,
 };
 pub use size::{ByteSize, SizeError};
+pub use sound::{SoundReport, SoundSettings, SoundState};
 pub use state::State;
 pub use time::Timestamp;

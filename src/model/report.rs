@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Accelerator, ByteSize, Failure, Machine, MachineId, Recognised, Standing, State, Timestamp,
+    Accelerator, ByteSize, Failure, Machine, MachineId, Recognised, SoundReport, Standing, State,
+    Timestamp,
 };
 
 /// Everything a screen needs to know about one machine.
@@ -35,6 +36,8 @@ pub struct MachineReport {
     pub running: Option<Box<Machine>>,
     /// A console window of its own shows the screen.
     pub console_open: bool,
+    #[serde(default)]
+    pub sound: SoundReport,
     /// The job that works on this machine.
     pub job: Option<JobId>,
 }

@@ -61,6 +61,8 @@ pub enum Errand {
     ShowSettings,
     ShowHelp,
     FullScreen,
+    /// Silences the open machine, or ends that.
+    Mute,
     /// The list of all commands.
     Palette,
     /// From a page of the window to the machines.
@@ -68,7 +70,7 @@ pub enum Errand {
 }
 
 impl Errand {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::NewMachine,
         Self::Search,
         Self::ShowTrash,
@@ -76,6 +78,7 @@ impl Errand {
         Self::ShowSettings,
         Self::ShowHelp,
         Self::FullScreen,
+        Self::Mute,
         Self::Palette,
         Self::Back,
     ];
@@ -98,6 +101,7 @@ impl Errand {
                 Icon::Maximize,
                 Some(KeyboardShortcut::new(Modifiers::NONE, Key::F11)),
             ),
+            Self::Mute => ("Mute or unmute", Icon::VolumeX, ctrl(Key::M)),
             Self::Palette => ("Commands", Icon::Command, ctrl(Key::K)),
             Self::Back => (
                 "Back to the machines",

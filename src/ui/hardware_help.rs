@@ -74,7 +74,7 @@ pub const DISPLAY: Help = Help {
 };
 pub const SOUND: Help = Help {
     title: "Sound",
-    text: "The card that the guest finds; HDA suits every system since 2005, AC’97 and Sound Blaster 16 older ones. Orangery does not play anything yet.",
+    text: "The card that the guest finds; HDA suits every system since 2005, AC’97 and Sound Blaster 16 older ones. It is heard through PipeWire or PulseAudio; how loud, and whether the guest may hear the microphone, is chosen at the speaker below its screen.",
     link: INVOCATION,
 };
 pub const USB: Help = Help {

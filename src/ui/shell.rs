@@ -10,7 +10,7 @@ use super::close_dialog::CloseDialog;
 use super::confirmation::Confirmation;
 use super::help_page::HelpPage;
 use super::library::LibraryList;
-use super::machine_page::{MachinePage, Tab};
+use super::machine_page::{MachinePage, Tab, sound};
 use super::new_machine::NewMachineDialog;
 use super::palette::CommandPalette;
 use super::settings_page::SettingsPage;
@@ -144,6 +144,7 @@ impl Shell {
             Errand::ShowHelp => self.page = Page::Help,
             Errand::Back => self.page = Page::Machine,
             Errand::Palette => self.palette = Some(CommandPalette::default()),
+            Errand::Mute => {} // For the engine, see `settle`.
             Errand::FullScreen => {
                 if self.shown(view).is_some() {
                     self.machine_page.tab = Tab::Screen;
@@ -181,6 +182,9 @@ impl Shell {
                     if !passed.is_empty() {
                         left.push(Ask::Many(passed));
                     }
+                }
+                Ask::Errand(Errand::Mute) => {
+                    left.extend(self.shown(view).map(sound::toggle_mute));
                 }
                 Ask::Errand(errand) => {
                     self.run_errand(view, errand);

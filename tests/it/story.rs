@@ -13,6 +13,7 @@ mod parts;
 mod save;
 mod serial;
 mod shapes;
+mod sound;
 
 use std::ffi::OsString;
 use std::fs;
@@ -109,6 +110,8 @@ impl House {
             .env_remove("XDG_CONFIG_HOME")
             .env_remove("DISPLAY")
             .env_remove("WAYLAND_DISPLAY")
+            .env_remove("PULSE_SERVER")
+            .env_remove("PULSE_RUNTIME_PATH")
             .envs(self.vars.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null());

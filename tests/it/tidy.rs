@@ -45,12 +45,23 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "model",
         ],
     ),
-    // The engine starts the program itself again: as an agent.
+    // The engine starts the program itself again: as an agent. The owner of a machine plays its sound, with or without
+    // a window.
     (
         "engine",
         &[
-            "confine", "library", "qemu", "display", "storage", "format", "network", "guest",
-            "gallery", "hosts", "model",
+            "confine",
+            "library",
+            "qemu",
+            "display",
+            "storage",
+            "format",
+            "network",
+            "guest",
+            "gallery",
+            "hosts",
+            "desktop::sound",
+            "model",
         ],
     ),
     ("storage", &["qemu", "confine", "library", "model"]),

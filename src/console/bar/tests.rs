@@ -23,6 +23,8 @@ fn view() -> BarView {
         way: Way::Copied,
         live: true,
         message: Message::Hint("Press Right Ctrl to release the keyboard".to_owned()),
+        muted: Some(false),
+        microphone_on: false,
         no_engine: None,
     }
 }
@@ -63,6 +65,12 @@ fn each_button_asks_for_what_it_says() {
         [Request::FullScreen(true)]
     );
     assert_eq!(click(&view(), &["Pause"]), [Request::Act(Action::Pause)]);
+    assert_eq!(click(&view(), &["Mute"]), [Request::Mute(true)]);
+    let muted = BarView {
+        muted: Some(true),
+        ..view()
+    };
+    assert_eq!(click(&muted, &["Sound on"]), [Request::Mute(false)]);
     assert_eq!(
         click(&view(), &["Shut down"]),
         [Request::Act(Action::ShutDown)]

@@ -105,6 +105,8 @@ impl Console {
                 way: stage.way(),
                 live: session.is_live(),
                 message: session.message().unwrap_or(Message::Hint(hint)),
+                muted: session.muted(),
+                microphone_on: session.microphone_on(),
                 no_engine: session.no_engine(),
             },
             card: session.card(),

@@ -101,7 +101,7 @@ impl FakeQemu {
     }
 }
 
-async fn serve(stream: UnixStream) -> zbus::Result<MessageStream> {
+pub(super) async fn serve(stream: UnixStream) -> zbus::Result<MessageStream> {
     let builder = connection::Builder::async_io_unix_stream(stream);
     builder
         .server(Guid::generate())?

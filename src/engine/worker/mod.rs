@@ -19,6 +19,7 @@ mod order;
 mod picture;
 mod save;
 mod serial;
+mod sound;
 mod stats;
 
 use std::sync::Arc;
@@ -31,9 +32,13 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use super::clock;
 use super::hub::Asker;
 use super::launches;
+use super::sound::Sound;
 use super::supervisor::{Message, record};
 use crate::library::Library;
-use crate::model::{Accelerator, Action, Answer, Failure, Machine, MachineId, State, Timestamp};
+use crate::model::{
+    Accelerator, Action, Answer, Failure, Machine, MachineId, SoundReport, SoundState, State,
+    Timestamp,
+};
 use crate::qemu::process::Process;
 use crate::qemu::qmp::{Client as QmpClient, QmpEvent};
 
@@ -71,6 +76,7 @@ pub struct Live {
     pub force_after: Option<Timestamp>,
     /// What QEMU was started with; the machine's file may have changed since.
     pub hardware: Option<Box<Machine>>,
+    pub sound: SoundReport,
 }
 
 impl Live {
@@ -84,6 +90,7 @@ impl Live {
             trouble,
             force_after: None,
             hardware: None,
+            sound: SoundReport::default(),
         }
     }
 
@@ -302,6 +309,7 @@ struct Worker {
     missed_beats: u32,
     meter: stats::Meter,
     counters: network::Counters,
+    sound: Sound,
     switches: Arc<Switches>,
     /// The picture that was published last, and when.
     last_thumbnail: Option<(Instant, Arc<Vec<u8>>)>,
@@ -322,6 +330,7 @@ impl Worker {
             orders,
             meter: stats::Meter::new(age),
             counters: network::Counters::default(),
+            sound: Sound::absent(SoundState::Off),
             last_thumbnail: None,
             process: begun.process,
             qmp: begun.qmp,
@@ -346,6 +355,7 @@ impl Worker {
         if matches!(self.look(), Flow::End) {
             return;
         }
+        self.open_sound();
         self.publish();
         loop {
             let patience = self.due().saturating_duration_since(Instant::now());
@@ -358,6 +368,10 @@ impl Worker {
                     Ok(event) => self.event(&event),
                     Err(_) => self.monitor_closed(),
                 },
+                recv(self.sound.news()) -> _news => {
+                    self.sound_changed();
+                    Flow::Go
+                }
                 default(patience) => Flow::Go,
             };
             if matches!(flow, Flow::End) {
@@ -391,6 +405,7 @@ impl Worker {
                 machine,
                 in_process,
             } => self.screenshot(asker, machine, in_process),
+            Order::Hear(settings) => self.hear(settings),
             Order::Thumbnail => self.thumbnail(),
             Order::Watch(level) => self.watch(level),
             Order::Stats { asker } => {

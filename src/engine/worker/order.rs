@@ -4,7 +4,7 @@ use super::stats::Level;
 use super::{Edit, Post, gone};
 use crate::engine::hub::Asker;
 use crate::engine::jobs::Job;
-use crate::model::{Action, Answer, MachineId};
+use crate::model::{Action, Answer, MachineId, SoundSettings};
 
 /// What a worker is asked to do.
 pub enum Order {
@@ -38,6 +38,8 @@ pub enum Order {
         /// Wanted by the window of this process, which takes pixels instead of a file.
         in_process: bool,
     },
+    /// So loud, from now on.
+    Hear(SoundSettings),
     Thumbnail,
     /// Look at the machine so closely from now on.
     Watch(Level),
@@ -67,7 +69,7 @@ pub(super) fn refuse_order(post: &Post, order: Order) {
         | Order::OpenSerial { asker, .. }
         | Order::Screenshot { asker, .. }
         | Order::Stats { asker } => asker,
-        Order::Thumbnail | Order::Watch(_) => return,
+        Order::Hear(_) | Order::Thumbnail | Order::Watch(_) => return,
     };
     post.answer(asker, Err(gone(post)));
 }

@@ -7,6 +7,7 @@ mod keys;
 mod log;
 mod overview;
 mod screen;
+pub mod sound;
 mod terminal;
 mod trouble;
 

@@ -2,6 +2,7 @@
 
 use egui::{Margin, Panel, RichText, Ui, vec2};
 
+use super::sound;
 use crate::engine::message::Command;
 use crate::language::{fill, tr};
 use crate::model::{Action, MachineReport, Zoom};
@@ -53,6 +54,7 @@ fn bar_ui(
             {
                 asks.push(Ask::Errand(Errand::FullScreen));
             }
+            sound::sound_ui(ui, report, view.handed_over, asks);
             let menu = ui.menu_button(tr(view.settings.screen.zoom.label()), |ui| {
                 look_menu(ui, view, live, asks);
             });

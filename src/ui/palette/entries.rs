@@ -126,7 +126,7 @@ fn errands(scene: &Scene<'_>, all: &mut Vec<Entry>) {
             Errand::NewMachine if scene.view.handed_over => {
                 Err("Another Orangery process has the library now".to_owned())
             }
-            Errand::FullScreen if scene.shown.is_none() => {
+            Errand::FullScreen | Errand::Mute if scene.shown.is_none() => {
                 Err("Open a machine's page first".to_owned())
             }
             Errand::NewMachine
@@ -136,6 +136,7 @@ fn errands(scene: &Scene<'_>, all: &mut Vec<Entry>) {
             | Errand::ShowSettings
             | Errand::ShowHelp
             | Errand::FullScreen
+            | Errand::Mute
             | Errand::Back => Ok(()),
         };
         all.push(
