@@ -54,13 +54,14 @@ impl Bridge<'_> {
             .to_scancode()
             .and_then(|code| u16::try_from(code).ok());
         // On focus winit presses what is held already; that was not meant for the guest.
+        let mut kept = true;
         if let Some(code) = code.filter(|_| !(synthetic && down)) {
-            self.keyboard.key(KeyCode(code), down);
+            kept = self.keyboard.key(KeyCode(code), down);
         }
         if !self.keyboard.is_captured() {
             self.waker.wake(); // It was given back: the bar has to say so.
         }
-        true
+        kept
     }
 }
 

@@ -28,6 +28,7 @@ Keys:
   tags=WORD,WORD                    tags= removes them
   notes=TEXT
   icon=WORD                         the machine's picture in the list
+  keyboard=LAYOUT                   the guest's keyboard, for typing: us, de, …; empty: as here
 
 Disks, cards and drives: orangery device --help
 
@@ -35,7 +36,7 @@ Example:
   orangery set Debian cpus=4 memory=8G cd=";
 
 const KEYS: &str = "name, cpus, cpu, topology, memory, board, firmware, medium (or cd), memory-backing, boot, \
-                    clock, arguments, tags, notes and icon";
+                    clock, arguments, tags, notes, icon and keyboard";
 
 /// What one KEY=VALUE asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,6 +148,8 @@ fn change(key: &str, value: &str) -> Result<Change, SetError> {
             .map(Change::Arguments)
             .map_err(|_open| bad("arguments", "a quote is not closed")),
         "icon" => Ok(Change::Icon(value.to_owned())),
+        "keyboard" if value.len() > 32 => Err(bad("keyboard", "write a layout such as us or de")),
+        "keyboard" => Ok(Change::Keyboard(value.to_owned())),
         "tags" => tags(value).map(Change::Tags),
         "notes" if value.len() > MAX_NOTES => Err(bad("notes", "write less than 64 KiB")),
         "notes" => Ok(Change::Notes(value.to_owned())),
@@ -217,6 +220,7 @@ fn key(assignment: &Assignment) -> &'static str {
         Change::MemoryBacking(_) => "memory-backing",
         Change::Medium(_) => "medium",
         Change::Icon(_) => "icon",
+        Change::Keyboard(_) => "keyboard",
         Change::Cpu(_) => "cpu",
         Change::Board(_) => "board",
         Change::Clock(_) => "clock",
@@ -282,6 +286,7 @@ mod tests {
         check("board=i440fx", Change::Board(Board::I440fx));
         check("clock=local", Change::Clock(Clock::Local));
         check("icon=server", Change::Icon("server".to_owned()));
+        check("keyboard=de", Change::Keyboard("de".to_owned()));
         let order = ["cd0", "disk0"].map(str::to_owned).to_vec();
         check("boot=cd0, disk0,", Change::Boot(BootOrder(order)));
         let words = ["-device", "edu", "-name", "a b"].map(str::to_owned);

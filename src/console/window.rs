@@ -15,8 +15,8 @@ use winit::window::WindowId;
 
 use crate::desktop::KeyGrab;
 use crate::display::frame::{Size, Wake};
-use crate::display::keys::KeyCode;
-use crate::display::{DisplayError, Screen};
+use crate::display::keys::{self, KeyCode};
+use crate::display::{DisplayError, Input, Screen};
 use crate::language::{self, Language, fill, later, told, tr};
 use crate::model::{Failure, State};
 
@@ -27,7 +27,7 @@ use super::owner::Owner;
 use super::pointer::Pointer;
 use super::session::Session;
 use super::stage::{self, Stage};
-use super::{ConsoleOptions, ConsoleTarget, chord, screenshot};
+use super::{ConsoleOptions, ConsoleTarget, screenshot};
 
 mod input;
 
@@ -330,6 +330,7 @@ impl Console {
                 live: session.is_live(),
                 message: session.message().unwrap_or(Message::Hint(hint)),
                 no_engine: session.no_engine(),
+                keys: keys::offered(&session.settings),
             };
             (view, session.card())
         })
@@ -362,9 +363,11 @@ impl Console {
                 self.lay_out();
             }
             Request::FullScreen(on) => self.full_screen(on),
-            Request::Press(chord) => {
-                for input in chord::presses(&chord) {
-                    self.session.send(input);
+            Request::Press(keys) => {
+                let down = keys.iter().map(|code| (*code, true));
+                let up = keys.iter().rev().map(|code| (*code, false));
+                for (code, down) in down.chain(up) {
+                    self.session.send(Input::Key { code, down });
                 }
             }
             Request::Screenshot => self.screenshot(),

@@ -21,6 +21,7 @@ mod settings;
 mod size;
 mod state;
 mod time;
+mod typing;
 
 pub use action::Action;
 pub use change::{
@@ -55,8 +56,9 @@ pub use report::{
 pub use rules::{Complaint, Part, check_cpus, check_memory, complaints, no_room, read_memory};
 pub use settings::{
     ClosePolicy, Confirmations, DisplayPath, GroupBy, LanguageChoice, LibraryFrom, ListSettings,
-    ReleaseKey, Settings, SortBy, ThemeChoice, Whereabouts,
+    OwnCombination, ReleaseKey, Settings, SortBy, ThemeChoice, Whereabouts,
 };
 pub use size::{ByteSize, SizeError};
 pub use state::State;
 pub use time::Timestamp;
+pub use typing::Typing;

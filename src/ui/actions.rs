@@ -61,6 +61,8 @@ pub enum Errand {
     ShowSettings,
     ShowHelp,
     FullScreen,
+    /// The dialog that types a text into the shown machine.
+    TypeText,
     /// The list of all commands.
     Palette,
     /// From a page of the window to the machines.
@@ -68,7 +70,7 @@ pub enum Errand {
 }
 
 impl Errand {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::NewMachine,
         Self::Search,
         Self::ShowTrash,
@@ -76,6 +78,7 @@ impl Errand {
         Self::ShowSettings,
         Self::ShowHelp,
         Self::FullScreen,
+        Self::TypeText,
         Self::Palette,
         Self::Back,
     ];
@@ -98,6 +101,7 @@ impl Errand {
                 Icon::Maximize,
                 Some(KeyboardShortcut::new(Modifiers::NONE, Key::F11)),
             ),
+            Self::TypeText => ("Type text…", Icon::TextCursorInput, ctrl(Key::T)),
             Self::Palette => ("Commands", Icon::Command, ctrl(Key::K)),
             Self::Back => (
                 "Back to the machines",

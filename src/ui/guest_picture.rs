@@ -64,12 +64,15 @@ impl GuestPicture {
         let texture = self.texture.clone()?;
         let [width, height] = texture.size();
         let cursor = self.update_cursor(ctx);
+        let info = self.viewer.slot().info();
         Some(LiveScreen {
             machine: self.machine,
             texture,
             width: width as u32,
             height: height as u32,
             cursor,
+            absolute: info.absolute_pointer,
+            caps_lock: info.leds.map(|leds| leds.caps_lock),
         })
     }
 

@@ -66,6 +66,10 @@ pub struct LiveScreen {
     pub width: u32,
     pub height: u32,
     pub cursor: Option<GuestCursor>,
+    /// The guest has a tablet: it is told where the pointer is, not how it moves.
+    pub absolute: bool,
+    /// Caps lock is on in the guest, as far as it tells.
+    pub caps_lock: Option<bool>,
 }
 
 /// The pointer as the guest draws it.

@@ -29,7 +29,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "ui",
-        &["display::frame", "engine::message", "language", "model"],
+        // Names of keys and keyboard layouts are shown and chosen.
+        &[
+            "display::frame",
+            "display::keys",
+            "engine::message",
+            "language",
+            "model",
+        ],
     ),
     // The engine starts the program itself again: as an agent.
     (

@@ -104,6 +104,8 @@ fn live(harness: &mut Harness<'_, Window>) {
         .ctx
         .load_texture("guest", image, egui::TextureOptions::LINEAR);
     harness.state_mut().view.screen = Some(LiveScreen {
+        absolute: true,
+        caps_lock: None,
         machine: id(1),
         texture,
         width: 640,

@@ -19,6 +19,7 @@ mod order;
 mod picture;
 mod save;
 mod stats;
+mod typing;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -300,6 +301,7 @@ struct Worker {
     machine: Machine,
     /// Who waits for the guest to be off.
     waiting_for_off: Vec<Asker>,
+    typing: Option<typing::UnderWay>,
     next_beat: Instant,
     missed_beats: u32,
     meter: stats::Meter,
@@ -332,6 +334,7 @@ impl Worker {
             published: None,
             machine: begun.machine,
             waiting_for_off: Vec::new(),
+            typing: None,
             next_beat: Instant::now() + BEAT_EVERY,
             missed_beats: 0,
         }
@@ -339,6 +342,7 @@ impl Worker {
 
     fn run(mut self) {
         self.live_on();
+        self.end_typing("The machine was powered off, saved or handed over");
         self.end_counting(); // A QEMU that goes on without us must not fill a file that nobody reads.
     }
 
@@ -369,6 +373,7 @@ impl Worker {
                 return;
             }
             self.sample_if_due();
+            self.type_if_due();
         }
     }
 
@@ -381,10 +386,7 @@ impl Worker {
                 let result = self.press(&keys);
                 self.post.answer(asker, result.map(|()| Answer::Done));
             }
-            Order::Type { text, asker } => {
-                let result = self.type_text(&text);
-                self.post.answer(asker, result.map(|()| Answer::Done));
-            }
+            Order::Type { typing, job, asker } => self.type_text(&typing, *job, asker),
             Order::OpenDisplay { asker } => self.open_display(asker),
             Order::Screenshot {
                 asker,

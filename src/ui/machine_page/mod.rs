@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 
 use egui::{Margin, ScrollArea, Stroke, Ui};
 
+use super::pointer::Hand;
 use super::screen_view::Scaling;
 use super::theme::{self, palette};
 use super::view::View;
@@ -53,6 +54,7 @@ pub struct MachinePage {
     machine: Option<MachineId>,
     pub tab: Tab,
     pub scaling: Scaling,
+    hand: Hand,
     /// The name that is being typed.
     rename: Option<String>,
     hardware: HardwareTab,

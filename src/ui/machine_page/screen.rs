@@ -9,7 +9,7 @@ use crate::ui::actions::{self, Errand, Shape};
 use crate::ui::icon::{self, Icon};
 use crate::ui::screen_view::{self, Scaling};
 use crate::ui::theme::palette;
-use crate::ui::view::View;
+use crate::ui::view::{LiveScreen, View};
 use crate::ui::{Ask, kit};
 
 pub(super) fn screen_tab_ui(
@@ -37,31 +37,38 @@ pub(super) fn screen_tab_ui(
                 .fill(p.card)
                 .inner_margin(Margin::symmetric(16, 6)),
         )
-        .show(ui, |ui| {
-            bar_ui(ui, page, view, (live.width, live.height), captured, asks)
-        });
-    screen_view::screen_ui(ui, live, page.scaling, captured, asks);
+        .show(ui, |ui| bar_ui(ui, page, view, live, captured, asks));
+    let scaling = page.scaling;
+    screen_view::screen_ui(ui, live, scaling, captured, &mut page.hand, asks);
 }
 
 fn bar_ui(
     ui: &mut Ui,
     page: &mut MachinePage,
     view: &View,
-    (width, height): (u32, u32),
+    live: &LiveScreen,
     captured: bool,
     asks: &mut Vec<Ask>,
 ) {
     let p = palette(ui);
+    let (width, height) = (live.width, live.height);
     ui.horizontal_centered(|ui| {
         let (color, text) = if captured {
             let key = tr(view.settings.release_key.label());
-            let text = fill(
-                "Keyboard goes to the guest: press {key} to release",
-                &[("key", &key)],
-            );
+            let text = if live.absolute {
+                "Keyboard goes to the guest: press {key} to release"
+            } else {
+                "Keyboard and pointer go to the guest: press {key} to release"
+            };
+            let text = fill(text, &[("key", &key)]);
             (p.accent_text, text)
         } else {
-            (p.dim, tr("Click the screen to type into it").to_owned())
+            let text = if live.absolute {
+                tr("Click the screen to type into it")
+            } else {
+                tr("Click the screen to give it keyboard and pointer")
+            };
+            (p.dim, text.to_owned())
         };
         icon::show(ui, Icon::Keyboard, 17.0, color);
         ui.label(RichText::new(text).color(if captured { p.text } else { p.dim }));

@@ -99,6 +99,7 @@ pub(super) fn told_change(change: &Change, old: &Machine) -> Vec<String> {
         Change::Notes(_) => one(tr("Notes").to_owned()),
         Change::Tags(_) => one(tr("Tags").to_owned()),
         Change::Icon(_) => one(tr("Picture in the list").to_owned()),
+        Change::Keyboard(_) => one(tr("Keyboard layout").to_owned()),
         Change::Cpus(number) => {
             let (was, is) = (old.cpu.count.to_string(), number.to_string());
             one(step(tr("Processors"), &was, &is))
