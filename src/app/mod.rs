@@ -192,12 +192,18 @@ impl App {
     }
 
     fn follow_closing(&mut self, ctx: &egui::Context) {
-        if ctx.input(|input| input.viewport().close_requested()) && !self.close_requested() {
+        let asked = ctx.input(|input| input.viewport().close_requested());
+        let closes = asked && self.close_requested();
+        if asked && !closes {
             ctx.send_viewport_cmd(ViewportCommand::CancelClose);
         }
         if self.leave_now && !self.closing {
             self.closing = true;
             ctx.send_viewport_cmd(ViewportCommand::Close);
+        }
+        if closes || self.closing {
+            let unsaved = self.shell.library.save(&self.view);
+            unsaved.into_iter().for_each(|command| self.send(command));
         }
     }
 

@@ -15,7 +15,7 @@ use winit::window::WindowId;
 
 use crate::desktop::KeyGrab;
 use crate::display::frame::{Size, Wake};
-use crate::display::keys::{self, KeyCode};
+use crate::display::keys::{self, HostKeys, KeyCode};
 use crate::display::{DisplayError, Input, Screen};
 use crate::language::{self, Language, fill, later, told, tr};
 use crate::model::{Failure, State};
@@ -90,6 +90,7 @@ pub fn run(source: Source, options: ConsoleOptions) -> Result<(), Failure> {
         session,
         stage: None,
         keyboard: Keyboard::default(),
+        host_keys: HostKeys::default(),
         pointer: Pointer::default(),
         hold: None,
         grab: None,
@@ -135,6 +136,8 @@ struct Console {
     /// `None` until the event loop runs.
     stage: Option<Stage>,
     keyboard: Keyboard,
+    /// What stays with the desktop.
+    host_keys: HostKeys,
     pointer: Pointer,
     /// The guest's pointer is relative, and has ours.
     hold: Option<Hold>,
@@ -295,6 +298,7 @@ impl Console {
             return;
         }
         self.keyboard.release_by(self.session.settings.release_key);
+        self.host_keys.set(&self.session.settings.host_keys);
         if name != self.session.name {
             let title = stage::title(&self.session.name);
             self.on_stage(|stage| stage.window.set_title(&title));

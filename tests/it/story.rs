@@ -11,6 +11,7 @@ mod others;
 mod parts;
 mod save;
 mod shapes;
+mod typing;
 
 use std::ffi::OsString;
 use std::fs;

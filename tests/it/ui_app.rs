@@ -429,3 +429,18 @@ fn language_scale_and_release_key_change_without_a_new_start() {
         orangery::language::Language::English
     );
 }
+
+#[test]
+fn an_order_chosen_just_before_the_window_closes_is_saved() {
+    let (mut harness, fake) = open(&[report(1, "Debian", State::Off)]);
+    let app = harness.state_mut().as_mut().unwrap();
+    let by_state = |list: &mut ListSettings| list.group = GroupBy::State;
+    app.shell.library.arrange_by(by_state);
+    press_close(&mut harness);
+    let script = fake.0.borrow();
+    let saved = script.sent.iter().find_map(|command| match command {
+        Command::SaveSettings(settings) => Some(settings.list.group),
+        _ => None,
+    });
+    assert_eq!(saved, Some(GroupBy::State));
+}

@@ -313,6 +313,7 @@ impl Supervisor {
                 // A list full of empty frames looks broken: a first picture soon.
                 let soon = Instant::now() + FIRST_THUMBNAIL;
                 self.next_thumbnail = self.next_thumbnail.min(soon);
+                self.next_load = self.next_load.min(soon);
             }
             self.tell_level(machine);
             self.publish(machine);

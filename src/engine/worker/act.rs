@@ -137,9 +137,11 @@ impl Worker {
         if clock::now().0 < force_after.0 + GIVE_UP_SECONDS || self.live.state != State::Stopping {
             return;
         }
-        let why = "The guest did not react to its power button";
-        self.end_waiting(why);
-        let failure = Failure::new(format!("{} did not shut down", self.post.name), why);
+        let failure = Failure::new(
+            format!("{} did not shut down", self.post.name),
+            "The guest did not react to its power button",
+        );
+        self.end_waiting(&failure.why);
         self.live.trouble =
             Some(failure.fix(
                 "Shut it down from inside, or power off; unsaved work in the guest is lost then",

@@ -438,8 +438,8 @@ impl Worker {
 
     /// QEMU does not end although it was asked to: its disks may still be in use.
     fn stuck(&mut self) -> Flow {
-        let why = "QEMU does not end; a disk may hang";
-        self.live.trouble = Some(events::not_responding(&self.post.name, why));
+        let failure = events::not_responding(&self.post.name, "QEMU does not end; a disk may hang");
+        self.live.trouble = Some(failure);
         self.enter(State::NotResponding);
         Flow::Go
     }

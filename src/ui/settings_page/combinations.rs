@@ -98,7 +98,7 @@ impl CombinationsPage {
             for keys in SUGGESTED {
                 let known = settings.host_keys.iter().any(|known| known == keys);
                 let room = settings.host_keys.len() < Settings::MAX_COMBINATIONS;
-                if !known && kit::secondary(ui, room, Some(Icon::Plus), keys).clicked() {
+                if !known && kit::secondary(ui, room, Some(Icon::Plus), &told(keys)).clicked() {
                     settings.host_keys.push(keys.to_owned());
                 }
             }
@@ -129,7 +129,7 @@ impl CombinationsPage {
         let hint = if records {
             tr("Press the keys…")
         } else {
-            "Ctrl+Alt+F2"
+            tr("Ctrl+Alt+F2")
         };
         let field = Field {
             label,

@@ -18,7 +18,12 @@ impl Shell {
     pub(super) fn of(house: &House, name: &str) -> Self {
         let manifest = std::fs::read(house.launch(name).join("launch.json")).unwrap();
         let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
-        let socket = UnixStream::connect(manifest["sockets"]["serial"].as_str().unwrap()).unwrap();
+        Self::on(manifest["sockets"]["serial"].as_str().unwrap().as_ref())
+    }
+
+    /// A shell on the serial port that is this socket.
+    pub(super) fn on(socket: &std::path::Path) -> Self {
+        let socket = UnixStream::connect(socket).unwrap();
         socket
             .set_read_timeout(Some(Duration::from_millis(200)))
             .unwrap();

@@ -72,6 +72,18 @@ fn check_near(what: &str, ours: f64, theirs: f64) {
     assert!(apart <= APART, "{what}: {ours} is not {theirs}");
 }
 
+/// Compares how two counters have grown, in MiB; each is given before and after.
+#[track_caller]
+fn check_grown(what: [&str; 2], ours: [(f64, f64); 2], theirs: [(f64, f64); 2]) {
+    let grown = |[before, after]: [(f64, f64); 2]| {
+        [after.0 - before.0, after.1 - before.1].map(|bytes| bytes / 1048576.0)
+    };
+    let pairs = grown(ours).into_iter().zip(grown(theirs));
+    for (what, (ours, theirs)) in what.into_iter().zip(pairs) {
+        check_near(what, ours, theirs);
+    }
+}
+
 /// Seconds that the guest's processors have run, by their threads' names (`CPU 0/TCG`).
 fn processor_seconds(pid: u32) -> f64 {
     let mut ticks = 0;
@@ -210,15 +222,10 @@ fn disks_agree(house: &House, watch: &Watch, shell: &mut Shell) {
     let (guest_then, ours_then, qemu) = (guest_disk(shell), disk(&watch.fresh()), qemu_disk(house));
     let mib = |bytes: f64| bytes / 1048576.0;
     assert!(mib(guest_then.0 - guest.0) > 20.0 && mib(guest_then.1 - guest.1) > 20.0);
-    check_near(
-        "read, MiB",
-        mib(ours_then.0 - ours.0),
-        mib(guest_then.0 - guest.0),
-    );
-    check_near(
-        "written, MiB",
-        mib(ours_then.1 - ours.1),
-        mib(guest_then.1 - guest.1),
+    check_grown(
+        ["read, MiB", "written, MiB"],
+        [ours, ours_then],
+        [guest, guest_then],
     );
     check_near("all that QEMU read, MiB", mib(ours_then.0), mib(qemu.0));
     check_near("all that QEMU wrote, MiB", mib(ours_then.1), mib(qemu.1));
@@ -269,15 +276,10 @@ fn network_agrees(watch: &Watch, shell: &mut Shell) {
     let (guest_then, ours_then) = (guest_network(shell), network(&watch.fresh()));
     let mib = |bytes: f64| bytes / 1048576.0;
     assert!(mib(guest_then.0 - guest.0) > 4.0 && mib(guest_then.1 - guest.1) > 4.0);
-    check_near(
-        "received, MiB",
-        mib(ours_then.0 - ours.0),
-        mib(guest_then.0 - guest.0),
-    );
-    check_near(
-        "sent, MiB",
-        mib(ours_then.1 - ours.1),
-        mib(guest_then.1 - guest.1),
+    check_grown(
+        ["received, MiB", "sent, MiB"],
+        [ours, ours_then],
+        [guest, guest_then],
     );
 }
 
