@@ -111,12 +111,10 @@ fn typing_shows_how_far_it_is_and_can_be_stopped() {
 fn an_own_combination_is_made_in_the_settings_and_sent_from_the_menu() {
     let mut harness = with([running("us")]);
     harness.run_ok();
-    harness
-        .state_mut()
-        .asks
-        .push(Ask::ShowSettings(Section::Screens));
     errand(&mut harness, Errand::ShowSettings);
     click(&mut harness, Section::Screens.word());
+    harness.get_by_label("Keys of a new combination").focus();
+    harness.run_ok();
     let field = harness.get_by_label("Keys of a new combination");
     field.type_text("ctrl-alt-foo");
     harness.run_ok();
@@ -164,7 +162,9 @@ fn a_guest_without_a_tablet_gets_motion_once_it_has_the_keyboard() {
         absolute: false,
         caps_lock: None,
     });
-    click(&mut harness, "Screen");
+    let tab = harness.get_by_role_and_label(egui::accesskit::Role::Tab, "Screen");
+    tab.click();
+    harness.run_ok();
     harness.get_by_label("Click the screen to give it keyboard and pointer");
     let middle = harness.get_by_label("The guest's screen").rect().center();
     click(&mut harness, "The guest's screen");

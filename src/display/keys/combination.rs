@@ -10,7 +10,7 @@ const MAX_KEYS: usize = 10;
 
 /// What the menus offer before the text consoles: a label in English, and the keys.
 const USUAL: &[(&str, &str)] = &[
-    ("Ctrl+Alt+Delete", "ctrl-alt-delete"),
+    ("Ctrl+Alt+Del", "ctrl-alt-delete"),
     ("Ctrl+Alt+Backspace", "ctrl-alt-backspace"),
     ("Ctrl+Shift+Esc", "ctrl-shift-esc"),
     ("Alt+Tab", "alt-tab"),

@@ -15,6 +15,7 @@ pub use self::text::{UntypableChar, type_text};
 pub struct KeyCode(pub u16);
 
 impl KeyCode {
+    pub const ESC: Self = Self(1);
     pub const TAB: Self = Self(15);
     pub const ENTER: Self = Self(28);
     pub const LEFT_CTRL: Self = Self(29);

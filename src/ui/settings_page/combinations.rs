@@ -1,9 +1,9 @@
 //! Key combinations: the user's own for the "Send keys" menus, and those that stay with the desktop.
 
-use egui::{Event, RichText, Ui};
+use egui::{Event, Key, RichText, Ui};
 
 use super::choice_ui;
-use crate::display::keys;
+use crate::display::keys::{self, KeyCode};
 use crate::language::{fill, told, tr};
 use crate::model::{OwnCombination, Settings};
 use crate::ui::icon::Icon;
@@ -170,7 +170,7 @@ impl CombinationsPage {
         });
         let Some(text) = pressed else { return };
         self.records = None;
-        if text != "Esc" {
+        if keys::read(&text).ok().as_deref() != Some(&[KeyCode::ESC]) {
             match list {
                 List::Own => self.own = text,
                 List::Desktop => self.desktop = text,
@@ -192,26 +192,27 @@ fn pressed_text(event: &Event) -> Option<String> {
         return None;
     };
     let held = [
-        (modifiers.ctrl, "Ctrl"),
-        (modifiers.shift, "Shift"),
-        (modifiers.alt, "Alt"),
+        (modifiers.ctrl, "ctrl"),
+        (modifiers.shift, "shift"),
+        (modifiers.alt, "alt"),
     ];
     let mut words: Vec<&str> = held
         .iter()
         .filter(|(held, _)| *held)
         .map(|(_, word)| *word)
         .collect();
-    let name = physical_key.unwrap_or(*key).name();
-    words.push(match name {
-        "OpenBracket" => "[",
-        "CloseBracket" => "]",
-        "Backtick" => "`",
-        "Minus" => "minus",
-        "Quote" => "'",
-        "Equals" => "equal",
-        "Period" => "dot",
-        "Plus" => "kp_add",
-        other => other,
+    let key = physical_key.unwrap_or(*key);
+    // Where egui's names are others.
+    words.push(match key {
+        Key::OpenBracket => "[",
+        Key::CloseBracket => "]",
+        Key::Backtick => "`",
+        Key::Minus => "minus",
+        Key::Quote => "'",
+        Key::Equals => "equal",
+        Key::Period => "dot",
+        Key::Plus => "kp_add",
+        _ => key.name(),
     });
     let keys = keys::read(&words.join("+")).ok()?;
     Some(keys::written(&keys))
@@ -219,7 +220,7 @@ fn pressed_text(event: &Event) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use egui::{Key, Modifiers};
+    use egui::Modifiers;
 
     use super::*;
 

@@ -204,7 +204,7 @@ fn dialogs() -> Vec<Scene> {
         scene("type", full, |h| {
             live(h);
             errand(h, Errand::TypeText);
-            h.event(Input::Text("Größe €25 漢".to_owned()));
+            h.event(Input::Text("Größe €25 ж".to_owned()));
         }),
         scene("type-under-way", full, |h| {
             errand(h, Errand::TypeText);
