@@ -9,6 +9,7 @@ mod files;
 mod frames;
 mod keyboard;
 mod leave;
+mod lines;
 mod links;
 mod sight;
 mod window;
@@ -35,13 +36,14 @@ use crate::ui::screen_view::Scaling;
 use crate::ui::settings_page::fitting_scale;
 use crate::ui::shell::{Page, Shell};
 use crate::ui::view::View;
-use crate::ui::{Ask, theme};
+use crate::ui::{Ask, terminal, theme};
 use answers::Purpose;
 use batch::Batches;
 use feed::{Feed, Next};
 use files::{Chooser, Keeper, Keepsake, Picked};
 use keyboard::Keyboard;
-use links::Links;
+use lines::Lines;
+use links::{Link, Links};
 
 /// Answers that are still due. A person asks for a few; an engine that never answers must not
 /// make the window grow.
@@ -54,6 +56,7 @@ pub struct App {
     pub shell: Shell,
     keyboard: Keyboard,
     feed: Feed,
+    lines: Lines,
     chooser: Chooser,
     keeper: Keeper,
     links: Links,
@@ -88,6 +91,7 @@ impl App {
             shell: Shell::default(),
             keyboard: Keyboard::default(),
             feed: Feed::default(),
+            lines: Lines::new(waker.clone()),
             chooser: Chooser::new(waker.clone()),
             keeper: Keeper::new(waker.clone()),
             links: Links::new(waker.clone()),
@@ -136,6 +140,7 @@ impl App {
         self.follow_leaving();
         self.follow_closing(ctx);
         self.follow_screen(ctx);
+        self.follow_terminal(ctx);
         self.follow_graphs(ctx);
         self.plan_repaint(ctx);
     }
@@ -153,6 +158,7 @@ impl App {
         if asked {
             wake(&ctx);
         }
+        self.keyboard.give_to_terminal(terminal::has_focus(&ctx));
     }
 
     fn follow_settings(&mut self, ctx: &egui::Context) {
@@ -209,7 +215,8 @@ impl App {
 
     /// A frame is due when the clock alone changes what is shown; otherwise only news brings one.
     fn plan_repaint(&self, ctx: &egui::Context) {
-        let pause = if self.view.counts_down() || self.feed.waits() || self.view.leaving.is_some() {
+        let asked = self.feed.waits() || self.lines.waits(self.shell.wants_terminal(&self.view));
+        let pause = if self.view.counts_down() || asked || self.view.leaving.is_some() {
             Duration::from_secs(1)
         } else if self.sees_running() {
             Duration::from_secs(15) // Its line in the list.
@@ -260,6 +267,25 @@ impl App {
         }
     }
 
+    /// Shows the serial console that is in sight, and takes the keyboard back from it by the release key.
+    fn follow_terminal(&mut self, ctx: &egui::Context) {
+        let hidden = sight::is_hidden(ctx);
+        let wanted = self.shell.wants_terminal(&self.view);
+        let report = wanted.and_then(|machine| self.view.machine(machine));
+        let backend = self.backend.as_ref();
+        let seen = report.filter(|_| !hidden);
+        if self.lines.follow(seen, backend, self.view.now)
+            && let Some(machine) = wanted
+        {
+            let history = true;
+            self.send(Command::OpenSerial { machine, history });
+        }
+        self.view.terminal = wanted.and_then(|machine| Some((machine, self.lines.get(machine)?)));
+        if self.keyboard.take_terminal_left() {
+            ctx.memory_mut(|memory| memory.surrender_focus(terminal::id()));
+        }
+    }
+
     /// What lies in the trash is looked up when its page opens.
     fn follow_page(&mut self) {
         if self.shell.page != self.page {
@@ -294,8 +320,15 @@ impl App {
                     self.tell_failure(failure);
                 }
             }
-            Ask::OpenLink(url) => self.links.open(url),
+            Ask::OpenLink(url) => self.links.open(Link::Page(url)),
             Ask::SaveReport(text) => self.keep(Keepsake::Report(text)),
+            Ask::SaveSerialLog(machine) => {
+                if let Some(report) = self.view.machine(machine) {
+                    let (name, folder) = (report.name.clone(), report.path.clone());
+                    self.keep(Keepsake::SerialLog { name, folder });
+                }
+            }
+            Ask::OpenFolder(path) => self.links.open(Link::Folder(path)),
             Ask::CloseReport => self.view.program.report = None,
             Ask::DismissToast(toast) => self.view.toasts.dismiss(toast),
             Ask::Pointer(machine, pointer) => self.point(machine, pointer),

@@ -6,4 +6,4 @@ mod link;
 
 pub use self::appearance::{Appearance, follow};
 pub use self::key_grab::{GrabError, KeyGrab};
-pub use self::link::open_link;
+pub use self::link::{open_folder_of, open_link};

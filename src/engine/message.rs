@@ -79,6 +79,13 @@ pub enum Command {
     OpenDisplay {
         machine: MachineId,
     },
+    /// Asks for a connection to the serial port; a connected stream socket comes back as a file descriptor, with the
+    /// bytes of the port in both directions. Several may have one at a time.
+    OpenSerial {
+        machine: MachineId,
+        /// Begin with what was said before.
+        history: bool,
+    },
     /// Asks for the guest's screen as a PPM; comes back as a file descriptor.
     Screenshot {
         machine: MachineId,
@@ -137,6 +144,7 @@ impl Command {
             | Self::PressKeys { machine, .. }
             | Self::TypeText { machine, .. }
             | Self::OpenDisplay { machine }
+            | Self::OpenSerial { machine, .. }
             | Self::Screenshot { machine }
             | Self::Stats { machine }
             | Self::CommandLine { machine }

@@ -84,6 +84,8 @@ pub struct Engine {
     deliveries: Receiver<Delivery>,
     next_request: AtomicU64,
     screens: Mutex<BTreeMap<MachineId, Arc<Screen>>>,
+    /// Connections to serial ports that were not taken yet, with the length of their history.
+    serials: Mutex<BTreeMap<MachineId, (UnixStream, u64)>>,
     wake: Arc<dyn Fn() + Send + Sync>,
     supervisor: Option<JoinHandle<()>>,
 }
@@ -135,6 +137,7 @@ impl Engine {
             deliveries,
             next_request: AtomicU64::new(1),
             screens: Mutex::default(),
+            serials: Mutex::default(),
             wake,
             supervisor: Some(supervisor),
         })
@@ -179,6 +182,13 @@ impl Engine {
         screens.remove(&machine);
     }
 
+    /// The connection to a machine's serial port that [`Command::OpenSerial`] brought, and how many of its first bytes
+    /// were said before. Gives it once.
+    pub fn take_serial(&self, machine: MachineId) -> Option<(UnixStream, u64)> {
+        let mut serials = self.serials.lock().unwrap_or_else(PoisonError::into_inner);
+        serials.remove(&machine)
+    }
+
     /// Whether the engine still owns the library.
     pub fn is_alive(&self) -> bool {
         self.supervisor
@@ -189,31 +199,39 @@ impl Engine {
     /// Takes what comes with an event: a display socket becomes a screen.
     fn receive(&self, delivery: Delivery) -> Event {
         let Delivery { event, fd } = delivery;
-        if let (
+        let (
             Event::Answer {
-                result: Ok(Answer::Display { machine, path }),
-                ..
+                result: Ok(answer), ..
             },
             Some(fd),
         ) = (&event, fd)
-        {
-            let stream = UnixStream::from(fd);
-            let screen = match path {
-                DisplayPath::Dbus => Screen::dbus(stream, Arc::clone(&self.wake)),
-                DisplayPath::Rfb => Screen::rfb(stream, Arc::clone(&self.wake)),
-            };
-            match screen {
-                Ok(screen) => {
-                    let mut screens = self.screens.lock().unwrap_or_else(PoisonError::into_inner);
-                    screens.insert(*machine, Arc::new(screen));
-                }
-                Err(error) => {
-                    return Event::Notice(Failure::new(
-                        "The screen can't be shown",
-                        error.to_string(),
-                    ));
+        else {
+            return event;
+        };
+        let stream = UnixStream::from(fd);
+        match answer {
+            Answer::Display { machine, path } => {
+                let screen = match path {
+                    DisplayPath::Dbus => Screen::dbus(stream, Arc::clone(&self.wake)),
+                    DisplayPath::Rfb => Screen::rfb(stream, Arc::clone(&self.wake)),
+                };
+                match screen {
+                    Ok(screen) => {
+                        let screens = self.screens.lock();
+                        let mut screens = screens.unwrap_or_else(PoisonError::into_inner);
+                        screens.insert(*machine, Arc::new(screen));
+                    }
+                    Err(error) => {
+                        let what = "The screen can't be shown";
+                        return Event::Notice(Failure::new(what, error.to_string()));
+                    }
                 }
             }
+            Answer::Serial { machine, history } => {
+                let mut serials = self.serials.lock().unwrap_or_else(PoisonError::into_inner);
+                serials.insert(*machine, (stream, *history));
+            }
+            _ => {} // No other brings a socket.
         }
         event
     }

@@ -162,6 +162,12 @@ pub enum Answer {
         machine: MachineId,
         path: super::DisplayPath,
     },
+    /// A connected socket of the serial port came along as a file descriptor.
+    Serial {
+        machine: MachineId,
+        /// How many of its first bytes were said before.
+        history: u64,
+    },
     /// A binary PPM came along as a file descriptor.
     Picture,
     /// The newest lines of the app's own log, oldest first.

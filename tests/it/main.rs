@@ -31,6 +31,7 @@ mod ui_own;
 mod ui_paint;
 mod ui_palette;
 mod ui_screens;
+mod ui_terminal;
 mod ui_typing;
 mod window;
 mod window_accessible;

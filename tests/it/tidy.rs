@@ -13,9 +13,16 @@ use source::{Source, functions};
 const MAY_USE: &[(&str, &[&str])] = &[
     // The program starts itself as a confined child and as the KVM probe; neither may load anything first.
     ("main", &["cli", "app", "confine", "qemu::kvm"]),
-    ("cli", &["app", "console", "engine", "model"]),
+    // Of the terminal only what keeps a guest from harming the user's own.
+    (
+        "cli",
+        &["app", "console", "engine", "terminal::Filter", "model"],
+    ),
     // The window follows the desktop's dark or light.
-    ("app", &["ui", "desktop", "engine", "language", "model"]),
+    (
+        "app",
+        &["ui", "desktop", "engine", "language", "terminal", "model"],
+    ),
     (
         "console",
         &[
@@ -29,12 +36,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "ui",
-        // Names of keys and keyboard layouts are shown and chosen.
+        // Names of keys and keyboard layouts are shown and chosen. A serial console is what the screen remembers of
+        // it: scrolled, selected, searched.
         &[
             "display::frame",
             "display::keys",
             "engine::message",
             "language",
+            "terminal",
             "model",
         ],
     ),
@@ -58,6 +67,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("confine", &["model"]),
     ("desktop", &["model"]),
     ("language", &[]),
+    ("terminal", &[]),
     ("model", &[]),
 ];
 

@@ -48,9 +48,12 @@ impl Supervisor {
             }
             Command::TypeText { machine, typing } => self.type_text(asker, machine, typing),
             Command::OpenDisplay { machine } => {
-                self.pass(asker, machine, Action::OpenConsole, |asker| {
-                    Order::OpenDisplay { asker }
-                });
+                let order = |asker| Order::OpenDisplay { asker };
+                self.pass(asker, machine, Action::OpenConsole, order);
+            }
+            Command::OpenSerial { machine, history } => {
+                let order = |asker| Order::OpenSerial { asker, history };
+                self.pass(asker, machine, Action::SendKeys, order);
             }
             Command::Screenshot { machine } => {
                 self.pass(asker, machine, Action::Screenshot, |asker| {

@@ -40,7 +40,7 @@ use crate::library::{Library, Places};
 use crate::model::{
     ComputerReport, Failure, HostLoad, JobId, JobReport, JobState, MachineId, Settings, State,
 };
-pub use message::{Message, RecordChange};
+pub use message::{Message, record};
 pub use records::read_slots;
 pub use slot::Slot;
 use trash::Trash;
@@ -154,6 +154,10 @@ impl Supervisor {
         if let Err(error) = supervisor.library.sweep_saves() {
             eprintln!("orangery: {error}"); // Space, not safety.
         }
+        match supervisor.library.sweep_work() {
+            Ok(gone) => supervisor.hub.chronicle.swept(&gone),
+            Err(error) => eprintln!("orangery: {error}"),
+        }
         match read_slots(&supervisor.library) {
             Ok(slots) => supervisor.slots = slots,
             Err(failure) => supervisor.notices.push(failure),
@@ -235,8 +239,8 @@ impl Supervisor {
                 change,
                 reply,
             } => {
-                let result = self.change_record(machine, change);
-                reply.send(result).ok(); // The worker gave up waiting.
+                let result = self.try_record(machine, change);
+                reply.send(result).ok(); // Whoever asked gave up waiting.
                 self.publish(machine);
             }
             Message::Sample {

@@ -94,7 +94,7 @@ impl Worker {
     pub(super) fn let_run(&self) -> Result<(), Failure> {
         let named = self.post.library.machine(self.post.id);
         if named.is_ok_and(|machine| machine.saved.is_some()) {
-            self.post.record(Box::new(|machine| machine.saved = None))?;
+            self.post.record(|machine| machine.saved = None)?;
         }
         self.simple("cont")
     }

@@ -18,6 +18,7 @@ mod network;
 mod order;
 mod picture;
 mod save;
+mod serial;
 mod stats;
 mod typing;
 
@@ -31,7 +32,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use super::clock;
 use super::hub::Asker;
 use super::launches;
-use super::supervisor::{Message, RecordChange};
+use super::supervisor::{Message, record};
 use crate::library::Library;
 use crate::model::{Accelerator, Action, Answer, Failure, Machine, MachineId, State, Timestamp};
 use crate::qemu::process::Process;
@@ -180,18 +181,13 @@ impl Post {
     }
 
     /// Has a change to the machine's record written to disk, and waits for it.
-    pub fn record(&self, change: RecordChange) -> Result<(), Failure> {
-        let (reply, written) = bounded(1);
-        self.tell(Message::Record {
-            machine: self.id,
-            change,
-            reply,
-        });
-        written.recv().unwrap_or_else(|_gone| {
-            Err(Failure::new(
-                "The machine's file was not saved",
-                "Orangery is ending",
-            ))
+    pub fn record(
+        &self,
+        change: impl FnOnce(&mut Machine) + Send + 'static,
+    ) -> Result<(), Failure> {
+        record(&self.supervisor, self.id, |record| {
+            change(record);
+            Ok(())
         })
     }
 
@@ -271,6 +267,7 @@ pub struct Begun {
     pub live: Live,
     /// The hardware QEMU was started with.
     pub machine: Machine,
+    pub serial: Option<serial::Line>,
 }
 
 /// Whether the loop goes on.
@@ -289,6 +286,7 @@ struct Worker {
     live: Live,
     published: Option<Live>,
     machine: Machine,
+    serial: Option<serial::Line>,
     /// Who waits for the guest to be off.
     waiting_for_off: Vec<Asker>,
     typing: Option<typing::UnderWay>,
@@ -316,6 +314,7 @@ impl Worker {
             live: begun.live,
             published: None,
             machine: begun.machine,
+            serial: begun.serial,
             waiting_for_off: Vec::new(),
             typing: None,
             next_beat: Instant::now() + BEAT_EVERY,
@@ -371,6 +370,7 @@ impl Worker {
             }
             Order::Type { typing, job, asker } => self.type_text(&typing, *job, asker),
             Order::OpenDisplay { asker } => self.open_display(asker),
+            Order::OpenSerial { asker, history } => self.open_serial(asker, history),
             Order::Screenshot {
                 asker,
                 machine,

@@ -305,6 +305,45 @@ fn saves_that_no_machine_names_are_swept_away_and_nothing_else() {
 }
 
 #[test]
+fn work_of_a_killed_owner_is_swept_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let library = owner(dir.path());
+    create(&library, &machine(1));
+    let disks = library.machine_dir(machine_id(1)).join("disks");
+    let half = disks.join(format!("{}.qcow2.partial", uuid::Uuid::from_u128(7)));
+    let whole = disks.join(format!("{}.qcow2", uuid::Uuid::from_u128(7)));
+    let strange = disks.join("holiday.qcow2.partial");
+    for path in [&half, &whole, &strange] {
+        put(path, b"QFI");
+    }
+    let living = library.begin(machine_id(2)).unwrap();
+    let killed = library
+        .machines_dir()
+        .join(format!(".new-{}", machine_id(3)));
+    put(
+        &killed.join("disks").join(half.file_name().unwrap()),
+        b"QFI",
+    );
+    std::fs::create_dir(dir.path().join("elsewhere")).unwrap();
+    let foreign = dir.path().join("elsewhere").join(half.file_name().unwrap());
+    put(&foreign, b"QFI");
+    let linked = library.machines_dir().join(machine_id(4).to_string());
+    std::fs::create_dir(&linked).unwrap();
+    std::os::unix::fs::symlink(dir.path().join("elsewhere"), linked.join("disks")).unwrap();
+
+    let mut gone = library.sweep_work().unwrap();
+    gone.sort();
+    assert_eq!(gone, [killed.clone(), half.clone()]);
+    assert_eq!([&half, &killed].map(|path| path.exists()), [false; 2]);
+    let kept = [&whole, &strange, &foreign, &living.folder().to_owned()];
+    assert_eq!(kept.map(|path| path.exists()), [true; 4]);
+    assert_eq!(
+        library.sweep_work().unwrap(),
+        Vec::<std::path::PathBuf>::new()
+    );
+}
+
+#[test]
 fn a_disk_in_place_that_changed_is_noticed() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("disk.img");

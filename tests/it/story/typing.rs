@@ -1,5 +1,6 @@
 //! Typing: beside a machine's other work, and what a real guest makes of every key and of several layouts.
 
+use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -169,7 +170,7 @@ fn every_key_comes_back_from_a_guest_and_texts_arrive_in_their_layouts() {
         return;
     };
     let screen = machine.dbus(Offer::Inline);
-    let mut shell = Shell::on(&serial);
+    let mut shell = Shell::on(UnixStream::connect(&serial).unwrap());
     shell.wait_for_login();
     round_trip(&mut shell, &screen, "QEMU Virtio Keyboard", &all_keys());
 
