@@ -174,7 +174,7 @@ fn every_key_comes_back_from_a_guest_and_texts_arrive_in_their_layouts() {
     shell.wait_for_login();
     round_trip(&mut shell, &screen, "QEMU Virtio Keyboard", &all_keys());
 
-    shell.say("touch /tmp/typed; LANG=C.UTF-8 xinit /usr/bin/xterm -u8 -e sh -c 'cat >> /tmp/typed' -- :0 vt7 >/tmp/x 2>&1 &");
+    shell.say("touch /tmp/typed; LANG=C.UTF-8 xinit /usr/bin/xterm -geometry 250x90 -u8 -e sh -c 'cat >> /tmp/typed' -- :0 vt7 >/tmp/x 2>&1 &");
     through(
         &mut shell,
         "sh -c 'until DISPLAY=:0 setxkbmap us 2>/dev/null; do sleep 1; done; sleep 15'",
