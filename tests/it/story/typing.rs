@@ -182,7 +182,7 @@ fn every_key_comes_back_from_a_guest_and_texts_arrive_in_their_layouts() {
     for (id, text) in [
         ("us", "Plain {~} \"10-4\" \\|"),
         ("de", "Größe €25 @ [~] ê à ^"),
-        ("fr", "Ça coûte 25 €, où ? ~ ô"),
+        ("fr", "ça coûte 25 €, où ? ~ ô"),
         ("gb", "£5 #1 \\ | ¬"),
         ("es", "¿Año? ¡Sí! ü @"),
         ("ch", "Zürich è é $ { }"),
