@@ -19,6 +19,8 @@ pub(super) enum Purpose {
     /// A failure is not worth a message: it is tried again.
     Quiet,
     CommandLine(MachineId),
+    /// Its dialog waits.
+    Type(MachineId),
     QemuLog(MachineId),
     /// Moved to the trash, from where it can be taken back.
     Delete(MachineId),
@@ -47,6 +49,7 @@ impl Purpose {
                 _ => Self::Tell,
             },
             Command::CommandLine { machine } => Self::CommandLine(*machine),
+            Command::TypeText { machine, .. } => Self::Type(*machine),
             Command::ReadQemuLog { machine } => Self::QemuLog(*machine),
             Command::EmptyTrash => Self::Trash,
             Command::OpenDisplay { .. }
@@ -69,7 +72,6 @@ impl Purpose {
             | Command::AddDisk { .. }
             | Command::DeleteDisk { .. }
             | Command::PressKeys { .. }
-            | Command::TypeText { .. }
             | Command::Screenshot { .. }
             | Command::CancelJob(_)
             | Command::Examine
@@ -134,6 +136,11 @@ impl App {
                 self.view.fail(failure);
             }
             Purpose::Recognise(path) => self.shell.looked(&self.view, &path, Err(failure)),
+            Purpose::Type(machine) => {
+                if let Some(failure) = self.shell.typed(machine, Err(failure)) {
+                    self.view.fail(failure);
+                }
+            }
             _ => self.view.fail(failure),
         }
     }
@@ -166,6 +173,7 @@ impl App {
                 self.send(Command::ShowTrash);
             }
             (Purpose::Trash, _) => self.send(Command::ShowTrash),
+            (Purpose::Type(machine), _) => drop(self.shell.typed(machine, Ok(()))),
             _ => {}
         }
     }

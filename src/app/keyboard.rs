@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::engine::screen::{Input, KeyCode, Screen};
+use crate::engine::screen::{HostKeys, Input, KeyCode, Screen};
 use crate::model::{MachineId, ReleaseKey};
 
 /// Takes a guest's keys and the word that all are up.
@@ -38,6 +38,7 @@ struct State {
     key: ReleaseKey,
     /// When the last press went to the guest, until someone asked.
     pressed: Option<Instant>,
+    host_keys: HostKeys,
 }
 
 /// Shared between the window's event handler and the app; both run on the same thread, but the
@@ -55,9 +56,11 @@ impl Keyboard {
         state.guest = Some((machine, sink));
     }
 
-    /// Which key gives the keyboard back.
-    pub fn release_by(&self, key: ReleaseKey) {
-        self.lock().key = key;
+    /// Which key gives the keyboard back, and which combinations stay with the window.
+    pub fn follow(&self, release: ReleaseKey, host_keys: &[String]) {
+        let mut state = self.lock();
+        state.key = release;
+        state.host_keys.set(host_keys);
     }
 
     /// Gives the keyboard back and lifts all keys in the guest.
@@ -117,6 +120,7 @@ impl State {
             sink.send(Input::ReleaseAll);
         }
         self.release = Release::Up;
+        self.host_keys.forget();
     }
 
     fn watch(&mut self, code: KeyCode, down: bool) -> bool {
@@ -136,6 +140,11 @@ impl State {
         let Some((_, sink)) = &self.guest else {
             return false;
         };
+        if self.host_keys.press(code, down) {
+            sink.send(Input::ReleaseAll); // The guest must not keep what was held for it.
+            self.release = Release::Up;
+            return false;
+        }
         let release_key = KeyCode(self.key.evdev());
         if down && code != release_key {
             self.pressed = Some(Instant::now());
@@ -226,6 +235,22 @@ mod tests {
     }
 
     #[test]
+    fn a_combination_of_the_desktop_goes_to_the_window_and_lifts_what_was_held() {
+        let (keyboard, log) = captured();
+        keyboard.follow(ReleaseKey::RightCtrl, &["Alt+A".to_owned()]);
+        let alt = KeyCode(56);
+        assert!(keyboard.key(alt, true));
+        assert!(!keyboard.key(A, true), "the window has it");
+        keyboard.key(A, false);
+        keyboard.key(alt, false);
+        assert!(keyboard.is_captured());
+        let sent = log.0.lock().unwrap().clone();
+        assert_eq!(sent[..2], [key(alt, true), Input::ReleaseAll]);
+        // The releases that follow are dropped further on: nothing is held there any more.
+        assert!(keyboard.key(A, true), "alone it is the guest's");
+    }
+
+    #[test]
     fn a_terminal_gives_the_keyboard_back_by_the_release_key_alone() {
         let keyboard = Keyboard::default();
         let press = |code| {
@@ -252,7 +277,7 @@ mod tests {
     #[test]
     fn another_key_can_give_the_keyboard_back() {
         let (keyboard, log) = captured();
-        keyboard.release_by(ReleaseKey::ScrollLock);
+        keyboard.follow(ReleaseKey::ScrollLock, &[]);
         keyboard.key(RIGHT_CTRL, true);
         keyboard.key(RIGHT_CTRL, false);
         assert!(keyboard.is_captured(), "it is a key of the guest now");

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use egui::{PointerButton, Theme, ViewportCommand, ViewportId};
+use egui::{CursorGrab, PointerButton, Theme, ViewportCommand, ViewportId};
 
 pub use backend::{Backend, Waker, wake};
 pub use window::{RunError, run};
@@ -31,7 +31,7 @@ use crate::engine::screen::{Button, Input};
 use crate::language::{self, Language};
 use crate::model::{LanguageChoice, MachineId, ThemeChoice};
 use crate::ui::actions::Errand;
-use crate::ui::screen_view::Pointer;
+use crate::ui::pointer::Pointer;
 use crate::ui::settings_page::fitting_scale;
 use crate::ui::shell::{Page, Shell};
 use crate::ui::view::View;
@@ -62,6 +62,8 @@ pub struct App {
     pending: BTreeMap<RequestId, Purpose>,
     batches: Batches,
     in_sight: Vec<MachineId>,
+    /// The pointer is kept in the window for a guest.
+    holds_pointer: bool,
     /// Whose graphs the engine was told to feed.
     watched: Option<MachineId>,
     /// What was last chosen.
@@ -95,6 +97,7 @@ impl App {
             pending: BTreeMap::new(),
             batches: Batches::default(),
             in_sight: Vec::new(),
+            holds_pointer: false,
             watched: None,
             language: None,
             theme: None,
@@ -164,7 +167,8 @@ impl App {
             self.language = Some(settings.language);
             language::choose(Language::wanted(settings.language.locale()));
         }
-        self.keyboard.release_by(settings.release_key);
+        self.keyboard
+            .follow(settings.release_key, &settings.host_keys);
         let size = ctx.content_rect().size() * ctx.zoom_factor();
         let scale = fitting_scale(settings.scale, size);
         ctx.set_zoom_factor(f32::from(scale) / 100.0); // Nothing happens if it has that already.
@@ -244,6 +248,25 @@ impl App {
             self.keyboard.release();
         }
         self.view.captured = self.keyboard.captured_by();
+        self.hold_pointer(ctx);
+    }
+
+    /// A guest without a tablet has the pointer too: it stays in the window. X11 can't lock it and keeps the first.
+    fn hold_pointer(&mut self, ctx: &egui::Context) {
+        let screen = self.view.screen.as_ref();
+        let wanted = self.view.captured.is_some() && screen.is_some_and(|screen| !screen.absolute);
+        if wanted == self.holds_pointer {
+            return;
+        }
+        self.holds_pointer = wanted;
+        let ways: &[CursorGrab] = if wanted {
+            &[CursorGrab::Confined, CursorGrab::Locked]
+        } else {
+            &[CursorGrab::None]
+        };
+        for way in ways {
+            ctx.send_viewport_cmd(ViewportCommand::CursorGrab(*way));
+        }
     }
 
     /// Shows the serial console that is in sight, and takes the keyboard back from it by the release key.
@@ -325,6 +348,7 @@ impl App {
             | Ask::ArrangeList(_)
             | Ask::ShowHardware(_)
             | Ask::ShowKeys(_)
+            | Ask::TypeInto(_)
             | Ask::ConfirmDelete(_)
             | Ask::ShowSettings(_)
             | Ask::Errand(_) => {}
@@ -344,6 +368,7 @@ impl App {
         };
         screen.send(match pointer {
             Pointer::Moved { x, y } => Input::PointerAbs { x, y },
+            Pointer::Shifted { dx, dy } => Input::PointerRel { dx, dy },
             Pointer::Button { button, pressed } => Input::Button {
                 button: button_of(button),
                 down: pressed,

@@ -58,13 +58,14 @@ impl Bridge<'_> {
             }
             return false;
         }
+        let mut kept = true;
         if let Some(code) = code {
-            self.keyboard.key(code, down);
+            kept = self.keyboard.key(code, down);
         }
         if !self.keyboard.is_captured() {
             self.waker.wake(); // It was given back: the bar has to say so.
         }
-        true
+        kept
     }
 }
 

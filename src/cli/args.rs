@@ -8,7 +8,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use super::hardware::{DeviceTask, DiskTask, Eject, Insert};
 use super::set::{self, firmware};
-use crate::model::{Action, ByteSize, Era, FirmwareKind, Flavor};
+use crate::model::{Action, ByteSize, Era, FirmwareKind, Flavor, Typing};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -147,9 +147,15 @@ pub enum Task {
         #[arg(value_name = "FILE.png")]
         file: PathBuf,
     },
-    /// Type text into the guest, as on a US keyboard.
+    /// Type text into the guest, key by key, where no clipboard reaches: a login screen.
+    ///
+    /// The guest must have the keyboard layout that is named here or kept with the machine; what
+    /// the layout can't type is refused before the first key. Interrupting ends this command, not
+    /// the typing.
     #[command(
-        after_long_help = "Example:\n  orangery type Debian 'ls -l' && orangery key Debian enter"
+        after_long_help = "Examples:\n  orangery type Debian 'ls -l' --enter\n  \
+                           orangery type Debian 'Größe: 25 €' --layout de\n  \
+                           orangery set Debian keyboard=de"
     )]
     Type {
         #[command(flatten)]
@@ -157,6 +163,18 @@ pub enum Task {
         /// The text; a line break presses Enter.
         #[arg(allow_hyphen_values = true, value_parser = text_to_type)]
         text: String,
+        /// The guest's keyboard layout, as X11 names it: us, de, ch-fr, … [default: the machine's]
+        #[arg(long, value_name = "LAYOUT")]
+        layout: Option<String>,
+        /// A quarter of the usual speed, for guests that lose keys.
+        #[arg(long)]
+        slow: bool,
+        /// Press Enter at the end.
+        #[arg(long)]
+        enter: bool,
+        /// Caps lock is on in the guest: switch it off for the text.
+        #[arg(long)]
+        caps_lock: bool,
     },
     /// Press keys in the guest, one combination after the other.
     ///
@@ -361,16 +379,15 @@ pub struct Trash {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Combination(pub Vec<String>);
 
-/// As many characters as the engine types in one go.
-const MAX_TEXT: usize = 16 * 1024;
 /// More fingers than anyone has.
 const MAX_KEYS: usize = 10;
 
 fn text_to_type(text: &str) -> Result<String, String> {
     match text.chars().count() {
         0 => Err("there is no text to type".to_owned()),
-        count if count > MAX_TEXT => Err(format!(
-            "the text has {count} characters, and at most {MAX_TEXT} can be typed in one go"
+        count if count > Typing::MAX_TEXT => Err(format!(
+            "the text has {count} characters, and at most {} can be typed in one go",
+            Typing::MAX_TEXT
         )),
         _ => Ok(text.to_owned()),
     }

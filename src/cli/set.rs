@@ -31,6 +31,7 @@ Keys:
   volume=N                          how loud it is here, 0 to 100
   mute=on|off
   microphone=allow|off              whether the guest hears this computer's microphone
+  keyboard=LAYOUT                   the guest's keyboard, for typing: us, de, …; empty: as here
 
 Disks, cards and drives: orangery device --help
 
@@ -38,7 +39,7 @@ Example:
   orangery set Debian cpus=4 memory=8G cd=";
 
 const KEYS: &str = "name, cpus, cpu, topology, memory, board, firmware, medium (or cd), memory-backing, boot, \
-                    clock, arguments, tags, notes, icon, volume, mute and microphone";
+                    clock, arguments, tags, notes, icon, volume, mute, microphone and keyboard";
 
 /// What one KEY=VALUE asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -164,6 +165,8 @@ fn change(key: &str, value: &str) -> Result<Change, SetError> {
             "off" => Ok(Change::Microphone(false)),
             _ => Err(bad("microphone", "write allow or off")),
         },
+        "keyboard" if value.len() > 32 => Err(bad("keyboard", "write a layout such as us or de")),
+        "keyboard" => Ok(Change::Keyboard(value.to_owned())),
         "tags" => tags(value).map(Change::Tags),
         "notes" if value.len() > MAX_NOTES => Err(bad("notes", "write less than 64 KiB")),
         "notes" => Ok(Change::Notes(value.to_owned())),
@@ -237,6 +240,7 @@ fn key(assignment: &Assignment) -> &'static str {
         Change::Volume(_) => "volume",
         Change::Muted(_) => "mute",
         Change::Microphone(_) => "microphone",
+        Change::Keyboard(_) => "keyboard",
         Change::Cpu(_) => "cpu",
         Change::Board(_) => "board",
         Change::Clock(_) => "clock",
@@ -305,6 +309,7 @@ mod tests {
         check("mute=on", Change::Muted(true));
         check("microphone=allow", Change::Microphone(true));
         check("icon=server", Change::Icon("server".to_owned()));
+        check("keyboard=de", Change::Keyboard("de".to_owned()));
         let order = ["cd0", "disk0"].map(str::to_owned).to_vec();
         check("boot=cd0, disk0,", Change::Boot(BootOrder(order)));
         let words = ["-device", "edu", "-name", "a b"].map(str::to_owned);

@@ -13,14 +13,11 @@ use super::{doctor, file, show};
 use crate::engine::Command;
 use crate::model::{
     Action, Answer, ByteSize, ComputerReport, Failure, MachineId, MachineReport, Timestamp,
-    TrashReport, permit,
+    TrashReport, Typing, permit,
 };
 
 /// How long short requests may take; each has a shorter deadline of its own in the engine.
 pub(super) const SHORT: Duration = Duration::from_secs(60);
-
-/// How long typing may take: the longest text at some 8 characters a second.
-const TYPING: Duration = Duration::from_secs(2400);
 
 /// What came of a request.
 #[derive(Debug)]
@@ -120,7 +117,23 @@ pub fn perform(session: &mut Session<'_>, args: Args) -> Result<Done, Failure> {
         Task::Repair(target) => session.act(&target, Action::Repair, Some(SHORT)),
         Task::Discard(target) => session.act(&target, Action::DiscardSaved, Some(SHORT)),
         Task::Screenshot { target, file } => session.screenshot(&target, &file),
-        Task::Type { target, text } => session.type_text(&target, text),
+        Task::Type {
+            target,
+            text,
+            layout,
+            slow,
+            enter,
+            caps_lock,
+        } => {
+            let typing = Typing {
+                text,
+                layout: layout.unwrap_or_default(),
+                slow,
+                enter,
+                caps_lock,
+            };
+            session.type_text(&target, typing)
+        }
         Task::Key { target, keys } => session.press(&target, keys),
         Task::Stats { target, watch } => session.stats(&target, watch),
         Task::Delete(target) => session.act(&target, Action::Delete, Some(SHORT)),
@@ -260,13 +273,13 @@ impl Session<'_> {
         Ok(Done::default())
     }
 
-    fn type_text(&mut self, target: &Target, text: String) -> Result<Done, Failure> {
+    fn type_text(&mut self, target: &Target, typing: Typing) -> Result<Done, Failure> {
         let report = self.find(target, Prefer::InUse)?;
         let command = Command::TypeText {
             machine: report.id,
-            text,
+            typing,
         };
-        self.finish(command, Some(TYPING), &report.name)?;
+        self.finish(command, None, &report.name)?; // It shows how far it is.
         Ok(Done::default())
     }
 

@@ -3,10 +3,10 @@
 use egui::{Align, Button, Layout, RichText, Sense, Ui, WidgetInfo, accesskit::Role, vec2};
 use lucide_icons::Icon;
 
+use crate::display::keys::{KeyCode, Offered};
 use crate::language::{told, tr};
 use crate::model::{Action, ScreenSettings, Standing, State, permit};
 
-use super::chord;
 use super::presenter::Way;
 use super::theme::{self, palette};
 
@@ -37,6 +37,8 @@ pub struct BarView {
     pub way: Way,
     /// The guest's picture is there and moves.
     pub live: bool,
+    /// Combinations for the menu, in groups.
+    pub keys: Vec<Vec<Offered>>,
     pub message: Message,
     /// The machine is muted; `None` if there is nothing to mute.
     pub muted: Option<bool>,
@@ -76,8 +78,8 @@ pub enum Request {
     FullScreenOn(usize),
     /// Shows another of the machine's outputs.
     Head(u32),
-    /// A chord of [`chord::menu`].
-    Press(String),
+    /// Keys to press together.
+    Press(Vec<KeyCode>),
     Screenshot,
     Act(Action),
     Mute(bool),
@@ -186,7 +188,7 @@ fn allowed(view: &BarView, action: Action) -> Result<(), String> {
 
 fn picture_ui(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
     ui.add_enabled_ui(view.live, |ui| {
-        ui.menu_button(tr("Send keys"), |ui| keys_menu(ui, requests));
+        ui.menu_button(tr("Send keys"), |ui| keys_menu(ui, view, requests));
     });
     let (icon, text) = if view.full_screen {
         (Icon::Minimize, tr("Leave full screen"))
@@ -200,16 +202,17 @@ fn picture_ui(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
     ui.separator();
 }
 
-fn keys_menu(ui: &mut Ui, requests: &mut Vec<Request>) {
+fn keys_menu(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
     ui.set_min_width(180.0);
-    for entry in chord::menu() {
-        let Some((label, chord)) = entry else {
+    for (place, group) in view.keys.iter().enumerate() {
+        if place > 0 {
             ui.separator();
-            continue;
-        };
-        if ui.button(label).clicked() {
-            requests.push(Request::Press(chord));
-            ui.close();
+        }
+        for offered in group {
+            if ui.button(told(&offered.label)).clicked() {
+                requests.push(Request::Press(offered.keys.clone()));
+                ui.close();
+            }
         }
     }
 }

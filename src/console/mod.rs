@@ -12,7 +12,6 @@
 //! ```
 
 mod bar;
-mod chord;
 mod cursor;
 mod guest_picture;
 mod keyboard;

@@ -15,8 +15,8 @@ use winit::window::WindowId;
 
 use crate::desktop::{Heard, PictureClipboard};
 use crate::display::frame::{Figures, Following, Wake};
-use crate::display::keys::KeyCode;
-use crate::display::{DisplayError, Screen};
+use crate::display::keys::{HostKeys, KeyCode};
+use crate::display::{DisplayError, Input, Screen};
 use crate::language::{self, Language, fill, later, tr};
 use crate::model::{Failure, State};
 
@@ -27,7 +27,7 @@ use super::pointer::Pointer;
 use super::session::Session;
 use super::stage::{self, Stage};
 use super::system_keys::SystemKeys;
-use super::{ConsoleOptions, ConsoleTarget, chord};
+use super::{ConsoleOptions, ConsoleTarget};
 
 mod input;
 mod picture;
@@ -96,6 +96,7 @@ pub fn run(source: Source, options: ConsoleOptions) -> Result<(), Failure> {
         session,
         stage: None,
         keyboard: Keyboard::default(),
+        host_keys: HostKeys::default(),
         pointer: Pointer::default(),
         hold: None,
         system_keys: None,
@@ -145,6 +146,8 @@ struct Console {
     /// `None` until the event loop runs.
     stage: Option<Stage>,
     keyboard: Keyboard,
+    /// What stays with the desktop.
+    host_keys: HostKeys,
     pointer: Pointer,
     /// The guest's pointer is relative, and has ours.
     hold: Option<Hold>,
@@ -284,6 +287,7 @@ impl Console {
         }
         self.keyboard.release_by(self.session.settings.release_key);
         self.take_first_look();
+        self.host_keys.set(&self.session.settings.host_keys);
         if name != self.session.name {
             let title = stage::title(&self.session.name);
             self.on_stage(|stage| stage.window.set_title(&title));
@@ -316,9 +320,11 @@ impl Console {
             Request::FullScreen(on) => self.full_screen(on, None),
             Request::FullScreenOn(monitor) => self.full_screen(true, Some(monitor)),
             Request::Head(head) => self.session.show_head(head),
-            Request::Press(chord) => {
-                for input in chord::presses(&chord) {
-                    self.session.send(input);
+            Request::Press(keys) => {
+                let down = keys.iter().map(|code| (*code, true));
+                let up = keys.iter().rev().map(|code| (*code, false));
+                for (code, down) in down.chain(up) {
+                    self.session.send(Input::Key { code, down });
                 }
             }
             Request::Screenshot => self.screenshot(),

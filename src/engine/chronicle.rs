@@ -194,8 +194,8 @@ mod tests {
             action: Action::Start,
         };
         chronicle.command(&start, name);
-        let text = "hunter2".to_owned();
-        chronicle.command(&Command::TypeText { machine, text }, name);
+        let typing = crate::model::Typing::new("hunter2".to_owned());
+        chronicle.command(&Command::TypeText { machine, typing }, name);
         chronicle.event(&report(State::Off, None));
         chronicle.event(&report(State::Running, None));
         chronicle.event(&report(State::Running, None));

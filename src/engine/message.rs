@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{
     Action, Answer, Change, ComputerReport, Failure, HostLoad, JobId, JobReport, LayerId,
-    MachineId, MachineReport, NewDisk, NewMachine, Sample, Settings, TrashReport, Whereabouts,
+    MachineId, MachineReport, NewDisk, NewMachine, Sample, Settings, TrashReport, Typing,
+    Whereabouts,
 };
 
 /// Numbers a request so that its answer can be told from others. Chosen by the asker.
@@ -69,10 +70,10 @@ pub enum Command {
         machine: MachineId,
         keys: Vec<String>,
     },
-    /// Types `text` on a US keyboard.
+    /// Types a text; answered when it is typed, or at once if it can't be typed whole.
     TypeText {
         machine: MachineId,
-        text: String,
+        typing: Typing,
     },
     /// Asks for a connected display socket; comes back as a file descriptor.
     OpenDisplay {

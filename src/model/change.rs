@@ -21,6 +21,8 @@ pub enum Change {
     Muted(bool),
     /// Whether the guest may hear the microphone.
     Microphone(bool),
+    /// The layout that text is typed with; empty for the desktop's own.
+    Keyboard(String),
     /// How many processors; they are arranged as one socket.
     Cpus(u32),
     /// All of the processors at once.
@@ -62,6 +64,7 @@ impl Change {
             | Self::Notes(_)
             | Self::Tags(_)
             | Self::Icon(_)
+            | Self::Keyboard(_)
             | Self::Volume(_)
             | Self::Muted(_)
             | Self::Microphone(_) => Effect::AtOnce,
@@ -122,6 +125,7 @@ pub fn apply(machine: &mut Machine, change: Change) {
         Change::Volume(volume) => machine.sound.volume = volume.min(100),
         Change::Muted(muted) => machine.sound.muted = muted,
         Change::Microphone(allowed) => machine.sound.microphone = allowed,
+        Change::Keyboard(layout) => machine.keyboard = layout,
         Change::Cpus(count) => {
             machine.cpu.count = count;
             machine.cpu.topology = None;
@@ -217,6 +221,9 @@ pub fn changes_between(old: &Machine, new: &Machine) -> Vec<Change> {
     push(heard.muted != wanted.muted, &|| Change::Muted(wanted.muted));
     push(heard.microphone != wanted.microphone, &|| {
         Change::Microphone(wanted.microphone)
+    });
+    push(old.keyboard != new.keyboard, &|| {
+        Change::Keyboard(new.keyboard.clone())
     });
     push(old.cpu != new.cpu, &|| Change::Cpu(new.cpu.clone()));
     push(old.memory != new.memory, &|| Change::Memory(new.memory));

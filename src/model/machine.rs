@@ -100,6 +100,9 @@ pub struct Machine {
     /// The word of a picture for the list; empty for the usual one.
     #[serde(default)]
     pub icon: String,
+    /// The keyboard layout that the guest has, as X11 names it; empty for the desktop's own.
+    #[serde(default)]
+    pub keyboard: String,
     #[serde(default)]
     pub saved: Option<SavedState>,
     #[serde(default)]
@@ -131,6 +134,7 @@ impl Machine {
             tags: Vec::new(),
             notes: String::new(),
             icon: String::new(),
+            keyboard: String::new(),
             saved: None,
             sound: SoundSettings::default(),
             trashed: None,

@@ -23,6 +23,7 @@ mod size;
 mod sound;
 mod state;
 mod time;
+mod typing;
 
 pub use action::Action;
 pub use change::{
@@ -58,9 +59,10 @@ pub use rules::{Complaint, Part, check_cpus, check_memory, complaints, no_room, 
 pub use screen::{Drawing, ScreenSettings, Zoom};
 pub use settings::{
     ClosePolicy, Confirmations, DisplayPath, GroupBy, LanguageChoice, LibraryFrom, ListSettings,
-    ReleaseKey, Settings, SortBy, ThemeChoice, Whereabouts,
+    OwnCombination, ReleaseKey, Settings, SortBy, ThemeChoice, Whereabouts,
 };
 pub use size::{ByteSize, SizeError};
 pub use sound::{SoundReport, SoundSettings, SoundState};
 pub use state::State;
 pub use time::Timestamp;
+pub use typing::Typing;

@@ -170,6 +170,16 @@ pub struct ListSettings {
     pub folded: Vec<String>,
 }
 
+/// A combination of keys that the user made for the "Send keys" menus.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OwnCombination {
+    /// Empty: its keys are its name.
+    pub name: String,
+    /// As they are written: `Ctrl+Alt+F2`.
+    pub keys: String,
+}
+
 /// Everything in `settings.ron`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -185,6 +195,10 @@ pub struct Settings {
     pub library: Option<PathBuf>,
     pub confirm: Confirmations,
     pub release_key: ReleaseKey,
+    /// For the "Send keys" menus, before the usual ones.
+    pub combinations: Vec<OwnCombination>,
+    /// Combinations that stay with the desktop while a guest has the keyboard: `Alt+Tab`.
+    pub host_keys: Vec<String>,
     /// Seconds between two thumbnails of a running machine; 0 for none.
     pub thumbnails: u16,
     /// How guests' screens are shown.
@@ -198,6 +212,8 @@ pub struct Settings {
 impl Settings {
     /// What [`Settings::scale`] may be, in percent.
     pub const SCALES: std::ops::RangeInclusive<u16> = 75..=200;
+    /// As many own combinations, and as many of the desktop's, fit a menu.
+    pub const MAX_COMBINATIONS: usize = 24;
 }
 
 /// Who said where the library lies.
@@ -235,6 +251,8 @@ impl Default for Settings {
             library: None,
             confirm: Confirmations::default(),
             release_key: ReleaseKey::default(),
+            combinations: Vec::new(),
+            host_keys: Vec::new(),
             thumbnails: 10,
             screen: ScreenSettings::default(),
             shortcuts: BTreeMap::new(),

@@ -63,6 +63,8 @@ pub enum Errand {
     FullScreen,
     /// Silences the open machine, or ends that.
     Mute,
+    /// The dialog that types a text into the shown machine.
+    TypeText,
     /// The list of all commands.
     Palette,
     /// From a page of the window to the machines.
@@ -79,6 +81,7 @@ impl Errand {
         Self::ShowHelp,
         Self::FullScreen,
         Self::Mute,
+        Self::TypeText,
         Self::Palette,
         Self::Back,
     ];
@@ -102,6 +105,7 @@ impl Errand {
                 Some(KeyboardShortcut::new(Modifiers::NONE, Key::F11)),
             ),
             Self::Mute => ("Mute or unmute", Icon::VolumeX, ctrl(Key::M)),
+            Self::TypeText => ("Type text…", Icon::TextCursorInput, ctrl(Key::T)),
             Self::Palette => ("Commands", Icon::Command, ctrl(Key::K)),
             Self::Back => (
                 "Back to the machines",

@@ -6,7 +6,7 @@ use crate::engine::message::Command;
 use crate::model::{ClosePolicy, ListSettings, MachineId};
 
 use super::actions::Errand;
-use super::screen_view::Pointer;
+use super::pointer::Pointer;
 use super::settings_page::Section;
 use super::toasts::ToastId;
 
@@ -28,6 +28,8 @@ pub enum Ask {
     ShowHardware(MachineId),
     /// Open the menu of key combinations.
     ShowKeys(MachineId),
+    /// Open the dialog that types a text into the guest.
+    TypeInto(MachineId),
     /// Ask before removing a machine for good.
     ConfirmDelete(MachineId),
     Errand(Errand),

@@ -74,16 +74,18 @@ impl GuestPicture {
         let texture = self.texture.clone()?;
         let [width, height] = texture.size();
         let cursor = self.update_cursor(ctx);
+        let info = self.viewer.slot().info();
         Some(LiveScreen {
             machine: self.machine,
             texture,
             width: width as u32,
             height: height as u32,
             cursor,
-            absolute_pointer: self.viewer.slot().info().absolute_pointer,
             told_room: None,
             following: Following::default(),
             figures: None,
+            absolute: info.absolute_pointer,
+            caps_lock: info.leds.map(|leds| leds.caps_lock),
         })
     }
 

@@ -1,31 +1,14 @@
-//! The guest's screen as a widget: paints its texture and turns the pointer into guest pixels.
+//! The guest's screen as a widget: paints its texture and has the pointer followed.
 
-use egui::{Color32, PointerButton, Pos2, Rect, Sense, Ui, Vec2, pos2, vec2};
+use egui::{Color32, Pos2, Rect, Sense, Ui, Vec2, pos2, vec2};
 
 use super::Ask;
+use super::pointer::Hand;
 use super::theme::{self, palette};
 use super::view::LiveScreen;
 use crate::display::frame::Reading;
 use crate::language::tr;
 use crate::model::{MachineId, ScreenSettings, Zoom};
-
-/// What the pointer did on the guest's screen, in guest pixels.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Pointer {
-    Moved {
-        x: u32,
-        y: u32,
-    },
-    Button {
-        button: PointerButton,
-        pressed: bool,
-    },
-    /// Notches of the wheel; up and right are positive.
-    Wheel {
-        right: i32,
-        up: i32,
-    },
-}
 
 /// Where a guest of `guest` pixels is painted inside `room`.
 ///
@@ -105,12 +88,13 @@ pub fn to_guest(picture: Rect, guest: (u32, u32), at: Pos2) -> (u32, u32) {
 
 /// Paints the screen over all available room and passes the pointer on.
 ///
-/// A click takes the keyboard for the guest.
+/// A click takes the keyboard for the guest, and the pointer too where the guest has no tablet.
 pub fn screen_ui(
     ui: &mut Ui,
     screen: &LiveScreen,
     look: &ScreenSettings,
     captured: bool,
+    hand: &mut Hand,
     asks: &mut Vec<Ask>,
 ) {
     let room = ui.available_rect_before_wrap();
@@ -135,10 +119,10 @@ pub fn screen_ui(
     let pressed = response.clicked() || response.drag_started();
     if pressed && !captured {
         asks.push(Ask::Capture(Some(screen.machine)));
-    } else if captured && response.clicked_elsewhere() {
+    } else if captured && screen.absolute && response.clicked_elsewhere() {
         asks.push(Ask::Capture(None));
     }
-    pointer(ui, screen.machine, guest, picture, &response, asks);
+    hand.follow(ui, screen, picture, captured, &response, asks);
 }
 
 /// The pan by the pointer, or where it was when the pointer left.
@@ -218,65 +202,6 @@ fn figures_ui(ui: &Ui, painter: &egui::Painter, room: Rect, reading: &Reading) {
     let ground = Rect::from_min_size(corner, galley.size()).expand(6.0);
     painter.rect_filled(ground, 4.0, p.side);
     painter.galley(corner, galley, p.text);
-}
-
-fn pointer(
-    ui: &Ui,
-    machine: MachineId,
-    guest: (u32, u32),
-    picture: Rect,
-    response: &egui::Response,
-    asks: &mut Vec<Ask>,
-) {
-    let inside = response.contains_pointer() || response.dragged() || response.drag_stopped();
-    if !inside {
-        return;
-    }
-    ui.input(|input| {
-        for event in &input.events {
-            let pointer = match *event {
-                egui::Event::PointerMoved(at) => moved(picture, guest, at),
-                egui::Event::PointerButton {
-                    pos,
-                    button,
-                    pressed,
-                    ..
-                } => {
-                    asks.push(Ask::Pointer(machine, moved(picture, guest, pos)));
-                    Pointer::Button { button, pressed }
-                }
-                egui::Event::MouseWheel { unit, delta, .. } => wheel(unit, delta),
-                _ => continue,
-            };
-            asks.push(Ask::Pointer(machine, pointer));
-        }
-    });
-}
-
-fn moved(picture: Rect, guest: (u32, u32), at: Pos2) -> Pointer {
-    let (x, y) = to_guest(picture, guest, at);
-    Pointer::Moved { x, y }
-}
-
-fn wheel(unit: egui::MouseWheelUnit, delta: Vec2) -> Pointer {
-    /// Points of a touchpad's scrolling that make one notch.
-    const POINTS_PER_NOTCH: f32 = 20.0;
-    let notches = match unit {
-        egui::MouseWheelUnit::Line => delta,
-        egui::MouseWheelUnit::Page => delta * 3.0,
-        egui::MouseWheelUnit::Point => delta / POINTS_PER_NOTCH,
-    };
-    let whole = |notches: f32| {
-        if notches == 0.0 {
-            0
-        } else {
-            (notches.abs().clamp(1.0, 20.0) * notches.signum()) as i32
-        }
-    };
-    Pointer::Wheel {
-        right: whole(notches.x),
-        up: whole(notches.y),
-    }
 }
 
 #[cfg(test)]

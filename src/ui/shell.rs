@@ -16,6 +16,7 @@ use super::palette::CommandPalette;
 use super::settings_page::SettingsPage;
 use super::theme::{self, palette};
 use super::trash_page::TrashPage;
+use super::type_dialog::TypeDialog;
 use super::view::View;
 use super::{
     Ask, FilePick, computer_page, empty_page, footer, kit, making, report_dialog, settings_page,
@@ -23,7 +24,7 @@ use super::{
 };
 use crate::engine::message::Command;
 use crate::language::tr;
-use crate::model::{Failure, MachineId, MachineReport, NewMachine, Recognised};
+use crate::model::{Action, Failure, MachineId, MachineReport, NewMachine, Recognised};
 
 /// What the right side shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +47,7 @@ pub struct Shell {
     pub machine_page: MachinePage,
     trash: TrashPage,
     new_machine: Option<NewMachineDialog>,
+    typing: Option<TypeDialog>,
     palette: Option<CommandPalette>,
     close: CloseDialog,
     settings: SettingsPage,
@@ -134,6 +136,27 @@ impl Shell {
         }
     }
 
+    fn type_into(&mut self, view: &View, machine: Option<MachineId>) {
+        let report = machine.and_then(|id| view.machine(id));
+        let able = |report: &&MachineReport| {
+            actions::verdict(report, Action::SendKeys, view.handed_over).is_ok()
+        };
+        self.typing = report.filter(able).map(TypeDialog::new);
+    }
+
+    /// How typing ended; returns a failure that no dialog shows.
+    pub fn typed(&mut self, machine: MachineId, result: Result<(), Failure>) -> Option<Failure> {
+        match &mut self.typing {
+            Some(dialog) => {
+                if dialog.answered(machine, result) {
+                    self.typing = None;
+                }
+                None
+            }
+            None => result.err(),
+        }
+    }
+
     pub fn run_errand(&mut self, view: &View, errand: Errand) {
         match errand {
             Errand::NewMachine => self.open_new_machine(view, None),
@@ -150,6 +173,7 @@ impl Shell {
                     self.machine_page.tab = Tab::Screen;
                 }
             }
+            Errand::TypeText => self.type_into(view, self.shown(view).map(|report| report.id)),
         }
     }
 
@@ -167,6 +191,7 @@ impl Shell {
                     self.select(machine);
                     self.machine_page.tab = Tab::Screen;
                 }
+                Ask::TypeInto(machine) => self.type_into(view, Some(machine)),
                 Ask::ConfirmDelete(machine) => self.trash.confirm_delete(machine),
                 Ask::Rename(machine) => self.library.rename(view, machine),
                 Ask::EditTags(machines) => self.library.edit_tags(view, machines),
@@ -247,7 +272,8 @@ impl Shell {
 
     fn shortcuts(&self, ui: &Ui, view: &View, asks: &mut Vec<Ask>) {
         let busy = self.new_machine.is_some() || self.palette.is_some() || view.leaving.is_some();
-        let asked = self.confirmation.is_open() || view.program.report.is_some();
+        let asked =
+            self.confirmation.is_open() || view.program.report.is_some() || self.typing.is_some();
         let typing = view.captured.is_some() || terminal::has_focus(ui.ctx());
         if busy || asked || typing || self.settings.wants_keys() {
             return;
@@ -343,6 +369,11 @@ impl Shell {
             && !dialog.ui(ui, view, asks)
         {
             self.new_machine = None;
+        }
+        if let Some(dialog) = &mut self.typing
+            && !dialog.ui(ui, view, asks)
+        {
+            self.typing = None;
         }
         if let Some(mut palette) = self.palette.take() {
             let marked = self.library.marked(view);

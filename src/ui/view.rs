@@ -70,8 +70,10 @@ pub struct LiveScreen {
     pub width: u32,
     pub height: u32,
     pub cursor: Option<GuestCursor>,
-    /// False for a guest whose pointer only moves from where it is.
-    pub absolute_pointer: bool,
+    /// The guest has a tablet: it is told where the pointer is, not how it moves.
+    pub absolute: bool,
+    /// Caps lock is on in the guest, as far as it tells.
+    pub caps_lock: Option<bool>,
     /// The size that the guest was last asked for, in its pixels.
     pub told_room: Option<(u32, u32)>,
     pub following: Following,

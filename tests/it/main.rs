@@ -34,6 +34,7 @@ mod ui_paint;
 mod ui_palette;
 mod ui_screens;
 mod ui_terminal;
+mod ui_typing;
 mod wayland_desktop;
 mod window;
 mod window_accessible;

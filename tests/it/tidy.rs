@@ -36,9 +36,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "ui",
-        // A serial console is what the screen remembers of it: scrolled, selected, searched.
+        // Names of keys and keyboard layouts are shown and chosen. A serial console is what the screen remembers of
+        // it: scrolled, selected, searched.
         &[
             "display::frame",
+            "display::keys",
             "engine::message",
             "language",
             "terminal",

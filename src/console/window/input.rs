@@ -21,6 +21,7 @@ impl Console {
         if !focused {
             self.session.send(Input::ReleaseAll);
             self.keyboard.forget();
+            self.host_keys.forget();
             self.pointer.forget();
             self.release_pointer();
         }
@@ -60,7 +61,13 @@ impl Console {
 
     /// A key from wherever; repeats come as further presses, which is what QEMU expects of its host.
     pub(super) fn key(&mut self, code: KeyCode, down: bool) {
+        let desktops = self.host_keys.press(code, down);
         if self.menu_open() {
+            return;
+        }
+        if desktops && self.keyboard.is_captured() {
+            self.session.send(Input::ReleaseAll); // The guest must not keep what was held for it.
+            self.keyboard.forget();
             return;
         }
         match self.keyboard.key(code, down) {
@@ -101,9 +108,10 @@ impl Console {
         !self.keyboard.is_captured() || self.menu_open() || !self.takes_input()
     }
 
-    /// The keyboard is held only while the guest is to have every key.
+    /// The keyboard is held only while the guest is to have every key. X11 knows no exceptions from a grab, so it is
+    /// let go while the first keys of one are held.
     pub(super) fn update_system_keys(&mut self) {
-        let wanted = self.focused && !self.bar_has_keys();
+        let wanted = self.focused && !self.bar_has_keys() && !self.host_keys.begun();
         if let Some(keys) = &mut self.system_keys {
             keys.set(wanted);
         }

@@ -4,6 +4,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use crate::display::frame::{Following, Size};
+use crate::display::keys;
 use crate::language::{fill, told, tr};
 use crate::model::ScreenSettings;
 
@@ -108,6 +109,7 @@ impl Console {
                 muted: session.muted(),
                 microphone_on: session.microphone_on(),
                 no_engine: session.no_engine(),
+                keys: keys::offered(&session.settings),
             },
             card: session.card(),
             release: captured.then(|| tr(session.settings.release_key.label())),

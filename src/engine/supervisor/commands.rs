@@ -6,11 +6,8 @@ use crate::engine::message::{Command, Event};
 use crate::engine::worker::Order;
 use crate::engine::{agent, edit};
 use crate::model::{
-    Action, Answer, Change, Failure, Machine, MachineId, State, check_name, permit,
+    Action, Answer, Change, Failure, Machine, MachineId, State, Typing, check_name, permit,
 };
-
-/// The longest text that is typed in one go, in characters.
-const MAX_TEXT: usize = 16 * 1024;
 
 impl Supervisor {
     /// Carries out a request, or keeps it until its machine's first look.
@@ -49,7 +46,7 @@ impl Supervisor {
                     asker,
                 });
             }
-            Command::TypeText { machine, text } => self.type_text(asker, machine, text),
+            Command::TypeText { machine, typing } => self.type_text(asker, machine, typing),
             Command::OpenDisplay { machine } => {
                 let order = |asker| Order::OpenDisplay { asker };
                 self.pass(asker, machine, Action::OpenConsole, order);
@@ -196,18 +193,28 @@ impl Supervisor {
         self.hub.answer(asker, result.map(|()| Answer::Done), None);
     }
 
-    fn type_text(&mut self, asker: Asker, machine: MachineId, text: String) {
-        if text.chars().count() > MAX_TEXT {
+    fn type_text(&mut self, asker: Asker, machine: MachineId, mut typing: Typing) {
+        if typing.text.chars().count() > Typing::MAX_TEXT {
             let failure = Failure::new(
                 "The text was not typed",
-                format!("It is longer than {MAX_TEXT} characters"),
+                format!("It is longer than {} characters", Typing::MAX_TEXT),
             )
             .fix("Type it in parts");
             self.hub.answer(asker, Err(failure), None);
             return;
         }
+        if !self.permitted(asker, machine, Action::SendKeys) {
+            return;
+        }
+        let slot = &self.slots[&machine];
+        if let Some(record) = slot.machine.as_ref().filter(|_| typing.layout.is_empty()) {
+            typing.layout.clone_from(&record.keyboard);
+        }
+        let title = format!("Typing into {}", slot.name);
+        let job = self.new_job(Some(machine), title);
         self.pass(asker, machine, Action::SendKeys, |asker| Order::Type {
-            text,
+            typing: Box::new(typing),
+            job: Box::new(job),
             asker,
         });
     }

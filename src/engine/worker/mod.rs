@@ -21,6 +21,7 @@ mod save;
 mod serial;
 mod sound;
 mod stats;
+mod typing;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -106,15 +107,6 @@ impl Live {
     }
 }
 
-/// What ends lengthy work of a worker.
-#[derive(Default)]
-struct Switches {
-    /// The machine is to be powered off: also ends a start under way.
-    power_off: AtomicBool,
-    /// The worker is to leave QEMU to the next owner.
-    release: AtomicBool,
-}
-
 /// The supervisor's side of a worker.
 pub struct Handle {
     /// Tells this worker from an earlier one of the same machine.
@@ -124,7 +116,8 @@ pub struct Handle {
     /// What it has not taken when it ends.
     untaken: Receiver<Order>,
     post: Arc<Post>,
-    switches: Arc<Switches>,
+    /// The machine is to be powered off: ends a start under way.
+    power_off: Arc<AtomicBool>,
     thread: JoinHandle<()>,
 }
 
@@ -143,14 +136,13 @@ impl Handle {
         };
         let passed = orders.try_send(order).is_ok();
         if power_off && passed {
-            self.switches.power_off.store(true, Ordering::Relaxed);
+            self.power_off.store(true, Ordering::Relaxed);
         }
         passed
     }
 
     /// Has the worker leave QEMU running and end.
     pub fn release(&mut self) {
-        self.switches.release.store(true, Ordering::Relaxed);
         self.orders = None;
     }
 
@@ -218,17 +210,16 @@ impl Post {
 
 /// Starts a worker that launches `machine`.
 pub fn launch(post: Post, launching: Launching) -> std::io::Result<Handle> {
-    spawn(post, move |post, orders, switches| {
-        begin::launch(&post, launching, &switches.power_off)
-            .map(|begun| Worker::new(post, orders, switches, begun))
+    spawn(post, move |post, orders, power_off| {
+        begin::launch(&post, launching, &power_off).map(|begun| Worker::new(post, orders, begun))
     })
 }
 
 /// Starts a worker that takes over a machine that runs already.
 pub fn adopt(post: Post, adoption: Adoption) -> std::io::Result<Handle> {
-    spawn(post, move |post, orders, switches| {
+    spawn(post, move |post, orders, _power_off| {
         begin::adopt(&post, adoption, &orders).map(|begun| {
-            let worker = Worker::new(post, orders, switches, begun);
+            let worker = Worker::new(post, orders, begun);
             worker.forget_counters();
             worker
         })
@@ -237,23 +228,23 @@ pub fn adopt(post: Post, adoption: Adoption) -> std::io::Result<Handle> {
 
 fn spawn(
     mut post: Post,
-    begin: impl FnOnce(Arc<Post>, Receiver<Order>, Arc<Switches>) -> Option<Worker> + Send + 'static,
+    begin: impl FnOnce(Arc<Post>, Receiver<Order>, Arc<AtomicBool>) -> Option<Worker> + Send + 'static,
 ) -> std::io::Result<Handle> {
     let (orders, inbox) = bounded(ORDERS_LEN);
     let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
     post.number = number;
     let post = Arc::new(post);
-    let switches = Arc::new(Switches::default());
+    let power_off = Arc::new(AtomicBool::new(false));
     let untaken = inbox.clone();
     let thread = std::thread::Builder::new()
         .name(format!("vm-{}", post.id.short()))
         .spawn({
-            let (post, switches) = (Arc::clone(&post), Arc::clone(&switches));
+            let (post, power_off) = (Arc::clone(&post), Arc::clone(&power_off));
             move || {
                 let _farewell = Farewell {
                     post: Arc::clone(&post),
                 };
-                if let Some(worker) = begin(post, inbox, switches) {
+                if let Some(worker) = begin(post, inbox, power_off) {
                     worker.run();
                 }
             }
@@ -263,7 +254,7 @@ fn spawn(
         orders: Some(orders),
         untaken,
         post,
-        switches,
+        power_off,
         thread,
     })
 }
@@ -305,28 +296,22 @@ struct Worker {
     serial: Option<serial::Line>,
     /// Who waits for the guest to be off.
     waiting_for_off: Vec<Asker>,
+    typing: Option<typing::UnderWay>,
     next_beat: Instant,
     missed_beats: u32,
     meter: stats::Meter,
     counters: network::Counters,
     sound: Sound,
-    switches: Arc<Switches>,
     /// The picture that was published last, and when.
     last_thumbnail: Option<(Instant, Arc<Vec<u8>>)>,
 }
 
 impl Worker {
-    fn new(
-        post: Arc<Post>,
-        orders: Receiver<Order>,
-        switches: Arc<Switches>,
-        begun: Begun,
-    ) -> Self {
+    fn new(post: Arc<Post>, orders: Receiver<Order>, begun: Begun) -> Self {
         let started = begun.process.manifest().created;
         let age = Duration::from_secs(clock::now().0.saturating_sub(started.0));
         Self {
             post,
-            switches,
             orders,
             meter: stats::Meter::new(age),
             counters: network::Counters::default(),
@@ -340,6 +325,7 @@ impl Worker {
             machine: begun.machine,
             serial: begun.serial,
             waiting_for_off: Vec::new(),
+            typing: None,
             next_beat: Instant::now() + BEAT_EVERY,
             missed_beats: 0,
         }
@@ -347,6 +333,7 @@ impl Worker {
 
     fn run(mut self) {
         self.live_on();
+        self.end_typing("The machine was powered off, saved or handed over");
         self.end_counting(); // A QEMU that goes on without us must not fill a file that nobody reads.
     }
 
@@ -382,6 +369,7 @@ impl Worker {
                 return;
             }
             self.sample_if_due();
+            self.type_if_due();
         }
     }
 
@@ -394,10 +382,7 @@ impl Worker {
                 let result = self.press(&keys);
                 self.post.answer(asker, result.map(|()| Answer::Done));
             }
-            Order::Type { text, asker } => {
-                let result = self.type_text(&text);
-                self.post.answer(asker, result.map(|()| Answer::Done));
-            }
+            Order::Type { typing, job, asker } => self.type_text(&typing, *job, asker),
             Order::OpenDisplay { asker } => self.open_display(asker),
             Order::OpenSerial { asker, history } => self.open_serial(asker, history),
             Order::Screenshot {

@@ -4,7 +4,7 @@ use super::stats::Level;
 use super::{Edit, Post, gone};
 use crate::engine::hub::Asker;
 use crate::engine::jobs::Job;
-use crate::model::{Action, Answer, MachineId, SoundSettings};
+use crate::model::{Action, Answer, MachineId, SoundSettings, Typing};
 
 /// What a worker is asked to do.
 pub enum Order {
@@ -22,7 +22,8 @@ pub enum Order {
         asker: Asker,
     },
     Type {
-        text: String,
+        typing: Box<Typing>,
+        job: Box<Job>,
         asker: Asker,
     },
     OpenDisplay {
@@ -58,13 +59,12 @@ pub(super) fn refuse_order(post: &Post, order: Order) {
             }
             asker
         }
-        Order::Save { job, asker } => {
+        Order::Save { job, asker } | Order::Type { job, asker, .. } => {
             job.end(Err(gone(post)));
             asker
         }
         Order::Edit(edit) => edit.asker,
         Order::Keys { asker, .. }
-        | Order::Type { asker, .. }
         | Order::OpenDisplay { asker }
         | Order::OpenSerial { asker, .. }
         | Order::Screenshot { asker, .. }

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 
 use egui::{Margin, ScrollArea, Stroke, Ui};
 
+use super::pointer::Hand;
 use super::terminal::TerminalView;
 use super::theme::{self, palette};
 use super::view::View;
@@ -62,6 +63,7 @@ impl Tab {
 pub struct MachinePage {
     machine: Option<MachineId>,
     pub tab: Tab,
+    hand: Hand,
     /// The name that is being typed.
     rename: Option<String>,
     terminal: TerminalView,
@@ -172,7 +174,7 @@ impl MachinePage {
             self.tabs_ui(ui);
         });
         match self.tab {
-            Tab::Screen => screen::screen_tab_ui(ui, view, report, asks),
+            Tab::Screen => screen::screen_tab_ui(ui, self, view, report, asks),
             Tab::Terminal => terminal::terminal_tab_ui(ui, self, view, report, asks),
             Tab::Hardware => hardware::hardware_tab_ui(ui, self, view, report, asks),
             Tab::Overview | Tab::Log => self.scrolled_ui(ui, view, report, asks),
@@ -188,7 +190,7 @@ impl MachinePage {
         asks: &mut Vec<Ask>,
     ) {
         self.turn_to(report.id);
-        screen::screen_tab_ui(ui, view, report, asks);
+        screen::screen_tab_ui(ui, self, view, report, asks);
     }
 
     fn tabs_ui(&mut self, ui: &mut Ui) {

@@ -2,7 +2,7 @@
 
 use egui::{Margin, Panel, RichText, Ui, vec2};
 
-use super::sound;
+use super::{MachinePage, sound};
 use crate::engine::message::Command;
 use crate::language::{fill, tr};
 use crate::model::{Action, MachineReport, Zoom};
@@ -13,7 +13,13 @@ use crate::ui::theme::{self, palette};
 use crate::ui::view::{LiveScreen, View};
 use crate::ui::{Ask, kit};
 
-pub(super) fn screen_tab_ui(ui: &mut Ui, view: &View, report: &MachineReport, asks: &mut Vec<Ask>) {
+pub(super) fn screen_tab_ui(
+    ui: &mut Ui,
+    page: &mut MachinePage,
+    view: &View,
+    report: &MachineReport,
+    asks: &mut Vec<Ask>,
+) {
     let live = view
         .screen
         .as_ref()
@@ -33,7 +39,8 @@ pub(super) fn screen_tab_ui(ui: &mut Ui, view: &View, report: &MachineReport, as
                 .inner_margin(Margin::symmetric(16, 6)),
         )
         .show(ui, |ui| bar_ui(ui, view, report, live, asks));
-    screen_view::screen_ui(ui, live, &view.settings.screen, captured, asks);
+    let look = &view.settings.screen;
+    screen_view::screen_ui(ui, live, look, captured, &mut page.hand, asks);
 }
 
 fn bar_ui(
@@ -44,7 +51,7 @@ fn bar_ui(
     asks: &mut Vec<Ask>,
 ) {
     ui.horizontal_centered(|ui| {
-        hint_ui(ui, view, report, live, asks);
+        hint_ui(ui, view, live, view.captured == Some(report.id));
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let (word, look) = Errand::FullScreen.look();
             let hint = actions::errand_hint(ui, Errand::FullScreen);
@@ -66,34 +73,23 @@ fn bar_ui(
     });
 }
 
-/// Where the keyboard goes, and what to do about it.
-fn hint_ui(
-    ui: &mut Ui,
-    view: &View,
-    report: &MachineReport,
-    live: &LiveScreen,
-    asks: &mut Vec<Ask>,
-) {
+/// Where the keyboard goes, and the pointer of a guest without a tablet.
+fn hint_ui(ui: &mut Ui, view: &View, live: &LiveScreen, captured: bool) {
     let p = palette(ui);
-    let captured = view.captured == Some(report.id);
     let key = tr(view.settings.release_key.label());
-    let (color, text) = if captured {
-        let text = "Keyboard goes to the guest: press {key} to release";
-        (p.accent_text, fill(text, &[("key", &key)]))
-    } else {
-        (p.dim, tr("Click the screen to type into it").to_owned())
+    let text = match (captured, live.absolute) {
+        (true, true) => "Keyboard goes to the guest: press {key} to release",
+        (true, false) => "Keyboard and pointer go to the guest: press {key} to release",
+        (false, true) => tr("Click the screen to type into it"),
+        (false, false) => tr("Click the screen to give it keyboard and pointer"),
     };
-    icon::show(ui, Icon::Keyboard, 17.0, color);
-    ui.label(RichText::new(text).color(if captured { p.text } else { p.dim }));
-    if !live.absolute_pointer {
-        let why = tr("This guest takes the pointer for itself, which a window of its own can do");
-        let open = Action::OpenConsole;
-        ui.push_id("own window", |ui| {
-            actions::button(ui, report, open, Shape::Secondary, view.handed_over, asks);
-        })
-        .response
-        .on_hover_text(why);
-    }
+    let (sign, ink) = if captured {
+        (p.accent_text, p.text)
+    } else {
+        (p.dim, p.dim)
+    };
+    icon::show(ui, Icon::Keyboard, 17.0, sign);
+    ui.label(RichText::new(fill(text, &[("key", &key)])).color(ink));
 }
 
 /// How the picture is shown. What is chosen counts for the next screens too.

@@ -129,6 +129,10 @@ fn errands(scene: &Scene<'_>, all: &mut Vec<Entry>) {
             Errand::FullScreen | Errand::Mute if scene.shown.is_none() => {
                 Err("Open a machine's page first".to_owned())
             }
+            Errand::TypeText => match scene.shown {
+                Some(report) => actions::verdict(report, Action::SendKeys, scene.view.handed_over),
+                None => Err("Open a machine's page first".to_owned()),
+            },
             Errand::NewMachine
             | Errand::Search
             | Errand::ShowTrash

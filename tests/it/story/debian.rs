@@ -30,7 +30,8 @@ impl Shell {
         Self::on(UnixStream::connect(socket).unwrap())
     }
 
-    fn on(socket: UnixStream) -> Self {
+    /// A shell on a connected serial port.
+    pub(super) fn on(socket: UnixStream) -> Self {
         socket
             .set_read_timeout(Some(Duration::from_millis(200)))
             .unwrap();

@@ -202,6 +202,17 @@ fn dialogs() -> Vec<Scene> {
             let text = "== Orangery ==\nOrangery 0.1.0\nMachines: 7\n".repeat(40);
             h.state_mut().view.program.report = Some(text);
         }),
+        scene("type", full, |h| {
+            live(h);
+            errand(h, Errand::TypeText);
+            h.event(Input::Text("Größe €25 ж".to_owned()));
+        }),
+        scene("type-under-way", full, |h| {
+            errand(h, Errand::TypeText);
+            h.event(Input::Text("hello".to_owned()));
+            h.run_ok();
+            click(h, "Type");
+        }),
         scene("toasts", full, |h| {
             let view = &mut h.state_mut().view;
             let text = tr("Nothing is lost until the trash is emptied").to_owned();
@@ -442,10 +453,11 @@ fn live(harness: &mut Shown<'_>) {
         width: 640,
         height: 400,
         cursor: None,
-        absolute_pointer: true,
         told_room: None,
         following: Following::Idle,
         figures: None,
+        absolute: true,
+        caps_lock: Some(true),
     });
     harness.run_ok();
 }

@@ -113,6 +113,7 @@ pub(super) fn told_change(change: &Change, old: &Machine) -> Vec<String> {
             on_off(old.sound.microphone),
             on_off(*new),
         )),
+        Change::Keyboard(_) => one(tr("Keyboard layout").to_owned()),
         Change::Cpus(number) => {
             let (was, is) = (old.cpu.count.to_string(), number.to_string());
             one(step(tr("Processors"), &was, &is))
