@@ -95,6 +95,7 @@ pub fn report(name: &str, id: &str, state: State) -> MachineReport {
         force_after: None,
         running: None,
         console_open: false,
+        agent: None,
         job: None,
     }
 }

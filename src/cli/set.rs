@@ -217,6 +217,7 @@ fn key(assignment: &Assignment) -> &'static str {
         Change::MemoryBacking(_) => "memory-backing",
         Change::Medium(_) => "medium",
         Change::Icon(_) => "icon",
+        Change::Sharing(_) => "sharing",
         Change::Cpu(_) => "cpu",
         Change::Board(_) => "board",
         Change::Clock(_) => "clock",

@@ -127,6 +127,9 @@ fn asked(command: &Command) -> Option<String> {
         Command::DeleteDisk { .. } => "delete a disk",
         Command::PressKeys { .. } => "press keys",
         Command::TypeText { .. } => "type text",
+        Command::OfferClipboard { .. } => "give the clipboard to the guest",
+        Command::TakeClipboard { .. } => "take the guest's clipboard",
+        Command::SendFiles { files, .. } => return Some(format!("send {} files", files.len())),
         Command::Screenshot { .. } => "take a picture",
         Command::EmptyTrash => "empty the trash",
         Command::CancelJob(_) => "cancel a job",
@@ -137,6 +140,7 @@ fn asked(command: &Command) -> Option<String> {
         Command::ConsoleShown { shown: false, .. } => "the screen's own window closed",
         Command::Recognise { .. }
         | Command::Watch(_)
+        | Command::ResizeGuest { .. }
         | Command::OpenDisplay { .. }
         | Command::Stats { .. }
         | Command::CommandLine { .. }
@@ -171,6 +175,7 @@ mod tests {
             force_after: None,
             running: None,
             console_open: false,
+            agent: None,
             job: None,
         }))
     }

@@ -19,8 +19,10 @@ mod load;
 mod making;
 pub mod message;
 pub mod offline;
+pub mod parcel;
 pub mod picture;
 mod redact;
+pub mod relay;
 mod report;
 pub mod screen;
 mod supervisor;
@@ -28,6 +30,7 @@ mod wire;
 mod worker;
 
 use std::collections::BTreeMap;
+use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -39,7 +42,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::display::Screen;
 use crate::library::{Library, Opened, Places};
-use crate::model::{Answer, ComputerReport, DisplayPath, Failure, MachineId};
+use crate::model::{Answer, Clip, ComputerReport, DisplayPath, Failure, MachineId};
 use client::{Client, ClientError};
 use control::Control;
 use hub::{Delivery, Listener, WINDOW};
@@ -84,6 +87,8 @@ pub struct Engine {
     deliveries: Receiver<Delivery>,
     next_request: AtomicU64,
     screens: Mutex<BTreeMap<MachineId, Arc<Screen>>>,
+    /// What was fetched from guests' clipboards.
+    clips: Mutex<BTreeMap<MachineId, Clip>>,
     wake: Arc<dyn Fn() + Send + Sync>,
     supervisor: Option<JoinHandle<()>>,
 }
@@ -135,6 +140,7 @@ impl Engine {
             deliveries,
             next_request: AtomicU64::new(1),
             screens: Mutex::default(),
+            clips: Mutex::default(),
             wake,
             supervisor: Some(supervisor),
         })
@@ -179,6 +185,12 @@ impl Engine {
         screens.remove(&machine);
     }
 
+    /// What a guest's clipboard holds, once after [`Command::TakeClipboard`] was answered.
+    pub fn take_clip(&self, machine: MachineId) -> Option<Clip> {
+        let mut clips = self.clips.lock().unwrap_or_else(PoisonError::into_inner);
+        clips.remove(&machine)
+    }
+
     /// Whether the engine still owns the library.
     pub fn is_alive(&self) -> bool {
         self.supervisor
@@ -189,6 +201,19 @@ impl Engine {
     /// Takes what comes with an event: a display socket becomes a screen.
     fn receive(&self, delivery: Delivery) -> Event {
         let Delivery { event, fd } = delivery;
+        if let (
+            Event::Answer {
+                result: Ok(Answer::Clipboard { machine, kind }),
+                ..
+            },
+            Some(fd),
+        ) = (&event, &fd)
+        {
+            let mut clips = self.clips.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Ok(clip) = parcel::clip(*kind, fd.as_fd()) {
+                clips.insert(*machine, clip);
+            }
+        }
         if let (
             Event::Answer {
                 result: Ok(Answer::Display { machine, path }),

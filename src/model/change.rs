@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Board, BootOrder, ByteSize, Cdrom, Clock, Cpu, Device, DeviceKind, Disk, FirmwareKind, LayerId,
-    Machine, MemoryBacking, Topology,
+    Machine, MemoryBacking, Sharing, Topology,
 };
 
 /// One edit of a machine, as `orangery set` and the hardware page send it.
@@ -16,6 +16,8 @@ pub enum Change {
     Notes(String),
     Tags(Vec<String>),
     Icon(String),
+    /// What may go over between the clipboards.
+    Sharing(Sharing),
     /// How many processors; they are arranged as one socket.
     Cpus(u32),
     /// All of the processors at once.
@@ -53,7 +55,9 @@ impl Change {
     /// When the change takes effect on `machine`, which runs.
     pub fn effect(&self, machine: &Machine) -> Effect {
         match self {
-            Self::Name(_) | Self::Notes(_) | Self::Tags(_) | Self::Icon(_) => Effect::AtOnce,
+            Self::Name(_) | Self::Notes(_) | Self::Tags(_) | Self::Icon(_) | Self::Sharing(_) => {
+                Effect::AtOnce
+            }
             Self::Medium(_) if machine.has(|kind| matches!(kind, DeviceKind::Cdrom(_))) => {
                 Effect::AtOnce
             }
@@ -108,6 +112,7 @@ pub fn apply(machine: &mut Machine, change: Change) {
         Change::Notes(notes) => machine.notes = notes,
         Change::Tags(tags) => machine.tags = tags,
         Change::Icon(icon) => machine.icon = icon,
+        Change::Sharing(sharing) => machine.sharing = sharing,
         Change::Cpus(count) => {
             machine.cpu.count = count;
             machine.cpu.topology = None;
@@ -196,6 +201,7 @@ pub fn changes_between(old: &Machine, new: &Machine) -> Vec<Change> {
     push(old.notes != new.notes, &|| Change::Notes(new.notes.clone()));
     push(old.tags != new.tags, &|| Change::Tags(new.tags.clone()));
     push(old.icon != new.icon, &|| Change::Icon(new.icon.clone()));
+    push(old.sharing != new.sharing, &|| Change::Sharing(new.sharing));
     push(old.cpu != new.cpu, &|| Change::Cpu(new.cpu.clone()));
     push(old.memory != new.memory, &|| Change::Memory(new.memory));
     push(old.memory_backing != new.memory_backing, &|| {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     Board, BootOrder, ByteSize, Clock, Cpu, Device, DeviceKind, Disk, Firmware, LayerRef,
-    MemoryBacking, Timestamp,
+    MemoryBacking, Sharing, Timestamp,
 };
 
 /// Identifies a machine for as long as its folder exists; never reused.
@@ -101,6 +101,8 @@ pub struct Machine {
     #[serde(default)]
     pub icon: String,
     #[serde(default)]
+    pub sharing: Sharing,
+    #[serde(default)]
     pub saved: Option<SavedState>,
     /// When it was moved to the trash.
     #[serde(default)]
@@ -129,6 +131,7 @@ impl Machine {
             tags: Vec::new(),
             notes: String::new(),
             icon: String::new(),
+            sharing: Sharing::default(),
             saved: None,
             trashed: None,
         }

@@ -18,6 +18,7 @@ mod recognised;
 mod report;
 mod rules;
 mod settings;
+mod sharing;
 mod size;
 mod state;
 mod time;
@@ -56,6 +57,9 @@ pub use rules::{Complaint, Part, check_cpus, check_memory, complaints, no_room, 
 pub use settings::{
     ClosePolicy, Confirmations, DisplayPath, GroupBy, LanguageChoice, LibraryFrom, ListSettings,
     ReleaseKey, Settings, SortBy, ThemeChoice, Whereabouts,
+};
+pub use sharing::{
+    AgentState, Clip, ClipKind, DesktopAgent, GuestClip, MAX_IMAGE, MAX_TEXT, Share, Sharing,
 };
 pub use size::{ByteSize, SizeError};
 pub use state::State;

@@ -48,6 +48,10 @@ pub enum Ask {
     Pointer(MachineId, Pointer),
     /// The keyboard goes to this guest from now on, or comes back.
     Capture(Option<MachineId>),
+    /// Our clipboard goes to the guest that is shown.
+    GiveClipboard,
+    /// What was copied in the guest that is shown comes into our clipboard.
+    TakeClipboard,
     Leave(LeaveStep),
 }
 

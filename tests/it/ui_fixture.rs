@@ -79,6 +79,7 @@ pub fn report(number: u128, name: &str, state: State) -> MachineReport {
         force_after: None,
         running: None,
         console_open: false,
+        agent: None,
         job: None,
     }
 }

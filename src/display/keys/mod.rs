@@ -1,8 +1,10 @@
 //! Keys: evdev codes, QEMU's numbers and names, X11 keysyms, chords and text.
 
+mod paste;
 mod table;
 mod text;
 
+pub use self::paste::{Fate, PasteKeys};
 use self::table::{ALIASES, KEYS, Key};
 pub use self::text::{UntypableChar, type_text};
 

@@ -64,6 +64,10 @@ impl Supervisor {
                     }
                 });
             }
+            command @ (Command::OfferClipboard { .. }
+            | Command::TakeClipboard { .. }
+            | Command::SendFiles { .. }
+            | Command::ResizeGuest { .. }) => self.share(asker, command),
             Command::Stats { machine } => {
                 self.pass(asker, machine, Action::Screenshot, |asker| Order::Stats {
                     asker,

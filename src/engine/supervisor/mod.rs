@@ -17,6 +17,7 @@ mod message;
 mod own;
 mod recognising;
 mod records;
+mod sharing;
 mod slot;
 mod telling;
 mod trash;

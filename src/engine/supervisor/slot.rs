@@ -56,6 +56,7 @@ impl Slot {
             force_after: self.live.force_after,
             running: self.pending(),
             console_open: self.console.is_some(),
+            agent: self.live.agent.clone(),
             job: self.job,
         }
     }

@@ -18,6 +18,7 @@ mod network;
 mod order;
 mod picture;
 mod save;
+mod sharing;
 mod stats;
 
 use std::sync::Arc;
@@ -32,7 +33,9 @@ use super::hub::Asker;
 use super::launches;
 use super::supervisor::{Message, RecordChange};
 use crate::library::Library;
-use crate::model::{Accelerator, Action, Answer, Failure, Machine, MachineId, State, Timestamp};
+use crate::model::{
+    Accelerator, Action, Answer, DesktopAgent, Failure, Machine, MachineId, State, Timestamp,
+};
 use crate::qemu::process::Process;
 use crate::qemu::qmp::{Client as QmpClient, QmpEvent};
 
@@ -41,6 +44,7 @@ pub use files::{disk_files, preview};
 pub use hardware::Edit;
 pub use order::Order;
 use order::refuse_order;
+pub use sharing::ToAgent;
 pub use stats::Level;
 
 /// Orders waiting for one worker: more than a person or script sends while it is busy.
@@ -70,6 +74,8 @@ pub struct Live {
     pub force_after: Option<Timestamp>,
     /// What QEMU was started with; the machine's file may have changed since.
     pub hardware: Option<Box<Machine>>,
+    /// The agent in the guest's desktop; `None` without QEMU.
+    pub agent: Option<DesktopAgent>,
 }
 
 impl Live {
@@ -83,6 +89,7 @@ impl Live {
             trouble,
             force_after: None,
             hardware: None,
+            agent: None,
         }
     }
 
@@ -305,6 +312,7 @@ struct Worker {
     meter: stats::Meter,
     counters: network::Counters,
     switches: Arc<Switches>,
+    line: sharing::Line,
     /// The picture that was published last, and when.
     last_thumbnail: Option<(Instant, Arc<Vec<u8>>)>,
 }
@@ -325,6 +333,7 @@ impl Worker {
             meter: stats::Meter::new(age),
             counters: network::Counters::default(),
             last_thumbnail: None,
+            line: sharing::Line::new(&begun.process),
             process: begun.process,
             qmp: begun.qmp,
             events: begun.events,
@@ -343,6 +352,7 @@ impl Worker {
     }
 
     fn live_on(&mut self) {
+        self.look_at_agent();
         // What happened before we listened. A machine found paused is news as well: who adopts it waits for that.
         if matches!(self.look(), Flow::End) {
             return;
@@ -358,6 +368,12 @@ impl Worker {
                 recv(self.events) -> event => match event {
                     Ok(event) => self.event(&event),
                     Err(_) => self.monitor_closed(),
+                },
+                recv(self.line.news) -> news => {
+                    if news.is_ok() {
+                        self.agent_changed();
+                    }
+                    Flow::Go
                 },
                 default(patience) => Flow::Go,
             };
@@ -391,6 +407,7 @@ impl Worker {
                 machine,
                 in_process,
             } => self.screenshot(asker, machine, in_process),
+            Order::ToAgent { what, asker } => self.to_agent(what, asker),
             Order::Thumbnail => self.thumbnail(),
             Order::Watch(level) => self.watch(level),
             Order::Stats { asker } => {

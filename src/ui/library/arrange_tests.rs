@@ -50,6 +50,7 @@ fn report(chance: &mut Chance, number: u64) -> MachineReport {
         force_after: None,
         running: None,
         console_open: false,
+        agent: None,
         job: None,
     }
 }

@@ -7,6 +7,7 @@ mod keys;
 mod log;
 mod overview;
 mod screen;
+mod sharing;
 mod trouble;
 
 use std::collections::BTreeMap;
@@ -53,6 +54,8 @@ pub struct MachinePage {
     machine: Option<MachineId>,
     pub tab: Tab,
     pub scaling: Scaling,
+    /// Where the guest's picture was painted last.
+    pub picture: Option<egui::Rect>,
     /// The name that is being typed.
     rename: Option<String>,
     hardware: HardwareTab,
@@ -130,6 +133,7 @@ impl MachinePage {
 
     pub fn ui(&mut self, ui: &mut Ui, view: &View, report: &MachineReport, asks: &mut Vec<Ask>) {
         self.turn_to(report.id);
+        self.picture = None;
         let margin = Margin {
             left: 22,
             right: 22,

@@ -3,13 +3,14 @@
 use egui::{Margin, Panel, RichText, Ui, vec2};
 
 use super::MachinePage;
+use super::sharing::sharing_ui;
 use crate::language::{fill, tr};
 use crate::model::{Action, MachineReport};
 use crate::ui::actions::{self, Errand, Shape};
 use crate::ui::icon::{self, Icon};
 use crate::ui::screen_view::{self, Scaling};
 use crate::ui::theme::palette;
-use crate::ui::view::View;
+use crate::ui::view::{LiveScreen, View};
 use crate::ui::{Ask, kit};
 
 pub(super) fn screen_tab_ui(
@@ -38,8 +39,9 @@ pub(super) fn screen_tab_ui(
                 .inner_margin(Margin::symmetric(16, 6)),
         )
         .show(ui, |ui| {
-            bar_ui(ui, page, view, (live.width, live.height), captured, asks)
+            bar_ui(ui, page, view, (report, live), captured, asks)
         });
+    page.picture = Some(ui.available_rect_before_wrap());
     screen_view::screen_ui(ui, live, page.scaling, captured, asks);
 }
 
@@ -47,7 +49,7 @@ fn bar_ui(
     ui: &mut Ui,
     page: &mut MachinePage,
     view: &View,
-    (width, height): (u32, u32),
+    (report, live): (&MachineReport, &LiveScreen),
     captured: bool,
     asks: &mut Vec<Ask>,
 ) {
@@ -76,7 +78,9 @@ fn bar_ui(
             }
             let choices = [(Scaling::Fit, tr("Fit")), (Scaling::Sharp, "1:1")];
             kit::segmented(ui, &mut page.scaling, &choices);
-            ui.label(RichText::new(format!("{width} × {height}")).color(p.dim));
+            let size = format!("{} × {}", live.width, live.height);
+            ui.label(RichText::new(size).color(p.dim));
+            sharing_ui(ui, view, report, asks);
         });
     });
 }
