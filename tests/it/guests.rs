@@ -20,9 +20,10 @@ pub fn debian_installer() -> Result<PathBuf, Skip> {
 }
 
 /// A Debian 12 disk, qcow2, 2 GiB, BIOS: root is logged in on the screen and on the first serial port within half
-/// a minute emulated; the power button shuts it down; guest agent and SSH server. Write to an overlay, not to it.
+/// a minute emulated; the power button shuts it down; guest agent and SSH server; X by `startx`, SPICE agent,
+/// ALSA's tools, evtest. Write to an overlay, not to it.
 pub fn debian_disk() -> Result<PathBuf, Skip> {
-    let disk = cache().join("debian-12.qcow2");
+    let disk = cache().join("debian-12-v2.qcow2");
     if disk.exists() {
         return Ok(disk);
     }
