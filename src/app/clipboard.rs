@@ -11,6 +11,7 @@ use crate::engine::message::Command;
 use crate::engine::relay::Do;
 use crate::language::{fill, tr};
 use crate::model::{Answer, ClipKind, Failure, MachineId};
+use crate::ui::screen_view::room_of_screen;
 use crate::ui::toasts::Toast;
 
 /// While something is dragged over the window nothing else tells where it is.
@@ -116,8 +117,7 @@ impl App {
     /// Whose picture is under something that is being dragged; `None` also where that can't be known.
     pub(super) fn guest_under_pointer(&self, ctx: &Context) -> Option<MachineId> {
         let machine = self.shell.wants_screen(&self.view)?;
-        let picture = self.shell.machine_page.picture?;
-        self.view.screen.as_ref()?; // Something is to be seen there.
+        let picture = room_of_screen(ctx)?;
         let window = ctx.input(|input| input.viewport().inner_rect)?;
         let (x, y) = pointer_on_screen()?;
         let at = egui::pos2(x as f32, y as f32) / ctx.pixels_per_point() - window.min.to_vec2();

@@ -25,6 +25,7 @@ mod pick;
 mod progress;
 mod session;
 mod set;
+mod sharing;
 mod show;
 mod stats;
 mod tasks;

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::parts::choice;
 use crate::model::{
-    Board, BootOrder, ByteSize, Change, Clock, Cpu, FirmwareKind, MemoryBacking, Topology,
+    Board, BootOrder, ByteSize, Change, Clock, Cpu, FirmwareKind, MemoryBacking, Share, Topology,
     check_name,
 };
 
@@ -28,6 +28,8 @@ Keys:
   tags=WORD,WORD                    tags= removes them
   notes=TEXT
   icon=WORD                         the machine's picture in the list
+  share-to-guest=off|ask|on         the clipboard: ask is when you paste; on is always
+  share-from-guest=off|ask|on       what is copied in the guest
 
 Disks, cards and drives: orangery device --help
 
@@ -35,7 +37,7 @@ Example:
   orangery set Debian cpus=4 memory=8G cd=";
 
 const KEYS: &str = "name, cpus, cpu, topology, memory, board, firmware, medium (or cd), memory-backing, boot, \
-                    clock, arguments, tags, notes and icon";
+                    clock, arguments, tags, notes, icon, share-to-guest and share-from-guest";
 
 /// What one KEY=VALUE asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,6 +149,12 @@ fn change(key: &str, value: &str) -> Result<Change, SetError> {
             .map(Change::Arguments)
             .map_err(|_open| bad("arguments", "a quote is not closed")),
         "icon" => Ok(Change::Icon(value.to_owned())),
+        "share-to-guest" => choice(value, &Share::ALL, |share| share.word())
+            .map(Change::ShareToGuest)
+            .map_err(|why| bad("share-to-guest", why)),
+        "share-from-guest" => choice(value, &Share::ALL, |share| share.word())
+            .map(Change::ShareFromGuest)
+            .map_err(|why| bad("share-from-guest", why)),
         "tags" => tags(value).map(Change::Tags),
         "notes" if value.len() > MAX_NOTES => Err(bad("notes", "write less than 64 KiB")),
         "notes" => Ok(Change::Notes(value.to_owned())),
@@ -217,7 +225,8 @@ fn key(assignment: &Assignment) -> &'static str {
         Change::MemoryBacking(_) => "memory-backing",
         Change::Medium(_) => "medium",
         Change::Icon(_) => "icon",
-        Change::Sharing(_) => "sharing",
+        Change::ShareToGuest(_) => "share-to-guest",
+        Change::ShareFromGuest(_) => "share-from-guest",
         Change::Cpu(_) => "cpu",
         Change::Board(_) => "board",
         Change::Clock(_) => "clock",

@@ -36,6 +36,16 @@ pub enum Scaling {
     Sharp,
 }
 
+/// Where the guest's screen was painted in the last frame, if it was.
+pub fn room_of_screen(ctx: &egui::Context) -> Option<Rect> {
+    let (frame, room) = ctx.data(|data| data.get_temp::<(u64, Rect)>(seen_id()))?;
+    (frame + 1 >= ctx.cumulative_frame_nr()).then_some(room)
+}
+
+fn seen_id() -> egui::Id {
+    egui::Id::unique("guest screen")
+}
+
 /// Where a guest of `guest` pixels is painted inside `room`.
 ///
 /// At 1:1 the corner is snapped to whole pixels so that nothing is blurred. Of a picture larger
@@ -99,6 +109,8 @@ pub fn screen_ui(
     asks: &mut Vec<Ask>,
 ) {
     let room = ui.available_rect_before_wrap();
+    let frame = ui.ctx().cumulative_frame_nr();
+    ui.data_mut(|data| data.insert_temp(seen_id(), (frame, room)));
     let response = ui.allocate_rect(room, Sense::click_and_drag());
     let name = tr("The guest's screen");
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, name));

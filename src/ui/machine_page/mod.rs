@@ -54,8 +54,6 @@ pub struct MachinePage {
     machine: Option<MachineId>,
     pub tab: Tab,
     pub scaling: Scaling,
-    /// Where the guest's picture was painted last.
-    pub picture: Option<egui::Rect>,
     /// The name that is being typed.
     rename: Option<String>,
     hardware: HardwareTab,
@@ -133,7 +131,6 @@ impl MachinePage {
 
     pub fn ui(&mut self, ui: &mut Ui, view: &View, report: &MachineReport, asks: &mut Vec<Ask>) {
         self.turn_to(report.id);
-        self.picture = None;
         let margin = Margin {
             left: 22,
             right: 22,

@@ -41,7 +41,6 @@ pub(super) fn screen_tab_ui(
         .show(ui, |ui| {
             bar_ui(ui, page, view, (report, live), captured, asks)
         });
-    page.picture = Some(ui.available_rect_before_wrap());
     screen_view::screen_ui(ui, live, page.scaling, captured, asks);
 }
 

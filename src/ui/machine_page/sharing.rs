@@ -75,34 +75,42 @@ fn menu_ui(
         ui.close();
     }
     ui.separator();
-    let mut new = sharing;
     let may = actions::verdict(report, Action::Edit, view.handed_over).is_ok();
-    ui.add_enabled_ui(may, |ui| sharing_choices_ui(ui, &mut new));
-    if new != sharing {
+    let changes = ui
+        .add_enabled_ui(may, |ui| sharing_choices_ui(ui, sharing))
+        .inner;
+    if !changes.is_empty() {
         asks.push(Ask::Engine(Command::Change {
             machine: report.id,
-            changes: vec![Change::Sharing(new)],
+            changes,
         }));
     }
 }
 
-/// Both directions, to be chosen; returns whether one was changed.
-pub(super) fn sharing_choices_ui(ui: &mut Ui, sharing: &mut Sharing) -> bool {
-    let to = Share::ALL.map(|share| (share, tr(share.to_guest_label())));
-    let from = Share::ALL.map(|share| (share, tr(share.from_guest_label())));
-    let to = ui.push_id("to", |ui| {
+/// Both directions, to be chosen; returns what was changed.
+pub(super) fn sharing_choices_ui(ui: &mut Ui, sharing: Sharing) -> Vec<Change> {
+    let Sharing {
+        mut to_guest,
+        mut from_guest,
+    } = sharing;
+    let mut changes = Vec::new();
+    ui.push_id("to", |ui| {
         let label = tr("To the guest: my clipboard, and files I drop on its screen");
+        let choices = Share::ALL.map(|share| (share, tr(share.to_guest_label())));
         kit::field(ui, label, None, |ui, _| {
-            kit::segmented(ui, &mut sharing.to_guest, &to)
-        })
+            if kit::segmented(ui, &mut to_guest, &choices) {
+                changes.push(Change::ShareToGuest(to_guest));
+            }
+        });
     });
-    let from = ui.push_id("from", |ui| {
-        kit::field(
-            ui,
-            tr("From the guest: what is copied in it"),
-            None,
-            |ui, _| kit::segmented(ui, &mut sharing.from_guest, &from),
-        )
+    ui.push_id("from", |ui| {
+        let label = tr("From the guest: what is copied in it");
+        let choices = Share::ALL.map(|share| (share, tr(share.from_guest_label())));
+        kit::field(ui, label, None, |ui, _| {
+            if kit::segmented(ui, &mut from_guest, &choices) {
+                changes.push(Change::ShareFromGuest(from_guest));
+            }
+        });
     });
-    to.inner || from.inner
+    changes
 }

@@ -4,14 +4,13 @@ use egui::Ui;
 
 use super::{Desk, HardwareForm};
 use crate::language::{told, tr};
-use crate::model::{AgentState, Change};
+use crate::model::AgentState;
 use crate::ui::kit;
 use crate::ui::machine_page::sharing::sharing_choices_ui;
 
 pub(super) fn sharing_ui(ui: &mut Ui, form: &mut HardwareForm, desk: &mut Desk<'_>) {
-    let mut sharing = form.draft.sharing;
-    if sharing_choices_ui(ui, &mut sharing) {
-        form.edit(Change::Sharing(sharing));
+    for change in sharing_choices_ui(ui, form.draft.sharing) {
+        form.edit(change);
     }
     let agent = desk.report.agent.as_ref().map(|agent| &agent.state);
     match agent.and_then(AgentState::trouble) {

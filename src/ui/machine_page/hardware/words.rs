@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::language::{fill, tr};
 use crate::model::{
     Board, BootOrder, Change, Clock, Cpu, DeviceKind, Disk, DiskCache, DiskSource, Display,
-    Machine, MemoryBacking, Nic, NicNetwork, Sharing,
+    Machine, MemoryBacking, Nic, NicNetwork,
 };
 
 pub(super) fn board(board: Board) -> &'static str {
@@ -99,7 +99,16 @@ pub(super) fn told_change(change: &Change, old: &Machine) -> Vec<String> {
         Change::Notes(_) => one(tr("Notes").to_owned()),
         Change::Tags(_) => one(tr("Tags").to_owned()),
         Change::Icon(_) => one(tr("Picture in the list").to_owned()),
-        Change::Sharing(new) => sharing_lines(old.sharing, *new),
+        Change::ShareToGuest(new) => one(step(
+            tr("Clipboard to the guest"),
+            tr(old.sharing.to_guest.to_guest_label()),
+            tr(new.to_guest_label()),
+        )),
+        Change::ShareFromGuest(new) => one(step(
+            tr("Clipboard from the guest"),
+            tr(old.sharing.from_guest.from_guest_label()),
+            tr(new.from_guest_label()),
+        )),
         Change::Cpus(number) => {
             let (was, is) = (old.cpu.count.to_string(), number.to_string());
             one(step(tr("Processors"), &was, &is))
@@ -135,20 +144,6 @@ pub(super) fn told_change(change: &Change, old: &Machine) -> Vec<String> {
             None => one(kind_word(kind)),
         },
     }
-}
-
-fn sharing_lines(old: Sharing, new: Sharing) -> Vec<String> {
-    let to = differs(
-        tr("Clipboard to the guest"),
-        tr(old.to_guest.to_guest_label()),
-        tr(new.to_guest.to_guest_label()),
-    );
-    let from = differs(
-        tr("Clipboard from the guest"),
-        tr(old.from_guest.from_guest_label()),
-        tr(new.from_guest.from_guest_label()),
-    );
-    to.into_iter().chain(from).collect()
 }
 
 fn boot(order: &BootOrder, machine: &Machine) -> String {
