@@ -8,7 +8,7 @@
 //! main     → cli, app
 //! cli      → app, console, engine, model
 //! app      → ui, desktop, engine, language, model
-//! console  → display, desktop, engine::{client, message}, language, model
+//! console  → display, desktop, engine::{client, message, parcel, relay}, language, model
 //! ui       → display::frame, engine::message, language, model
 //! engine   → confine, library, qemu, display, storage, guest, model
 //! storage, display, guest → qemu, confine, library, model

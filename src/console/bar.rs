@@ -4,12 +4,16 @@ use egui::{Align, Button, Layout, RichText, Sense, Ui, WidgetInfo, accesskit::Ro
 use lucide_icons::Icon;
 
 use crate::language::{told, tr};
-use crate::model::{Action, Standing, State, permit};
+use crate::model::{Action, Change, Standing, State, permit};
 
 use super::chord;
 use super::presenter::Way;
 use super::theme::{self, palette};
 use super::view::Zoom;
+
+mod share;
+
+pub use self::share::ShareView;
 
 /// Narrower bars, in points, do without the names of the hint and the way.
 const ROOMY: f32 = 760.0;
@@ -23,6 +27,8 @@ pub struct BarView {
     pub zoom: Zoom,
     pub full_screen: bool,
     pub way: Way,
+    /// What goes over between the clipboards.
+    pub share: Option<ShareView>,
     /// The guest's picture is there and moves.
     pub live: bool,
     pub message: Message,
@@ -59,6 +65,9 @@ pub enum Request {
     /// A chord of [`chord::menu`].
     Press(String),
     Screenshot,
+    GiveClipboard,
+    TakeClipboard,
+    Change(Change),
     Act(Action),
     /// Opens the screen again.
     Again,
@@ -83,6 +92,7 @@ pub fn bar_ui(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 power_ui(ui, view, requests);
                 picture_ui(ui, view, requests);
+                share::share_ui(ui, view, requests);
                 message_ui(ui, view);
             });
         });

@@ -24,6 +24,7 @@ mod raster;
 mod scale;
 mod screenshot;
 mod session;
+mod sharing;
 mod stage;
 mod theme;
 mod view;

@@ -15,6 +15,7 @@ use crate::model::{
 use super::bar::{Card, Message};
 use super::guest_picture::{GuestPicture, News};
 use super::owner::{Owner, OwnerNews};
+use super::sharing::ShareNews;
 
 pub const NO_ENGINE: &str = later("Orangery's engine is gone; the picture goes on");
 const NEVER_ENGINE: &str = later("This window shows a screen only; no engine is behind it");
@@ -40,6 +41,8 @@ pub struct Session {
     reopen: Option<Instant>,
     message: Option<(Message, Instant)>,
     wake: Wake,
+    /// Of the clipboards, for the window.
+    pub share_news: Vec<ShareNews>,
 }
 
 impl Session {
@@ -66,6 +69,7 @@ impl Session {
             reopen: None,
             message: None,
             wake,
+            share_news: Vec::new(),
         };
         if let Some(screen) = screen {
             session.show(screen);
@@ -115,6 +119,7 @@ impl Session {
                 }
             }
             OwnerNews::Removed => self.removed = true,
+            OwnerNews::Share(news) => self.share_news.push(news),
             OwnerNews::Display(answer) => {
                 self.asked = false;
                 if let Err(failure) = answer.and_then(|(path, fd)| self.open(path, fd.into())) {
@@ -173,10 +178,15 @@ impl Session {
 
     /// Asks the engine to act on the machine.
     pub fn act(&mut self, action: Action) {
+        self.ask(|machine| Command::Act { machine, action });
+    }
+
+    /// Asks the engine something about the machine.
+    pub fn ask(&mut self, command: impl FnOnce(MachineId) -> Command) {
         let (Some(owner), Some(machine)) = (&self.owner, self.machine) else {
             return;
         };
-        if !owner.ask(Command::Act { machine, action }) {
+        if !owner.ask(command(machine)) {
             let text = tr("Orangery's engine does not answer; wait and try again");
             self.say(Message::Trouble(text.to_owned()));
         }
@@ -196,6 +206,10 @@ impl Session {
 
     pub fn state(&self) -> Option<State> {
         self.report.as_ref().map(|report| report.state)
+    }
+
+    pub fn report(&self) -> Option<&MachineReport> {
+        self.report.as_deref()
     }
 
     pub fn standing(&self) -> Option<Standing> {

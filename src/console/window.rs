@@ -17,6 +17,7 @@ use crate::desktop::KeyGrab;
 use crate::display::frame::{Size, Wake};
 use crate::display::keys::KeyCode;
 use crate::display::{DisplayError, Screen};
+use crate::engine::message::Command;
 use crate::language::{self, Language, fill, later, told, tr};
 use crate::model::{Failure, State};
 
@@ -26,6 +27,7 @@ use super::keyboard::Keyboard;
 use super::owner::Owner;
 use super::pointer::Pointer;
 use super::session::Session;
+use super::sharing::Sharing;
 use super::stage::{self, Stage};
 use super::{ConsoleOptions, ConsoleTarget, chord, screenshot};
 
@@ -47,6 +49,8 @@ pub enum Event {
     Picture,
     /// The owner has news; one is on its way at most.
     Owner,
+    /// This computer's clipboard has an answer.
+    Clipboard,
     /// A key while the keyboard is grabbed.
     Key { code: u16, down: bool },
     /// A screenshot was kept, or not.
@@ -85,7 +89,11 @@ pub fn run(source: Source, options: ConsoleOptions) -> Result<(), Failure> {
             Session::new(target.name, Some((target.machine, owner)), None, wake)
         }
     };
+    let waking = proxy.clone();
     let mut console = Console {
+        sharing: Sharing::new(move || {
+            waking.send_event(Event::Clipboard).ok(); // The loop has ended.
+        }),
         options,
         session,
         stage: None,
@@ -148,6 +156,7 @@ struct Console {
     /// Writes a screenshot; one at a time.
     saving: Option<JoinHandle<()>>,
     failure: Option<Failure>,
+    sharing: Sharing,
 }
 
 impl ApplicationHandler<Event> for Console {
@@ -175,6 +184,7 @@ impl ApplicationHandler<Event> for Console {
                 self.take_picture();
             }
             Event::Owner => self.hear_owner(),
+            Event::Clipboard => {} // `about_to_wait` looks.
             Event::Key { code, down } => self.key(KeyCode(code), down),
             Event::Kept(result) => {
                 let message = match result {
@@ -204,6 +214,7 @@ impl ApplicationHandler<Event> for Console {
                 self.lay_out();
             }
             WindowEvent::Occluded(hidden) => self.session.set_visible(!hidden),
+            WindowEvent::DroppedFile(path) => self.sharing.drop_file(path.clone()),
             WindowEvent::Focused(focused) => self.focus(*focused, &event),
             WindowEvent::KeyboardInput { .. }
             | WindowEvent::ModifiersChanged(_)
@@ -227,6 +238,9 @@ impl ApplicationHandler<Event> for Console {
 
     fn about_to_wait(&mut self, event_loop: &ActiveEventLoop) {
         self.session.reopen_if_due();
+        if self.sharing.follow(&mut self.session, self.focused) {
+            self.on_stage(|stage| stage.overlay.ask());
+        }
         let requests = self.draw_overlay();
         for request in requests {
             self.carry_out(request, event_loop);
@@ -235,7 +249,10 @@ impl ApplicationHandler<Event> for Console {
         self.present();
         self.update_pointer_look(event_loop);
         let due = self.stage.as_ref().and_then(Stage::due);
-        let due = [due, self.session.due()].into_iter().flatten().min();
+        let due = [due, self.session.due(), self.sharing.due()]
+            .into_iter()
+            .flatten()
+            .min();
         event_loop.set_control_flow(due.map_or(ControlFlow::Wait, ControlFlow::WaitUntil));
     }
 
@@ -313,7 +330,12 @@ impl Console {
 
     fn draw_overlay(&mut self) -> Vec<Request> {
         let hint = self.hint();
-        let Self { stage, session, .. } = self;
+        let Self {
+            stage,
+            session,
+            sharing,
+            ..
+        } = self;
         let Some(stage) = stage else {
             return Vec::new();
         };
@@ -327,6 +349,7 @@ impl Console {
                 zoom: stage.zoom,
                 full_screen: stage.full_screen,
                 way: stage.way(),
+                share: sharing.view(session),
                 live: session.is_live(),
                 message: session.message().unwrap_or(Message::Hint(hint)),
                 no_engine: session.no_engine(),
@@ -369,6 +392,12 @@ impl Console {
             }
             Request::Screenshot => self.screenshot(),
             Request::Act(action) => self.session.act(action),
+            Request::GiveClipboard => self.sharing.give(&mut self.session),
+            Request::TakeClipboard => self.sharing.take(&mut self.session),
+            Request::Change(change) => self.session.ask(|machine| Command::Change {
+                machine,
+                changes: vec![change],
+            }),
             Request::Again => self.session.reopen_now(),
             Request::Close => event_loop.exit(),
         }

@@ -131,7 +131,10 @@ impl Clip {
 /// Never the content: it may be a password, and this text may reach a log.
 impl std::fmt::Debug for Clip {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Clip({:?}, {} bytes)", self.kind, self.bytes.len())
+        f.debug_struct("Clip")
+            .field("kind", &self.kind)
+            .field("size", &self.bytes.len())
+            .finish()
     }
 }
 

@@ -74,7 +74,7 @@ pub const DISPLAY: Help = Help {
 };
 pub const SHARING: Help = Help {
     title: "Sharing",
-    text: "What is copied on one side can be pasted on the other, and files dropped on the guest's screen arrive in it, if spice-vdagent runs in the guest. Asked is before anything goes over, unless you say always: a guest that you don't trust sees only what you paste into it.",
+    text: "What is copied on one side can be pasted on the other, and files dropped on the guest's screen arrive in it, if spice-vdagent runs in the guest. You are asked before anything goes over unless you choose always, so a guest that you don't trust sees only what you paste into it.",
     link: INVOCATION,
 };
 pub const SOUND: Help = Help {

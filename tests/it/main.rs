@@ -18,6 +18,7 @@ mod library_large;
 mod own_files;
 mod packets_live;
 mod qemu_live;
+mod sharing;
 mod story;
 mod tidy;
 mod ui_app;

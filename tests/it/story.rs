@@ -3,7 +3,7 @@
 //! Each story has a [`House`] of its own. `ORANGERY_SOAK=1` repeats what is repeated more often.
 
 mod adoption;
-mod debian;
+pub mod debian;
 mod graphs;
 mod hardware;
 mod life;

@@ -41,6 +41,10 @@ impl Backend for Fake {
         None
     }
 
+    fn take_clip(&self, _: MachineId) -> Option<Clip> {
+        None
+    }
+
     fn close_screen(&self, _: MachineId) {}
 }
 

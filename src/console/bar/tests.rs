@@ -15,6 +15,7 @@ fn view() -> BarView {
         zoom: Zoom::Fit,
         full_screen: false,
         way: Way::Copied,
+        share: None,
         live: true,
         message: Message::Hint("Press Right Ctrl to release the keyboard".to_owned()),
         no_engine: None,

@@ -20,6 +20,7 @@ impl Console {
         self.focused = focused;
         if !focused {
             self.session.send(Input::ReleaseAll);
+            self.sharing.forget_keys();
             self.keyboard.forget();
             self.pointer.forget();
             self.release_pointer();
@@ -64,9 +65,7 @@ impl Console {
             return;
         }
         match self.keyboard.key(code, down) {
-            Outcome::Guest(inputs) => inputs
-                .into_iter()
-                .for_each(|input| self.session.send(input)),
+            Outcome::Guest(inputs) => self.sharing.send(&mut self.session, inputs),
             Outcome::Bar if code == F11 && down => {
                 let on = self.stage.as_ref().is_some_and(|stage| !stage.full_screen);
                 self.full_screen(on);
@@ -78,6 +77,7 @@ impl Console {
 
     fn keys_changed_hands(&mut self) {
         self.session.send(Input::ReleaseAll);
+        self.sharing.forget_keys();
         self.pointer.forget();
         if !self.keyboard.is_captured() {
             self.release_pointer();

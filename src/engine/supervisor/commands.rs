@@ -68,11 +68,9 @@ impl Supervisor {
             | Command::TakeClipboard { .. }
             | Command::SendFiles { .. }
             | Command::ResizeGuest { .. }) => self.share(asker, command),
-            Command::Stats { machine } => {
-                self.pass(asker, machine, Action::Screenshot, |asker| Order::Stats {
-                    asker,
-                });
-            }
+            Command::Stats { machine } => self.pass(asker, machine, Action::Screenshot, |asker| {
+                Order::Stats { asker }
+            }),
             Command::CommandLine { machine } => self.command_line(asker, machine),
             Command::ShowTrash => self.show_trash(asker),
             Command::EmptyTrash => self.empty_trash(asker, None),

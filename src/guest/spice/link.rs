@@ -11,8 +11,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::message::{FileStatus, MAX_CHUNK};
-use super::session::{FileState, News, Session, TakeError};
+use super::files::FileSender;
+use super::message::MAX_CHUNK;
+use super::session::{News, Session, TakeError};
 use crate::model::{AgentState, Clip, DesktopAgent};
 
 /// After a connection that failed or made no sense.
@@ -25,16 +26,10 @@ const CHANGE_EVERY: Duration = Duration::from_millis(50);
 const CHUNKS: usize = 32;
 
 /// A piece of a file.
-const PIECE: usize = 64 * 1024;
-
-/// Messages that may wait before a file adds another piece: the clipboard must not wait long behind a file.
-const FILE_AHEAD: usize = 2;
-
-/// How long an agent may take for the next piece of a file, or to say that it has it all.
-const FILE_PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PIECE: usize = 64 * 1024;
 
 /// How often a waiting file looks whether it was cancelled.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// How long an agent may leave everything unread before the connection is begun anew.
 const STUCK: Duration = Duration::from_secs(60);
@@ -42,52 +37,24 @@ const STUCK: Duration = Duration::from_secs(60);
 type TakeReply = Box<dyn FnOnce(Result<Clip, TakeError>) + Send>;
 type OfferReply = Box<dyn FnOnce(bool) + Send>;
 
-/// Why a file did not arrive in the guest.
-#[derive(Debug, thiserror::Error)]
-pub enum SendError {
-    #[error("No agent in the guest: install spice-vdagent")]
-    NoAgent,
-    #[error("The agent in the guest takes no files: it is switched off there")]
-    Disabled,
-    #[error("Nobody is logged in to the guest's desktop, or its agent does not run there")]
-    NoSession,
-    #[error("The guest's screen is locked; unlock it")]
-    Locked,
-    #[error("The guest has not the room for it")]
-    NoSpace,
-    #[error("The guest stopped it")]
-    Stopped,
-    #[error("The guest could not write it")]
-    Guest,
-    #[error("The guest takes nothing any more")]
-    TooSlow,
-    #[error("It became shorter while it was read")]
-    Shrunk,
-    #[error("It can't be read: {0}")]
-    Read(io::Error),
-    /// The caller stopped it.
-    #[error("It was cancelled")]
-    Cancelled,
-}
-
 /// The connection to one guest's agent. Dropping it closes it.
 pub struct Agent {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
 }
 
-struct Shared {
+pub(super) struct Shared {
     socket: PathBuf,
     /// Called when [`Agent::report`] changed.
     changed: Box<dyn Fn() + Send + Sync>,
     inner: Mutex<Inner>,
     /// Something was put, sent, or came.
-    moved: Condvar,
+    pub(super) moved: Condvar,
 }
 
 #[derive(Default)]
-struct Inner {
-    session: Session,
+pub(super) struct Inner {
+    pub(super) session: Session,
     /// The guest has its end open, as QEMU tells.
     open: bool,
     link: Option<UnixStream>,
@@ -96,7 +63,7 @@ struct Inner {
     /// Since when the sending thread waits for the agent to read.
     sending: Option<Instant>,
     /// Messages of this session's count that are sent.
-    sent: u64,
+    pub(super) sent: u64,
     take: Option<TakeReply>,
     /// Whom to tell when so many messages are sent.
     receipts: VecDeque<(u64, OfferReply)>,
@@ -133,7 +100,7 @@ impl Agent {
 
     /// Sends files, from threads of their own.
     pub fn files(&self) -> FileSender {
-        FileSender(Arc::clone(&self.shared))
+        FileSender::new(Arc::clone(&self.shared))
     }
 
     /// The guest opened or closed its end, as QEMU tells.
@@ -238,7 +205,7 @@ impl Drop for Agent {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner) // Whole values only, so go on.
     }
 
@@ -422,103 +389,6 @@ impl Inner {
     fn hang_up(&mut self) {
         if let Some(link) = self.link.take() {
             link.shutdown(Shutdown::Both).ok(); // It is gone already.
-        }
-    }
-}
-
-/// Sends files to the guest.
-pub struct FileSender(Arc<Shared>);
-
-impl FileSender {
-    /// Sends a file of `size` bytes and waits until the guest has it. `progress` is told how much is sent and breaks
-    /// it off by returning false; it is also asked while nothing moves.
-    pub fn send(
-        &self,
-        name: &str,
-        size: u64,
-        from: &mut dyn Read,
-        progress: &mut dyn FnMut(u64) -> bool,
-    ) -> Result<(), SendError> {
-        let id = self.0.lock().session.begin_file(name, size);
-        let id = id.ok_or(SendError::NoAgent)?;
-        self.0.moved.notify_all();
-        let result = self.send_pieces(id, size, from, progress);
-        self.0.lock().session.end_file(id, result.is_err());
-        self.0.moved.notify_all();
-        result
-    }
-
-    fn send_pieces(
-        &self,
-        id: u32,
-        size: u64,
-        from: &mut dyn Read,
-        progress: &mut dyn FnMut(u64) -> bool,
-    ) -> Result<(), SendError> {
-        let may_send = |inner: &Inner| match inner.session.file(id) {
-            FileState::Ended(status) => Some(Err(error_of(status))),
-            FileState::Sending if inner.session.waiting() < FILE_AHEAD => Some(Ok(())),
-            FileState::Sending | FileState::Asked => None,
-        };
-        let arrived = |inner: &Inner| match inner.session.file(id) {
-            FileState::Ended(FileStatus::Success) => Some(Ok(())),
-            FileState::Ended(status) => Some(Err(error_of(status))),
-            FileState::Sending | FileState::Asked => None,
-        };
-        let mut sent = 0;
-        loop {
-            self.wait(&may_send, &mut || progress(sent))?;
-            let left = usize::try_from(size - sent).unwrap_or(usize::MAX);
-            let mut piece = vec![0; left.min(PIECE)];
-            from.read_exact(&mut piece)
-                .map_err(|error| match error.kind() {
-                    io::ErrorKind::UnexpectedEof => SendError::Shrunk,
-                    _ => SendError::Read(error),
-                })?;
-            sent += piece.len() as u64;
-            self.0.lock().session.send_file(id, piece); // An empty file is one empty piece.
-            self.0.moved.notify_all();
-            if sent == size {
-                return self.wait(&arrived, &mut || progress(sent));
-            }
-        }
-    }
-
-    /// Waits for an outcome, as long as anything moves.
-    fn wait(
-        &self,
-        outcome: &dyn Fn(&Inner) -> Option<Result<(), SendError>>,
-        go_on: &mut dyn FnMut() -> bool,
-    ) -> Result<(), SendError> {
-        let mut before = None;
-        let mut deadline = Instant::now();
-        loop {
-            let inner = self.0.lock();
-            if let Some(result) = outcome(&inner) {
-                return result;
-            }
-            if before.replace(inner.sent) != Some(inner.sent) {
-                deadline = Instant::now() + FILE_PATIENCE;
-            } else if Instant::now() >= deadline {
-                return Err(SendError::TooSlow);
-            }
-            drop(self.0.moved.wait_timeout(inner, LOOK_EVERY));
-            if !go_on() {
-                return Err(SendError::Cancelled);
-            }
-        }
-    }
-}
-
-fn error_of(status: FileStatus) -> SendError {
-    match status {
-        FileStatus::Cancelled => SendError::Stopped,
-        FileStatus::NoSpace(_) => SendError::NoSpace,
-        FileStatus::Locked => SendError::Locked,
-        FileStatus::NoSession => SendError::NoSession,
-        FileStatus::Disabled => SendError::Disabled,
-        FileStatus::Error | FileStatus::Success | FileStatus::CanSend | FileStatus::Unknown(_) => {
-            SendError::Guest
         }
     }
 }

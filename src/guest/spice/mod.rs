@@ -11,9 +11,11 @@
 //! ```
 
 mod decoder;
+mod files;
 mod link;
 mod message;
 mod session;
 
-pub use link::{Agent, FileSender, SendError};
+pub use files::{FileSender, SendError};
+pub use link::Agent;
 pub use session::TakeError;

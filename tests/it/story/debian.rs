@@ -9,13 +9,13 @@ use super::{House, is_alive};
 use crate::guests::{alone, debian_disk, or_skip};
 
 /// A shell on the guest's first serial port.
-pub(super) struct Shell {
+pub struct Shell {
     socket: UnixStream,
     heard: String,
 }
 
 impl Shell {
-    pub(super) fn of(house: &House, name: &str) -> Self {
+    pub fn of(house: &House, name: &str) -> Self {
         let manifest = std::fs::read(house.launch(name).join("launch.json")).unwrap();
         let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
         let socket = UnixStream::connect(manifest["sockets"]["serial"].as_str().unwrap()).unwrap();
@@ -28,13 +28,13 @@ impl Shell {
         }
     }
 
-    pub(super) fn say(&mut self, line: &str) {
+    pub fn say(&mut self, line: &str) {
         writeln!(self.socket, "{line}").unwrap();
     }
 
     /// Waits until the guest says `word`; gives the rest of that line.
     #[track_caller]
-    pub(super) fn hear(&mut self, word: &str, seconds: u64) -> Option<String> {
+    pub fn hear(&mut self, word: &str, seconds: u64) -> Option<String> {
         let until = Instant::now() + Duration::from_secs(seconds);
         let mut bytes = [0; 4096];
         loop {
@@ -70,14 +70,14 @@ impl Shell {
 
     /// What a command prints.
     #[track_caller]
-    pub(super) fn ask(&mut self, command: &str) -> String {
+    pub fn ask(&mut self, command: &str) -> String {
         // The mark is not in the echo of the command, only in what it prints.
         self.say(&format!("echo \"mark\"\": $({command})\""));
         self.hear("mark: ", 30)
             .unwrap_or_else(|| panic!("{command}: {}", self.heard))
     }
 
-    pub(super) fn uptime(&mut self) -> f64 {
+    pub fn uptime(&mut self) -> f64 {
         self.ask("cut -d' ' -f1 /proc/uptime").parse().unwrap()
     }
 }

@@ -4,6 +4,7 @@ use std::os::unix::net::UnixListener;
 use std::sync::mpsc;
 
 use super::*;
+use crate::guest::spice::SendError;
 use crate::guest::spice::decoder::tests::chunks;
 use crate::guest::spice::message::{CHUNK_HEADER, CLIENT_PORT, HEADER, kind};
 use crate::model::ClipKind;
