@@ -162,8 +162,11 @@ impl Sharing {
         let sharing = machine.sharing;
         let trouble = agent.state.trouble().filter(|_| !sharing.is_off());
         let ready = trouble.is_none() && session.no_engine().is_none();
+        let suffers = agent.state.label().filter(|_| trouble.is_some());
+        let word = suffers.unwrap_or(sharing.label());
         Some(ShareView {
             sharing,
+            word,
             trouble: trouble.map(|why| told(why).into_owned()),
             can_give: ready && sharing.to_guest != Share::Off,
             can_take: ready && sharing.from_guest != Share::Off && agent.offers.is_some(),

@@ -131,10 +131,7 @@ impl Clip {
 /// Never the content: it may be a password, and this text may reach a log.
 impl std::fmt::Debug for Clip {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Clip")
-            .field("kind", &self.kind)
-            .field("size", &self.bytes.len())
-            .finish()
+        (self.kind, self.bytes.len()).fmt(f)
     }
 }
 
@@ -175,6 +172,15 @@ pub enum AgentState {
 impl AgentState {
     pub fn is_ready(&self) -> bool {
         matches!(self, Self::Ready { .. })
+    }
+
+    /// What the clipboards suffer from, in a few words; `None` if all is well.
+    pub fn label(&self) -> Option<&'static str> {
+        match self {
+            Self::Absent => Some("Clipboard: no agent in the guest"),
+            Self::Silent | Self::Broken(_) => Some("Clipboard: not working"),
+            Self::Ready { .. } => None,
+        }
     }
 
     /// Why nothing can be shared, and what helps; `None` if all is well.

@@ -33,6 +33,7 @@ mod ui_own;
 mod ui_paint;
 mod ui_palette;
 mod ui_screens;
+mod ui_sharing;
 mod window;
 mod window_accessible;
 mod window_drop;

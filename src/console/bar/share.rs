@@ -13,6 +13,8 @@ use super::{BarView, Request};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShareView {
     pub sharing: Sharing,
+    /// How it stands, in English.
+    pub word: &'static str,
     /// Why nothing goes over although it may.
     pub trouble: Option<String>,
     pub can_give: bool,
@@ -26,11 +28,12 @@ pub fn share_ui(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
         return;
     };
     let colors = palette(ui);
-    let (glyph, color, word) = match (&share.trouble, share.sharing.is_off()) {
-        (Some(_), _) => (Icon::ClipboardX, colors.warn, tr("Clipboard: not working")),
-        (None, true) => (Icon::Clipboard, colors.dim, tr(share.sharing.label())),
-        (None, false) => (Icon::ClipboardCheck, colors.leaf, tr(share.sharing.label())),
+    let (glyph, color) = match (&share.trouble, share.sharing.is_off()) {
+        (Some(_), _) => (Icon::ClipboardX, colors.warn),
+        (None, true) => (Icon::Clipboard, colors.dim),
+        (None, false) => (Icon::ClipboardCheck, colors.leaf),
     };
+    let word = tr(share.word);
     let glyph = RichText::new(char::from(glyph))
         .font(theme::icons(16.0))
         .color(color);

@@ -4,7 +4,7 @@ use egui::{Button, RichText, Ui};
 
 use crate::engine::message::Command;
 use crate::language::{told, tr};
-use crate::model::{Action, Change, DesktopAgent, MachineReport, Share, Sharing};
+use crate::model::{Action, AgentState, Change, DesktopAgent, MachineReport, Share, Sharing};
 use crate::ui::actions;
 use crate::ui::icon::{self, Icon};
 use crate::ui::theme::{self, palette};
@@ -18,11 +18,14 @@ pub(super) fn sharing_ui(ui: &mut Ui, view: &View, report: &MachineReport, asks:
     };
     let p = palette(ui);
     let trouble = trouble(machine.sharing, agent);
-    let (glyph, color, word) = match (&trouble, machine.sharing.is_off()) {
-        (Some(_), _) => (Icon::ClipboardX, p.warn, tr("Clipboard: not working")),
-        (None, true) => (Icon::Clipboard, p.dim, tr(machine.sharing.label())),
-        (None, false) => (Icon::ClipboardCheck, p.leaf, tr(machine.sharing.label())),
+    let (glyph, color) = match (&agent.state, machine.sharing.is_off()) {
+        (_, true) => (Icon::Clipboard, p.dim),
+        (AgentState::Ready { .. }, false) => (Icon::ClipboardCheck, p.leaf),
+        (AgentState::Absent, false) => (Icon::ClipboardX, p.dim), // Many guests have none.
+        (AgentState::Silent | AgentState::Broken(_), false) => (Icon::ClipboardX, p.warn),
     };
+    let suffers = agent.state.label().filter(|_| trouble.is_some());
+    let word = tr(suffers.unwrap_or(machine.sharing.label()));
     let text = RichText::new(word).size(theme::SMALL + 2.0).color(p.text);
     let glyph = icon::text(glyph, 16.0).color(color);
     let response = kit::name(ui.add(Button::new((glyph, text))), word);

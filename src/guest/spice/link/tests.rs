@@ -27,7 +27,7 @@ impl Guest {
         let path = folder.path().join("spice");
         let listener = UnixListener::bind(&path).unwrap();
         let (sender, changes) = mpsc::channel();
-        let agent = Agent::start(path, move || drop(sender.send(()))).unwrap();
+        let agent = Agent::start(path, move || sender.send(()).unwrap_or(())).unwrap();
         let (stream, _) = listener.accept().unwrap();
         let mut guest = Self {
             _folder: folder,
@@ -102,7 +102,7 @@ fn a_large_picture_goes_to_the_guest_and_back() {
         bytes: Arc::clone(&picture),
     };
     let (sender, told) = mpsc::channel();
-    assert!(agent.offer(clip.clone(), move |new| drop(sender.send(new))));
+    assert!(agent.offer(clip.clone(), move |new| sender.send(new).unwrap()));
     assert_eq!(guest.hear(), (kind::CLIPBOARD_GRAB, selection_and(&[0, 2])));
     assert!(told.recv_timeout(PATIENCE).unwrap());
     guest.say(kind::CLIPBOARD_REQUEST, &selection_and(&[2]));
@@ -111,7 +111,7 @@ fn a_large_picture_goes_to_the_guest_and_back() {
     guest.say(kind::CLIPBOARD_GRAB, &selection_and(&[1, 2]));
     wait(&changes, || agent.report().offers.is_some());
     let (sender, taken) = mpsc::channel();
-    agent.take(move |clip| drop(sender.send(clip)));
+    agent.take(move |clip| sender.send(clip).unwrap());
     assert_eq!(guest.hear(), (kind::CLIPBOARD_REQUEST, selection_and(&[2])));
     guest.say(
         kind::CLIPBOARD,
@@ -188,7 +188,7 @@ fn an_agent_that_goes_or_is_adopted_is_greeted_again_and_nothing_old_reaches_it(
     let (sender, taken) = mpsc::channel();
     guest.say(kind::CLIPBOARD_GRAB, &selection_and(&[0, 1]));
     wait(&changes, || agent.report().offers.is_some());
-    agent.take(move |clip| drop(sender.send(clip)));
+    agent.take(move |clip| sender.send(clip).unwrap());
     agent.port(false);
     let gone = taken.recv_timeout(PATIENCE).unwrap();
     assert_eq!(gone, Err(TakeError::NoAgent));
