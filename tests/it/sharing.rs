@@ -11,7 +11,7 @@ use crate::story::{House, soak, wait_for};
 const DESKTOP: &str = "systemctl stop spice-vdagentd.socket spice-vdagentd; modprobe virtio_console; \
                        (Xorg :0 vt7 -nolisten tcp >/var/log/x.log 2>&1 &); export DISPLAY=:0; \
                        until xset q >/dev/null 2>&1; do sleep 0.3; done; (openbox >/dev/null 2>&1 &); \
-                       mkdir -p /run/spice-vdagentd; spice-vdagentd -X; sleep 1; spice-vdagent";
+                       rm -f /run/spice-vdagentd/*; spice-vdagentd -X; sleep 1; spice-vdagent -f /root -o 0";
 
 #[track_caller]
 fn give(house: &House, text: &str) {

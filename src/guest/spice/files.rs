@@ -19,7 +19,9 @@ const FILE_PATIENCE: Duration = Duration::from_secs(60);
 pub enum SendError {
     #[error("No agent in the guest: install spice-vdagent")]
     NoAgent,
-    #[error("The agent in the guest takes no files: it is switched off there")]
+    #[error(
+        "The agent in the guest takes no files: that is switched off there, or it knows no folder for downloads"
+    )]
     Disabled,
     #[error("Nobody is logged in to the guest's desktop, or its agent does not run there")]
     NoSession,
