@@ -6,10 +6,10 @@
 //!
 //! ```text
 //! main     → cli, app
-//! cli      → app, console, engine, model
-//! app      → ui, desktop, engine, language, model
+//! cli      → app, console, engine, terminal::Filter, model
+//! app      → ui, desktop, engine, language, terminal, model
 //! console  → display, desktop, engine::{client, message, parcel, relay}, language, model
-//! ui       → display::frame, engine::message, language, model
+//! ui       → display::frame, terminal, engine::message, language, model
 //! engine   → confine, library, qemu, display, storage, guest, model
 //! storage, display, guest → qemu, confine, library, model
 //! qemu     → confine, model
@@ -29,6 +29,7 @@
 //! | [`ui`] | draws data, pushes commands | threads, files, processes |
 //! | [`app`] | ties the engine to the screens | QEMU |
 //! | [`console`] | a machine's own window, a process of its own | egui's windows, the library |
+//! | [`terminal`] | a serial console: emulator, its thread, its picture as plain data | egui, machines, the engine |
 //! | [`language`] | texts in the language of the window | everything else |
 //! | [`desktop`] | the host desktop: taking the keyboard, dark or light | machines |
 //! | [`cli`] | subcommands over the same engine | QEMU |
@@ -67,4 +68,5 @@ pub mod library;
 pub mod model;
 pub mod qemu;
 pub mod storage;
+pub mod terminal;
 pub mod ui;

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use super::App;
-use super::files::{Keepsake, Kept, Shot};
+use super::files::{Keepsake, Kept, Kind, Shot};
+use super::links::Link;
 use crate::engine::Cancelled;
 use crate::engine::message::{Command, Event, RequestId};
 use crate::language::{fill, tr};
@@ -54,6 +55,7 @@ impl Purpose {
             Command::EmptyTrash => Self::Trash,
             Command::OpenDisplay { .. }
             | Command::ResizeGuest { .. }
+            | Command::OpenSerial { .. }
             | Command::InSight(_)
             | Command::ConsoleShown { .. }
             | Command::Stats { .. }
@@ -208,11 +210,11 @@ impl App {
     pub(super) fn take_kept(&mut self) {
         while let Some(kept) = self.keeper.take() {
             match kept {
-                Ok(Kept { path, picture }) => {
-                    let title = if picture {
-                        tr("The screenshot is kept and copied")
-                    } else {
-                        tr("The report is saved")
+                Ok(Kept { path, kind }) => {
+                    let title = match kind {
+                        Kind::Picture => tr("The screenshot is kept and copied"),
+                        Kind::Report => tr("The report is saved"),
+                        Kind::SerialLog => tr("The console's log is saved"),
                     };
                     let text = path.display().to_string();
                     let toast = Toast::done(title.to_owned(), text, self.view.now);
@@ -223,16 +225,28 @@ impl App {
         }
     }
 
-    /// A link that no desktop opened is copied instead.
+    /// What no desktop opened is copied instead.
     pub(super) fn take_links(&mut self, ctx: &egui::Context) {
-        while let Some(url) = self.links.take_unopened() {
-            ctx.copy_text(url.to_owned());
-            let title = tr("The address is copied").to_owned();
-            let text = fill(
-                "This desktop opened no browser: paste {url} into one",
-                &[("url", &url)],
-            );
-            let toast = Toast::done(title, text, self.view.now);
+        while let Some(link) = self.links.take_unopened() {
+            let (title, text, copied) = match link {
+                Link::Page(url) => {
+                    let text = fill(
+                        "This desktop opened no browser: paste {url} into one",
+                        &[("url", &url)],
+                    );
+                    (tr("The address is copied"), text, url.to_owned())
+                }
+                Link::Folder(path) => {
+                    let folder = path.parent().unwrap_or(&path).display().to_string();
+                    let text = fill(
+                        "This desktop opened no file manager: paste {folder} into one",
+                        &[("folder", &folder)],
+                    );
+                    (tr("The folder's path is copied"), text, folder)
+                }
+            };
+            ctx.copy_text(copied);
+            let toast = Toast::done(title.to_owned(), text, self.view.now);
             self.view.toasts.push(toast);
         }
     }

@@ -1,5 +1,6 @@
 //! What the window needs of an engine; tests give it one without threads.
 
+use std::os::unix::net::UnixStream;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -26,6 +27,10 @@ pub trait Backend {
 
     /// The screen is not wanted any more.
     fn close_screen(&self, machine: MachineId);
+
+    /// The connection to a serial port, once after [`Command::OpenSerial`] was answered, and how many of its first
+    /// bytes were said before.
+    fn take_serial(&self, machine: MachineId) -> Option<(UnixStream, u64)>;
 }
 
 impl Backend for Engine {
@@ -48,6 +53,10 @@ impl Backend for Engine {
 
     fn close_screen(&self, machine: MachineId) {
         Engine::close_screen(self, machine);
+    }
+
+    fn take_serial(&self, machine: MachineId) -> Option<(UnixStream, u64)> {
+        Engine::take_serial(self, machine)
     }
 }
 

@@ -16,6 +16,9 @@ use crate::ui::FilePick;
 /// A chooser that ends faster than this never opened.
 const NEVER_OPENED: Duration = Duration::from_millis(300);
 
+/// What to say when a serial log is not copied.
+const LOG_NOT_SAVED: &str = "The console's log was not saved";
+
 /// Endings that images have.
 const IMAGES: &[&str] = &[
     "iso", "ISO", "qcow2", "img", "raw", "vmdk", "vdi", "vhdx", "vhd", "dd",
@@ -145,12 +148,22 @@ pub enum Keepsake {
     Picture(Shot),
     /// A problem report.
     Report(String),
+    /// What a machine's guest said on its serial port; `folder` is the machine's.
+    SerialLog { name: String, folder: PathBuf },
 }
 
 /// Where it lies now.
 pub struct Kept {
     pub path: PathBuf,
-    pub picture: bool,
+    pub kind: Kind,
+}
+
+/// What was kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Picture,
+    Report,
+    SerialLog,
 }
 
 /// Writes screenshots and reports beside the window.
@@ -175,16 +188,22 @@ impl Keeper {
         let what = match &keepsake {
             Keepsake::Picture(_) => "The screenshot was not kept",
             Keepsake::Report(_) => "The report was not saved",
+            Keepsake::SerialLog { .. } => LOG_NOT_SAVED,
         };
         std::thread::Builder::new()
             .name("keeper".to_owned())
             .spawn(move || {
-                let picture = matches!(keepsake, Keepsake::Picture(_));
+                let kind = match &keepsake {
+                    Keepsake::Picture(_) => Kind::Picture,
+                    Keepsake::Report(_) => Kind::Report,
+                    Keepsake::SerialLog { .. } => Kind::SerialLog,
+                };
                 let kept = match keepsake {
                     Keepsake::Picture(shot) => save_screenshot(&shot),
                     Keepsake::Report(text) => save_report(&text),
+                    Keepsake::SerialLog { name, folder } => save_serial_log(&name, &folder),
                 };
-                sender.send(kept.map(|path| Kept { path, picture })).ok(); // The window has gone.
+                sender.send(kept.map(|path| Kept { path, kind })).ok(); // The window has gone.
                 waker.wake();
             })
             .map(drop)
@@ -217,6 +236,23 @@ fn save_report(text: &str) -> Result<PathBuf, Failure> {
     let folder = downloads_folder().ok_or_else(|| Failure::new(what, "there is no home folder"))?;
     let written = free_file(&folder, "orangery-report", "txt").and_then(|(path, mut file)| {
         io::Write::write_all(&mut file, text.as_bytes())?;
+        file.sync_all()?;
+        Ok(path)
+    });
+    not_written(what, &folder, written)
+}
+
+/// Copies a serial log to where downloads lie, under a name that is free; returns where.
+fn save_serial_log(name: &str, machine: &Path) -> Result<PathBuf, Failure> {
+    let what = LOG_NOT_SAVED;
+    let said = crate::engine::offline::serial_log(machine)?;
+    if said.is_empty() {
+        return Err(Failure::new(what, "the guest has said nothing yet"));
+    }
+    let folder = downloads_folder().ok_or_else(|| Failure::new(what, "there is no home folder"))?;
+    let name = format!("{name} serial console");
+    let written = free_file(&folder, &name, "log").and_then(|(path, mut file)| {
+        io::Write::write_all(&mut file, &said)?;
         file.sync_all()?;
         Ok(path)
     });

@@ -29,6 +29,10 @@ enum Release {
 struct State {
     guest: Option<(MachineId, Box<dyn KeySink>)>,
     release: Release,
+    /// A terminal in the window has the keyboard.
+    terminal: bool,
+    /// The release key was pressed there.
+    terminal_left: bool,
     /// The key that gives the keyboard back.
     key: ReleaseKey,
     pastes: PasteKeys,
@@ -101,6 +105,27 @@ impl Keyboard {
         self.lock().guest.is_some()
     }
 
+    /// Says each frame whether a terminal in the window has the keyboard.
+    pub fn give_to_terminal(&self, has: bool) {
+        let mut state = self.lock();
+        if state.terminal != has && state.guest.is_none() {
+            state.release = Release::Up;
+        }
+        state.terminal = has;
+    }
+
+    /// Watches for the release key while a terminal has the keyboard; returns whether it was pressed alone. Every key
+    /// goes on to the terminal, which gets text and not keys.
+    pub fn watch(&self, code: KeyCode, down: bool) -> bool {
+        let mut state = self.lock();
+        state.terminal && state.watch(code, down)
+    }
+
+    /// Whether the terminal is to give the keyboard back; says so once.
+    pub fn take_terminal_left(&self) -> bool {
+        std::mem::take(&mut self.lock().terminal_left)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -127,6 +152,19 @@ impl State {
             Fate::Held => {}
             Fate::Paste => self.paste = true,
         }
+    }
+
+    fn watch(&mut self, code: KeyCode, down: bool) -> bool {
+        let alone = self.release == Release::Alone;
+        self.release = match (code == KeyCode(self.key.evdev()), down) {
+            (true, true) if self.release == Release::Up => Release::Alone,
+            (true, true) => self.release, // Repeats while held.
+            (true, false) => Release::Up,
+            (false, true) if alone => Release::Combined,
+            (false, _) => self.release,
+        };
+        self.terminal_left |= alone && self.release == Release::Up;
+        self.terminal_left
     }
 
     fn key(&mut self, code: KeyCode, down: bool) -> bool {
@@ -214,6 +252,30 @@ mod tests {
             key(RIGHT_CTRL, false),
         ];
         assert_eq!(sent, expected);
+    }
+
+    #[test]
+    fn a_terminal_gives_the_keyboard_back_by_the_release_key_alone() {
+        let keyboard = Keyboard::default();
+        let press = |code| {
+            keyboard.watch(code, true);
+            keyboard.watch(code, false);
+            keyboard.take_terminal_left()
+        };
+        assert!(!press(RIGHT_CTRL), "no terminal has it");
+        keyboard.give_to_terminal(true);
+        assert!(!press(A));
+        keyboard.watch(RIGHT_CTRL, true);
+        assert!(!press(A));
+        keyboard.watch(RIGHT_CTRL, false);
+        assert!(
+            !keyboard.take_terminal_left(),
+            "Ctrl+A is a key of the guest"
+        );
+        assert!(press(RIGHT_CTRL));
+        assert!(!keyboard.take_terminal_left());
+        keyboard.give_to_terminal(false);
+        assert!(!press(RIGHT_CTRL));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::App;
 use crate::engine::message::Command;
-use crate::model::{Action, ClosePolicy, MachineId, Settings, State, permit};
+use crate::model::{Action, ClosePolicy, MachineId, State, permit};
 use crate::ui::LeaveStep;
 use crate::ui::view::Leaving;
 
@@ -31,11 +31,9 @@ impl App {
             LeaveStep::Cancel => self.view.leaving = None,
             LeaveStep::By { policy, remember } => {
                 if remember {
-                    let settings = Settings {
-                        close: policy,
-                        ..self.view.settings.clone()
-                    };
-                    self.send(Command::SaveSettings(settings));
+                    // At once, for whatever else is saved before the answer comes.
+                    self.view.settings.close = policy;
+                    self.send(Command::SaveSettings(self.view.settings.clone()));
                 }
                 self.leave_by(policy);
             }

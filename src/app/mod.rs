@@ -10,6 +10,7 @@ mod files;
 mod frames;
 mod keyboard;
 mod leave;
+mod lines;
 mod links;
 mod sight;
 mod window;
@@ -36,13 +37,14 @@ use crate::ui::screen_view::{Pointer, Scaling};
 use crate::ui::settings_page::fitting_scale;
 use crate::ui::shell::{Page, Shell};
 use crate::ui::view::View;
-use crate::ui::{Ask, theme};
+use crate::ui::{Ask, terminal, theme};
 use answers::Purpose;
 use batch::Batches;
 use feed::{Feed, Next};
 use files::{Chooser, Keeper, Keepsake, Picked};
 use keyboard::Keyboard;
-use links::Links;
+use lines::Lines;
+use links::{Link, Links};
 
 /// Answers that are still due. A person asks for a few; an engine that never answers must not
 /// make the window grow.
@@ -57,6 +59,7 @@ pub struct App {
     clipboard: Clipboard,
     relay: Relay,
     feed: Feed,
+    lines: Lines,
     chooser: Chooser,
     keeper: Keeper,
     links: Links,
@@ -94,6 +97,7 @@ impl App {
             }),
             relay: Relay::default(),
             feed: Feed::default(),
+            lines: Lines::new(waker.clone()),
             chooser: Chooser::new(waker.clone()),
             keeper: Keeper::new(waker.clone()),
             links: Links::new(waker.clone()),
@@ -142,6 +146,7 @@ impl App {
         self.follow_leaving();
         self.follow_closing(ctx);
         self.follow_screen(ctx);
+        self.follow_terminal(ctx);
         self.follow_graphs(ctx);
         self.plan_repaint(ctx);
     }
@@ -159,6 +164,7 @@ impl App {
         if asked {
             wake(&ctx);
         }
+        self.keyboard.give_to_terminal(terminal::has_focus(&ctx));
     }
 
     fn follow_settings(&mut self, ctx: &egui::Context) {
@@ -203,18 +209,25 @@ impl App {
     }
 
     fn follow_closing(&mut self, ctx: &egui::Context) {
-        if ctx.input(|input| input.viewport().close_requested()) && !self.close_requested() {
+        let asked = ctx.input(|input| input.viewport().close_requested());
+        let closes = asked && self.close_requested();
+        if asked && !closes {
             ctx.send_viewport_cmd(ViewportCommand::CancelClose);
         }
         if self.leave_now && !self.closing {
             self.closing = true;
             ctx.send_viewport_cmd(ViewportCommand::Close);
         }
+        if closes || self.closing {
+            let unsaved = self.shell.library.save(&self.view);
+            unsaved.into_iter().for_each(|command| self.send(command));
+        }
     }
 
     /// A frame is due when the clock alone changes what is shown; otherwise only news brings one.
     fn plan_repaint(&self, ctx: &egui::Context) {
-        let pause = if self.view.counts_down() || self.feed.waits() || self.view.leaving.is_some() {
+        let asked = self.feed.waits() || self.lines.waits(self.shell.wants_terminal(&self.view));
+        let pause = if self.view.counts_down() || asked || self.view.leaving.is_some() {
             Duration::from_secs(1)
         } else if self.sees_running() {
             Duration::from_secs(15) // Its line in the list.
@@ -245,6 +258,25 @@ impl App {
         }
         self.view.captured = self.keyboard.captured_by();
         self.follow_clipboard(wanted, ctx);
+    }
+
+    /// Shows the serial console that is in sight, and takes the keyboard back from it by the release key.
+    fn follow_terminal(&mut self, ctx: &egui::Context) {
+        let hidden = sight::is_hidden(ctx);
+        let wanted = self.shell.wants_terminal(&self.view);
+        let report = wanted.and_then(|machine| self.view.machine(machine));
+        let backend = self.backend.as_ref();
+        let seen = report.filter(|_| !hidden);
+        if self.lines.follow(seen, backend, self.view.now)
+            && let Some(machine) = wanted
+        {
+            let history = true;
+            self.send(Command::OpenSerial { machine, history });
+        }
+        self.view.terminal = wanted.and_then(|machine| Some((machine, self.lines.get(machine)?)));
+        if self.keyboard.take_terminal_left() {
+            ctx.memory_mut(|memory| memory.surrender_focus(terminal::id()));
+        }
     }
 
     /// What lies in the trash is looked up when its page opens.
@@ -281,8 +313,15 @@ impl App {
                     self.tell_failure(failure);
                 }
             }
-            Ask::OpenLink(url) => self.links.open(url),
+            Ask::OpenLink(url) => self.links.open(Link::Page(url)),
             Ask::SaveReport(text) => self.keep(Keepsake::Report(text)),
+            Ask::SaveSerialLog(machine) => {
+                if let Some(report) = self.view.machine(machine) {
+                    let (name, folder) = (report.name.clone(), report.path.clone());
+                    self.keep(Keepsake::SerialLog { name, folder });
+                }
+            }
+            Ask::OpenFolder(path) => self.links.open(Link::Folder(path)),
             Ask::CloseReport => self.view.program.report = None,
             Ask::DismissToast(toast) => self.view.toasts.dismiss(toast),
             Ask::Pointer(machine, pointer) => self.point(machine, pointer),

@@ -228,6 +228,7 @@ pub enum Task {
     },
     #[command(about = Action::OpenConsole.explain())]
     Console(Target),
+    Serial(Serial),
     /// Print the QEMU command line of the machine's next start.
     CommandLine(Target),
     /// Run the engine without a window.
@@ -312,6 +313,30 @@ pub struct Set {
     /// What to change: cpus=4 memory=8G.
     #[arg(value_name = "KEY=VALUE", required = true, value_parser = set::assignment)]
     pub changes: Vec<set::Assignment>,
+}
+
+/// Use the machine's serial console here: ttyS0 of a Linux guest.
+///
+/// In a terminal every key goes to the guest; Ctrl+] leaves. Otherwise what comes in goes to the
+/// guest and what the guest says comes out, until the machine stops. Any number may watch and type
+/// at a time, the window too.
+#[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
+#[command(after_long_help = "\
+The guest shows a login there if it is told to: a Linux kernel by console=ttyS0.
+
+What a guest says is kept in the machine's folder, at most 3 MiB of it: passwords that it shows
+are in there too. The folder is yours alone.
+
+Examples:
+  orangery serial Debian
+  orangery serial Debian --log | grep -i error
+  echo reboot | timeout 5 orangery serial Debian")]
+pub struct Serial {
+    #[command(flatten)]
+    pub target: Target,
+    /// Print what was said in this run or the last one, at most 1 MiB, and end.
+    #[arg(long)]
+    pub log: bool,
 }
 
 /// Press the guest's power button and wait until it is off.

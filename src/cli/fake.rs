@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::tasks::{Backend, Reply};
@@ -66,6 +66,17 @@ impl Backend for Fake {
 
     fn console(&mut self, machine: MachineId, _name: String) -> Result<(), Failure> {
         self.opened.push(format!("console {machine}"));
+        Ok(())
+    }
+
+    fn serial(&mut self, machine: MachineId, _name: &str) -> Result<(), Failure> {
+        self.opened.push(format!("serial {machine}"));
+        Ok(())
+    }
+
+    fn serial_log(&mut self, folder: &Path) -> Result<(), Failure> {
+        self.opened
+            .push(format!("serial log in {}", folder.display()));
         Ok(())
     }
 

@@ -23,6 +23,7 @@ mod owner;
 mod parts;
 mod pick;
 mod progress;
+mod serial;
 mod session;
 mod set;
 mod sharing;

@@ -6,14 +6,14 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::args::{Args, Combination, Create, ShutDown, Target, Task, Trash};
+use super::args::{Args, Combination, Create, Serial, ShutDown, Target, Task, Trash};
 use super::pick::{Prefer, pick};
 use super::text::{clean, shell_line};
 use super::{doctor, file, show};
 use crate::engine::Command;
 use crate::model::{
     Action, Answer, ByteSize, ComputerReport, Failure, MachineId, MachineReport, Timestamp,
-    TrashReport,
+    TrashReport, permit,
 };
 
 /// How long short requests may take; each has a shorter deadline of its own in the engine.
@@ -56,6 +56,12 @@ pub trait Backend {
 
     /// Shows the machine's screen in a window of its own until that is closed.
     fn console(&mut self, machine: MachineId, name: String) -> Result<(), Failure>;
+
+    /// Connects this terminal, or a pipe, with the machine's serial console until one of them ends.
+    fn serial(&mut self, machine: MachineId, name: &str) -> Result<(), Failure>;
+
+    /// Prints what a machine said on its serial port; `folder` is the machine's.
+    fn serial_log(&mut self, folder: &Path) -> Result<(), Failure>;
 
     /// Opens the window, until it is closed; `file` is one to make a machine from.
     fn window(&mut self, file: Option<PathBuf>) -> Result<(), Failure>;
@@ -128,6 +134,7 @@ pub fn perform(session: &mut Session<'_>, args: Args) -> Result<Done, Failure> {
         Task::Doctor => session.doctor(),
         Task::Report { name, output } => session.report(name, output),
         Task::Console(target) => session.console(&target),
+        Task::Serial(serial) => session.serial(&serial),
         Task::CommandLine(target) => session.command_line(&target),
         Task::Agent => session.backend.agent().map(|()| Done::default()),
         Task::Window { file } => {
@@ -296,6 +303,22 @@ impl Session<'_> {
     fn console(&mut self, target: &Target) -> Result<Done, Failure> {
         let report = self.find(target, Prefer::InUse)?;
         self.backend.console(report.id, report.name)?;
+        Ok(Done::default())
+    }
+
+    fn serial(&mut self, serial: &Serial) -> Result<Done, Failure> {
+        let report = self.find(&serial.target, Prefer::InUse)?;
+        if serial.log {
+            self.backend.serial_log(&report.path)?;
+            return Ok(Done::default());
+        }
+        if let Err(denied) = permit(report.standing(), Action::SendKeys) {
+            let what = format!("{}: there is no serial console now", report.name);
+            let name = shell_line(&[report.name]);
+            return Err(Failure::new(what, denied.to_string())
+                .fix(format!("What it said last: orangery serial {name} --log")));
+        }
+        self.backend.serial(report.id, &report.name)?;
         Ok(Done::default())
     }
 

@@ -9,5 +9,5 @@ mod pointer;
 pub use self::appearance::{Appearance, follow};
 pub use self::clipboard::{Clipboard, ClipboardNews};
 pub use self::key_grab::{GrabError, KeyGrab};
-pub use self::link::open_link;
+pub use self::link::{open_folder_of, open_link};
 pub use self::pointer::pointer_on_screen;

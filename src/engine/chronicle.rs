@@ -1,7 +1,7 @@
 //! What is written into the app's log: requests, changes of state, failures. Nothing from inside a guest.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::clock::now;
 use super::message::{Command, Event};
@@ -43,6 +43,13 @@ impl Chronicle {
         match name {
             Some(name) => self.note(&format!("Asked for {name}: {what}")),
             None => self.note(&format!("Asked: {what}")),
+        }
+    }
+
+    /// What was left by work whose owner was killed.
+    pub fn swept(&mut self, gone: &[PathBuf]) {
+        for path in gone {
+            self.note(&format!("Removed unfinished work: {}", path.display()));
         }
     }
 
@@ -142,6 +149,7 @@ fn asked(command: &Command) -> Option<String> {
         | Command::Watch(_)
         | Command::ResizeGuest { .. }
         | Command::OpenDisplay { .. }
+        | Command::OpenSerial { .. }
         | Command::Stats { .. }
         | Command::CommandLine { .. }
         | Command::ShowTrash

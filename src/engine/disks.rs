@@ -1,20 +1,19 @@
 //! Disks of machines that are there already: made and plugged in, or removed for good.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crossbeam_channel::{Sender, bounded};
 use uuid::Uuid;
 
 use super::edit;
 use super::jobs::Job;
-use super::making::{can_be_copied, copy_disk, disk_size, in_place};
-use super::supervisor::{Message, RecordChange};
+use super::making::{can_be_copied, copy_disk, disk_size, in_place, write_disk};
+use super::supervisor::{Message, record};
 use crate::library::Library;
 use crate::model::{
     ByteSize, Change, DeviceKind, Disk, DiskBus, DiskContent, DiskSource, Failure, LayerId,
     LayerRef, Machine, MachineId, NewDisk, apply, detached, no_room,
 };
-use crate::storage::{NewLayer, write_layer};
 
 fn refuse(why: impl Into<String>) -> Failure {
     Failure::new("The disk was not added", why)
@@ -61,7 +60,10 @@ pub fn add(
         .map_err(Failure::from)
         .and_then(|()| {
             job.commit();
-            record(sender, machine, move |record| plugged(record, &disk))
+            record(sender, machine, move |record| {
+                *record = plugged(record, &disk)?;
+                Ok(())
+            })
         });
     if result.is_err()
         && let Some(path) = made
@@ -90,20 +92,11 @@ fn make(
         }
         DiskContent::Copy(image) => copy_disk(refuse, image, &path, job)?,
         DiskContent::Empty(size) => {
-            empty_layer(&path, *size)?;
+            write_disk(refuse, &path, *size, &[])?;
             *size
         }
     };
     Ok((DiskSource::Layers(vec![layer]), size, Some(path)))
-}
-
-fn empty_layer(path: &Path, size: ByteSize) -> Result<(), Failure> {
-    let new = NewLayer {
-        size,
-        backing: None,
-        content: &[],
-    };
-    write_layer(path, &new).map_err(|error| refuse(error.to_string()))
 }
 
 /// The machine with the disk plugged in. A SCSI disk brings its controller along.
@@ -154,39 +147,15 @@ pub fn delete(
     let (told, chain) = bounded(1);
     record(sender, machine, move |record| {
         let gone = || Failure::new(what, "It is no longer detached from the machine");
-        let disk = detached(record, top).ok_or_else(gone)?;
+        let disk = detached(record, top).ok_or_else(gone)?.clone();
         told.send(disk.layers().to_vec()).ok(); // Taken below.
-        let mut new = record.clone();
-        new.detached.retain(|other| other.source != disk.source);
-        Ok(new)
+        record.detached.retain(|other| other.source != disk.source);
+        Ok(())
     })?;
     let chain: Vec<LayerRef> = chain.try_recv().unwrap_or_default();
     library
         .remove_layers(machine, &chain)
         .map_err(|error| error.failure("The disk's files were not removed"))
-}
-
-/// Has the supervisor change the machine's record, if `change` allows it, and waits until it is on disk.
-fn record(
-    sender: &Sender<Message>,
-    machine: MachineId,
-    change: impl FnOnce(&Machine) -> Result<Machine, Failure> + Send + 'static,
-) -> Result<(), Failure> {
-    let (reply, written) = bounded(1);
-    let (checked, outcome) = bounded(1);
-    let change: RecordChange = Box::new(move |record| {
-        let result = change(record).map(|new| *record = new);
-        checked.send(result).ok(); // Taken below.
-    });
-    let ending = || Failure::new("The machine's file was not saved", "Orangery is ending");
-    let message = Message::Record {
-        machine,
-        change,
-        reply,
-    };
-    sender.send(message).map_err(|_closed| ending())?;
-    written.recv().map_err(|_closed| ending())??;
-    outcome.try_recv().map_err(|_never| ending())?
 }
 
 #[cfg(test)]

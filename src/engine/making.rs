@@ -76,6 +76,21 @@ pub(super) fn copy_disk(
     })
 }
 
+/// Writes a new layer that rests on nothing and begins with `content`. `failed` words a refusal.
+pub(super) fn write_disk(
+    failed: impl Fn(String) -> Failure,
+    layer: &Path,
+    size: ByteSize,
+    content: &[u8],
+) -> Result<(), Failure> {
+    let new = NewLayer {
+        size,
+        backing: None,
+        content,
+    };
+    write_layer(layer, &new).map_err(|error| failed(error.to_string()))
+}
+
 /// Makes the machine's folder. Nothing is left behind when it fails or is cancelled.
 pub fn make(
     library: &Library,
@@ -138,13 +153,8 @@ fn new_layer(
     content: &[u8],
 ) -> Result<DiskSource, Failure> {
     let layer = LayerId(Uuid::new_v4());
-    let new = NewLayer {
-        size,
-        backing: None,
-        content,
-    };
-    write_layer(&newcomer.layer_file(layer), &new)
-        .map_err(|error| Failure::new("The disk was not made", error.to_string()))?;
+    let failed = |why| Failure::new("The disk was not made", why);
+    write_disk(failed, &newcomer.layer_file(layer), size, content)?;
     Ok(DiskSource::Layers(vec![LayerRef { machine, layer }]))
 }
 
@@ -216,12 +226,8 @@ pub fn firmware_variables(
         ImageFormat::Raw => {
             let template = facts::read_template(&files.variables)
                 .map_err(|error| refuse(format!("{}: {error}", files.variables.display())))?;
-            let new = NewLayer {
-                size: ByteSize(template.len() as u64),
-                backing: None,
-                content: &template,
-            };
-            write_layer(&layer, &new).map_err(|error| refuse(error.to_string()))?;
+            let size = ByteSize(template.len() as u64);
+            write_disk(refuse, &layer, size, &template)?;
         }
         ImageFormat::Qcow2 => copy_template(&files.variables, &layer).map_err(refuse)?,
     }

@@ -102,6 +102,13 @@ pub enum Command {
     OpenDisplay {
         machine: MachineId,
     },
+    /// Asks for a connection to the serial port; a connected stream socket comes back as a file descriptor, with the
+    /// bytes of the port in both directions. Several may have one at a time.
+    OpenSerial {
+        machine: MachineId,
+        /// Begin with what was said before.
+        history: bool,
+    },
     /// Asks for the guest's screen as a PPM; comes back as a file descriptor.
     Screenshot {
         machine: MachineId,
@@ -164,6 +171,7 @@ impl Command {
             | Self::SendFiles { machine, .. }
             | Self::ResizeGuest { machine, .. }
             | Self::OpenDisplay { machine }
+            | Self::OpenSerial { machine, .. }
             | Self::Screenshot { machine }
             | Self::Stats { machine }
             | Self::CommandLine { machine }

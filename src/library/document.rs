@@ -62,14 +62,22 @@ where
     let version = tree.get("version").and_then(Value::as_u64);
     let version = version.ok_or(DocumentError::NoVersion)?;
     let newer = (version > format.version).then_some(version);
-    let (aside, mut warnings) = set_aside(format, &mut tree);
-    let value: T = match (typed(&tree), newer) {
-        (Ok(value), _) => value,
-        (Err(_), Some(found)) => {
-            let known = format.version;
-            return Err(DocumentError::Newer { found, known });
+    let mut warnings = Vec::new();
+    let mut aside = Vec::new();
+    // Nearly all records are as they should be; only the others are looked at part by part.
+    let value = match T::deserialize(&tree) {
+        Ok(value) => value,
+        Err(_) => {
+            (aside, warnings) = set_aside(format, &mut tree);
+            match (typed(&tree), newer) {
+                (Ok(value), _) => value,
+                (Err(_), Some(found)) => {
+                    let known = format.version;
+                    return Err(DocumentError::Newer { found, known });
+                }
+                (Err(error), None) => return Err(error.locate(format, text, &aside)),
+            }
         }
-        (Err(error), None) => return Err(error.locate(format, text, &aside)),
     };
     let known = known_tree(format, &value)?;
     for key in unknown_keys(&tree, &known) {

@@ -35,6 +35,8 @@ fn read_error(path: &Path, source: impl Into<io::Error>) -> LibraryError {
 
 /// Opens a plain file for reading: never waits for a pipe, never follows a link at `path` itself.
 pub fn open_plain(path: &Path) -> Result<File, LibraryError> {
+    #[cfg(test)]
+    super::tests::FILES_OPENED.add(1);
     let found = fs::lstat(path).map_err(|error| read_error(path, error))?;
     refuse_odd(path, FileType::from_raw_mode(found.st_mode))?;
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;

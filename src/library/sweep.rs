@@ -1,12 +1,13 @@
-//! Removes what saves left behind whose owner was killed before a machine's file named them.
+//! Removes what work left behind whose owner was killed: saves that no machine's file names, copies of disks that never
+//! became whole, folders of machines that were being made or removed.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
 use super::trash::remove_tree;
-use super::{Entry, Library, LibraryError, Loaded, SnapshotKind};
+use super::{Entry, Library, LibraryError, Loaded, SnapshotKind, files};
 use crate::model::SnapshotId;
 
 impl Library {
@@ -47,6 +48,34 @@ impl Library {
         Ok(())
     }
 
+    /// Removes disks that were still being copied, and what making or removing a machine left; gives what is gone. For
+    /// a new owner, before it begins work of its own.
+    pub fn sweep_work(&self) -> Result<Vec<PathBuf>, LibraryError> {
+        self.must_own()?;
+        let mut gone = Vec::new();
+        let machines = self.machines_dir();
+        let folders = std::fs::read_dir(&machines);
+        let folders = folders.map_err(|source| LibraryError::Read {
+            path: machines.clone(),
+            source,
+        })?;
+        for folder in folders.flatten() {
+            let is_machine = folder
+                .file_name()
+                .to_str()
+                .is_some_and(|name| name.parse::<Uuid>().is_ok());
+            if is_machine && files::check_folder(&folder.path()).is_ok() {
+                gone.extend(remove_partial_layers(&folder.path().join("disks")));
+            }
+        }
+        for leftover in self.leftovers() {
+            if self.remove_leftover(&leftover)?.is_empty() {
+                gone.push(leftover.folder);
+            }
+        }
+        Ok(gone)
+    }
+
     fn is_unnamed(&self, loaded: &Loaded, id: SnapshotId) -> bool {
         let named = loaded.machine.saved.map(|saved| saved.snapshot) == Some(id);
         if named || loaded.newer {
@@ -60,6 +89,24 @@ impl Library {
             || self
                 .snapshot(machine, id)
                 .is_ok_and(|record| record.kind == SnapshotKind::Saved)
+    }
+}
+
+/// A copy gets its layer's own name once it is whole.
+fn remove_partial_layers(disks: &Path) -> Vec<PathBuf> {
+    let is_partial = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        let layer = name.and_then(|name| name.strip_suffix(".qcow2.partial"));
+        layer.is_some_and(|layer| layer.parse::<Uuid>().is_ok())
+    };
+    match std::fs::read_dir(disks) {
+        Ok(entries) if files::check_folder(disks).is_ok() => entries
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(is_partial)
+            .filter(|path| std::fs::remove_file(path).is_ok())
+            .collect(),
+        Ok(_) | Err(_) => Vec::new(), // Not ours, or none.
     }
 }
 

@@ -84,6 +84,8 @@ impl Walker<'_> {
     }
 
     fn advance(&mut self, bytes: usize) {
+        #[cfg(test)]
+        super::tests::BYTES_LOOKED_AT.add(bytes);
         let passed = &self.text.as_bytes()[self.at..self.at + bytes];
         self.line += passed.iter().filter(|byte| **byte == b'\n').count();
         self.at += bytes;
@@ -91,6 +93,8 @@ impl Walker<'_> {
 
     fn error(&self, problem: impl Into<String>) -> TextError {
         let before = &self.text[..self.at];
+        #[cfg(test)]
+        super::tests::BYTES_LOOKED_AT.add(before.len());
         let column = before.rsplit('\n').next().unwrap_or(before).chars().count() + 1;
         TextError {
             line: self.line,
@@ -156,7 +160,7 @@ impl Walker<'_> {
             }
             let (start, line) = (self.at, self.line);
             let raw = self.string()?;
-            let key: String = ron::from_str(&raw).unwrap_or(raw);
+            let key = plain(&raw);
             if !seen.insert(key.clone()) {
                 (self.at, self.line) = (start, line);
                 return Err(self.error(format!("the key “{}” is there twice", key.escape_debug())));
@@ -237,6 +241,15 @@ impl Walker<'_> {
         }
         self.advance(length);
         Ok(())
+    }
+}
+
+/// What a string with its quotation marks says.
+fn plain(raw: &str) -> String {
+    // Nearly all keys are as they stand; a reader for each would cost more than all the rest.
+    match raw.contains('\\') {
+        true => ron::from_str(raw).unwrap_or_else(|_| raw.to_owned()),
+        false => raw.trim_matches('"').to_owned(),
     }
 }
 

@@ -38,6 +38,9 @@ pub struct NewMachine {
 }
 
 impl NewMachine {
+    /// What a machine is called that has no file to take its name from.
+    pub const NO_NAME: &str = "Machine";
+
     /// Sensible hardware for `source` on a computer with `host_cpus` processors and
     /// `host_memory` bytes.
     pub fn suggest(source: Source, host_cpus: u32, host_memory: ByteSize) -> Self {
@@ -46,8 +49,8 @@ impl NewMachine {
                 .file_stem()
                 .map(|stem| tidy_name(&stem.to_string_lossy()))
                 .filter(|name| !name.is_empty())
-                .unwrap_or_else(|| "Machine".to_owned()),
-            Source::Empty => "Machine".to_owned(),
+                .unwrap_or_else(|| Self::NO_NAME.to_owned()),
+            Source::Empty => Self::NO_NAME.to_owned(),
             Source::TestCard { .. } => "Test card".to_owned(),
         };
         let (cpus, memory) = match &source {

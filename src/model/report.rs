@@ -168,6 +168,12 @@ pub enum Answer {
         machine: MachineId,
         path: super::DisplayPath,
     },
+    /// A connected socket of the serial port came along as a file descriptor.
+    Serial {
+        machine: MachineId,
+        /// How many of its first bytes were said before.
+        history: u64,
+    },
     /// A binary PPM came along as a file descriptor.
     Picture,
     /// What the guest's clipboard holds came along as a file descriptor.

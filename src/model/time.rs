@@ -28,11 +28,11 @@ impl Timestamp {
         format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
     }
 
-    /// How long before `now` this was, as people say it: "just now", "5 min ago", "3 d ago".
+    /// How long before `now` this was, as people say it: "a moment ago", "5 min ago", "3 d ago".
     pub fn ago(self, now: Self) -> String {
         let seconds = now.0.saturating_sub(self.0);
         match seconds {
-            0..60 => "just now".to_owned(),
+            0..60 => "a moment ago".to_owned(),
             60..3600 => format!("{} min ago", seconds / 60),
             3600..86_400 => format!("{} h ago", seconds / 3600),
             _ => format!("{} d ago", seconds / 86_400),
@@ -70,9 +70,9 @@ mod tests {
     #[test]
     fn times_read_as_people_say_them() {
         let now = Timestamp(1_000_000);
-        assert_eq!(Timestamp(999_990).ago(now), "just now");
+        assert_eq!(Timestamp(999_990).ago(now), "a moment ago");
         assert_eq!(Timestamp(999_000).ago(now), "16 min ago");
         assert_eq!(Timestamp(988_480).span_to(now), "3 h 12 min");
-        assert_eq!(Timestamp(2_000_000).ago(now), "just now");
+        assert_eq!(Timestamp(2_000_000).ago(now), "a moment ago");
     }
 }

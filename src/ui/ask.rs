@@ -1,5 +1,7 @@
 //! What a screen asks of the app.
 
+use std::path::PathBuf;
+
 use crate::engine::message::Command;
 use crate::model::{ClosePolicy, ListSettings, MachineId};
 
@@ -41,6 +43,10 @@ pub enum Ask {
     OpenLink(&'static str),
     /// Write a problem report that was shown.
     SaveReport(String),
+    /// Keep a copy of what a machine's guest said on its serial port.
+    SaveSerialLog(MachineId),
+    /// Show a file in the desktop's file manager.
+    OpenFolder(PathBuf),
     /// Let the shown problem report go.
     CloseReport,
     DismissToast(ToastId),

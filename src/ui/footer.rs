@@ -46,7 +46,7 @@ fn load_ui(ui: &mut Ui, view: &View) {
     let percent = format!("{:.0}", f64::from(load.cpu) * 100.0);
     let cpu = fill("{percent} % busy", &[("percent", &percent)]);
     let count = view.computer.as_ref().map_or(0, |computer| computer.cpus);
-    let mut hint = vec![tr("Processors of this computer, in the last seconds").to_owned()];
+    let mut hint = vec![tr("Processors of this computer, in the last half minute").to_owned()];
     if count > 0 {
         hint.push(language::count(
             u64::from(count),

@@ -44,7 +44,7 @@ pub const MEMORY: Help = Help {
 };
 pub const FIRMWARE: Help = Help {
     title: "Firmware and board",
-    text: "The firmware starts the boot loader: systems since about 2012 know UEFI, older ones only BIOS. The board decides which buses there are; an installed system often does not start any more when either changes.",
+    text: "The firmware starts the boot loader: systems since about 2012 know UEFI, older ones only BIOS, and Secure Boot starts only signed systems, as Windows 11 wants. The board decides which buses there are; an installed system often does not start any more when either changes.",
     link: "https://www.qemu.org/docs/master/system/i386/pc.html",
 };
 pub const BOOT: Help = Help {

@@ -25,6 +25,7 @@ pub mod screen_view;
 pub mod settings_page;
 pub mod shell;
 pub mod shortcuts;
+pub mod terminal;
 pub mod theme;
 pub mod toasts;
 pub mod trash_page;

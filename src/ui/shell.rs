@@ -19,7 +19,7 @@ use super::trash_page::TrashPage;
 use super::view::View;
 use super::{
     Ask, FilePick, computer_page, empty_page, footer, kit, making, report_dialog, settings_page,
-    shortcuts, toasts,
+    shortcuts, terminal, toasts,
 };
 use crate::engine::message::Command;
 use crate::language::tr;
@@ -67,6 +67,13 @@ impl Shell {
     pub fn wants_screen(&self, view: &View) -> Option<MachineId> {
         self.shown(view)
             .filter(|report| self.machine_page.wants_screen(report))
+            .map(|report| report.id)
+    }
+
+    /// The machine whose serial console is in sight.
+    pub fn wants_terminal(&self, view: &View) -> Option<MachineId> {
+        self.shown(view)
+            .filter(|_| self.machine_page.tab == Tab::Terminal && !view.full_screen)
             .map(|report| report.id)
     }
 
@@ -187,6 +194,8 @@ impl Shell {
                 | Ask::CommandLine(_)
                 | Ask::OpenLink(_)
                 | Ask::SaveReport(_)
+                | Ask::SaveSerialLog(_)
+                | Ask::OpenFolder(_)
                 | Ask::CloseReport
                 | Ask::DismissToast(_)
                 | Ask::Pointer(..)
@@ -236,7 +245,8 @@ impl Shell {
     fn shortcuts(&self, ui: &Ui, view: &View, asks: &mut Vec<Ask>) {
         let busy = self.new_machine.is_some() || self.palette.is_some() || view.leaving.is_some();
         let asked = self.confirmation.is_open() || view.program.report.is_some();
-        if busy || asked || view.captured.is_some() || self.settings.wants_keys() {
+        let typing = view.captured.is_some() || terminal::has_focus(ui.ctx());
+        if busy || asked || typing || self.settings.wants_keys() {
             return;
         }
         scale_ui(ui, view, asks);

@@ -137,9 +137,15 @@ pub fn toasts_ui(ui: &Ui, toasts: &Toasts, asks: &mut Vec<Ask>) {
     if toasts.is_empty() {
         return;
     }
+    // A dialog has its buttons at the bottom; what it waits for must not hide them.
+    let dialog = ui.memory(|memory| memory.top_modal_layer().is_some());
+    let (corner, offset) = match dialog {
+        true => (Align2::RIGHT_TOP, vec2(-16.0, 16.0)),
+        false => (Align2::RIGHT_BOTTOM, vec2(-16.0, -theme::FOOTER - 12.0)),
+    };
     egui::Area::new(egui::Id::unique("toasts"))
         .order(egui::Order::Tooltip)
-        .anchor(Align2::RIGHT_BOTTOM, vec2(-16.0, -theme::FOOTER - 12.0))
+        .anchor(corner, offset)
         .show(ui.ctx(), |ui| {
             ui.set_width(400.0);
             for (id, toast) in &toasts.shown {

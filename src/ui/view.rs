@@ -11,6 +11,7 @@ use crate::model::{
     ComputerReport, Failure, HostLoad, JobId, JobReport, JobState, MachineId, MachineReport,
     Sample, Settings, State, Timestamp, TrashReport,
 };
+use crate::terminal::Terminal;
 
 use super::history::History;
 use super::program::Program;
@@ -40,6 +41,8 @@ pub struct View {
     pub command_lines: BTreeMap<MachineId, Vec<String>>,
     /// The live screen of the machine whose page is open.
     pub screen: Option<LiveScreen>,
+    /// The serial console of the machine whose page is open.
+    pub terminal: Option<(MachineId, Arc<Terminal>)>,
     /// The guest that gets the keyboard.
     pub captured: Option<MachineId>,
     pub full_screen: bool,

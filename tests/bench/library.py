@@ -116,6 +116,8 @@ def use(bench, orangery, count):
         if not shutil.which("xdotool"):
             bench.table.row("frames while scrolling and searching", "", "needs xdotool")
             return
+        # No window manager gives it the keyboard.
+        tool(screen, "search", "--onlyvisible", "--name", "^Orangery$", "windowfocus", "--sync")
         for what, act in (("scrolling", scroll), ("searching", search)):
             begin = len(read(frames))
             act(screen)

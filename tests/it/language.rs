@@ -25,7 +25,6 @@ const NOT_WORDS: &[&str] = &[
     "Orangery {0}",
     "Pictures",
     "Pictures/Orangery",
-    "Screen",
     "^Orangery$",
 ];
 

@@ -1,6 +1,7 @@
 //! The clipboard and files with a real guest: Debian with X, spice-vdagentd, spice-vdagent and xclip.
 
-use std::fs::{self, File};
+use std::fs::File;
+use std::io::Write as _;
 use std::process::Stdio;
 
 use crate::guests::alone;
@@ -93,7 +94,8 @@ fn debian_shares_text_a_picture_and_files_also_after_it_was_saved() {
     assert_eq!(image::open(&out).unwrap().into_rgba8(), pixels);
 
     let content: Vec<u8> = (0..3_000_000_u32).map(|it| (it / 7) as u8).collect();
-    fs::write(house.path().join("a file [1].bin"), content).unwrap();
+    let mut file = File::create(house.path().join("a file [1].bin")).unwrap();
+    file.write_all(&content).unwrap();
     house.done(&["send", "Debian", "a file [1].bin"]);
     let found = shell.ask("sh -c 'find / -xdev -name \"a file *.bin\" -exec cksum {} +'");
     let expected = cksum(&house.path().join("a file [1].bin"));

@@ -3,6 +3,7 @@
 //! Each story has a [`House`] of its own. `ORANGERY_SOAK=1` repeats what is repeated more often.
 
 mod adoption;
+mod clicked;
 pub mod debian;
 mod graphs;
 mod hardware;
@@ -10,6 +11,7 @@ mod life;
 mod others;
 mod parts;
 mod save;
+mod serial;
 mod shapes;
 
 use std::ffi::OsString;

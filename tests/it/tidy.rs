@@ -13,9 +13,16 @@ use source::{Source, functions};
 const MAY_USE: &[(&str, &[&str])] = &[
     // The program starts itself as a confined child and as the KVM probe; neither may load anything first.
     ("main", &["cli", "app", "confine", "qemu::kvm"]),
-    ("cli", &["app", "console", "engine", "model"]),
+    // Of the terminal only what keeps a guest from harming the user's own.
+    (
+        "cli",
+        &["app", "console", "engine", "terminal::Filter", "model"],
+    ),
     // The window follows the desktop's dark or light.
-    ("app", &["ui", "desktop", "engine", "language", "model"]),
+    (
+        "app",
+        &["ui", "desktop", "engine", "language", "terminal", "model"],
+    ),
     (
         "console",
         &[
@@ -32,7 +39,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "ui",
-        &["display::frame", "engine::message", "language", "model"],
+        // A serial console is what the screen remembers of it: scrolled, selected, searched.
+        &[
+            "display::frame",
+            "engine::message",
+            "language",
+            "terminal",
+            "model",
+        ],
     ),
     // The engine starts the program itself again: as an agent.
     (
@@ -54,6 +68,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("confine", &["model"]),
     ("desktop", &["model"]),
     ("language", &[]),
+    ("terminal", &[]),
     ("model", &[]),
 ];
 

@@ -212,6 +212,13 @@ impl Window {
     }
 }
 
+/// Checks whose page is open.
+#[track_caller]
+pub fn check_shown(harness: &Harness<'_, Window>, number: u128) {
+    let Window { shell, view, .. } = harness.state();
+    assert_eq!(shell.shown(view).map(|report| report.id), Some(id(number)));
+}
+
 pub fn show(report: MachineReport) -> Event {
     Event::Machine(Box::new(report))
 }

@@ -8,7 +8,7 @@ use orangery::engine::message::{Command, Event};
 use orangery::model::*;
 use orangery::ui::Ask;
 
-use crate::ui_fixture::{Window, harness, id, report, show, with};
+use crate::ui_fixture::{Window, check_shown, harness, id, report, show, with};
 
 fn tagged(number: u128, name: &str, state: State, tags: &[&str]) -> MachineReport {
     let mut report = report(number, name, state);
@@ -124,15 +124,7 @@ fn enter_in_the_search_opens_what_was_found_and_escape_clears_it() {
     let mut harness = five();
     type_in(&mut harness, "Search machines", "delt");
     press(&mut harness, Key::Enter);
-    assert_eq!(
-        harness
-            .state()
-            .shell
-            .shown(&harness.state().view)
-            .unwrap()
-            .id,
-        id(4)
-    );
+    check_shown(&harness, 4);
     assert_eq!(focused(&harness).as_deref(), Some("Delta"));
     harness
         .get_by_role_and_label(Role::TextInput, "Search machines")
@@ -281,15 +273,7 @@ fn the_keyboard_moves_marks_and_opens() {
     press(&mut harness, Key::ArrowDown);
     assert_eq!(focused(&harness).as_deref(), Some("Delta"));
     press(&mut harness, Key::Enter);
-    assert_eq!(
-        harness
-            .state()
-            .shell
-            .shown(&harness.state().view)
-            .unwrap()
-            .id,
-        id(4)
-    );
+    check_shown(&harness, 4);
     press(&mut harness, Key::End);
     assert_eq!(focused(&harness).as_deref(), Some("Gamma"));
     press(&mut harness, Key::Home);

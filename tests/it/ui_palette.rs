@@ -11,7 +11,7 @@ use orangery::ui::Ask;
 use orangery::ui::actions::Errand;
 use orangery::ui::view::View;
 
-use crate::ui_fixture::{NOW, Window, id, report, show};
+use crate::ui_fixture::{NOW, Window, check_shown, id, report, show};
 use crate::ui_library::{act, five, press, press_with, row, take};
 
 fn open_palette(harness: &mut Harness<'_, Window>) {
@@ -32,15 +32,7 @@ fn a_few_letters_and_enter_run_a_command() {
     harness.event(Input::Text("epsi".to_owned()));
     harness.run_ok();
     press(&mut harness, Key::Enter);
-    assert_eq!(
-        harness
-            .state()
-            .shell
-            .shown(&harness.state().view)
-            .unwrap()
-            .id,
-        id(5)
-    );
+    check_shown(&harness, 5);
 }
 
 #[test]

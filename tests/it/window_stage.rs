@@ -22,7 +22,10 @@ pub const SOON: Duration = Duration::from_secs(40);
 pub struct Stage {
     pub desktop: Desktop,
     bus: SessionBus,
-    home: tempfile::TempDir,
+    home: PathBuf,
+    run: PathBuf,
+    /// Where it is this stage's own; removed with it.
+    _folder: Option<tempfile::TempDir>,
     /// Replaces PATH.
     pub path: Option<String>,
     /// Pixels per point, `WINIT_X11_SCALE_FACTOR`.
@@ -36,23 +39,32 @@ impl Stage {
     }
 
     pub fn sized(width: u32, height: u32) -> Option<Self> {
-        let desktop = Desktop::start(width, height)?;
-        let home = tempfile::Builder::new().prefix("w").tempdir().unwrap();
-        let run = home.path().join("run");
+        let folder = tempfile::Builder::new().prefix("w").tempdir().unwrap();
+        let home = folder.path().to_owned();
+        let run = home.join("run");
         fs::create_dir(&run).unwrap();
         let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
         fs::set_permissions(&run, private).unwrap();
+        let mut stage = Self::at(home, run, (width, height))?;
+        stage._folder = Some(folder);
+        Some(stage)
+    }
+
+    /// On a home that is there already, with its runtime folder.
+    pub fn at(home: PathBuf, run: PathBuf, (width, height): (u32, u32)) -> Option<Self> {
         Some(Self {
+            desktop: Desktop::start(width, height)?,
             bus: SessionBus::start(&run)?,
-            desktop,
             home,
+            run,
+            _folder: None,
             path: None,
             scale: 1,
         })
     }
 
     pub fn file(&self, name: &str) -> PathBuf {
-        self.home.path().join(name)
+        self.home.join(name)
     }
 
     /// Orangery, in this home and on this desktop.
@@ -60,8 +72,8 @@ impl Stage {
         let mut command = self.desktop.command(env!("CARGO_BIN_EXE_orangery"));
         command
             .args(arguments)
-            .env("HOME", self.home.path())
-            .env("XDG_RUNTIME_DIR", self.file("run"))
+            .env("HOME", &self.home)
+            .env("XDG_RUNTIME_DIR", &self.run)
             .env("DBUS_SESSION_BUS_ADDRESS", &self.bus.address)
             .env("LIBGL_ALWAYS_SOFTWARE", "1")
             .env("WINIT_X11_SCALE_FACTOR", self.scale.to_string());
@@ -125,7 +137,7 @@ impl Stage {
 
     /// Processes that run in this home: windows, agents, QEMU.
     fn processes(&self) -> Vec<rustix::process::Pid> {
-        let home = format!("HOME={}", self.home.path().display());
+        let home = format!("HOME={}", self.home.display());
         let entries = fs::read_dir("/proc").unwrap().flatten();
         entries
             .filter(|entry| {

@@ -152,14 +152,11 @@ fn what_the_guest_copies_is_asked_about_only_while_it_is_used() {
     let now = Instant::now();
     let ask = Sharing::default();
     let (mut relay, _) = relay(ask, now);
-    let text = Do::Ask(ClipKind::Text);
-    assert_eq!(
-        relay.see(Some(&report(ask, copied(1))), now),
-        [text.clone()]
-    );
+    let text = || Do::Ask(ClipKind::Text);
+    assert_eq!(relay.see(Some(&report(ask, copied(1))), now), [text()]);
     assert_eq!(relay.see(Some(&report(ask, copied(1))), now), []);
     let again = relay.see(Some(&report(ask, copied(2))), now);
-    assert_eq!(again, [Do::Unask, text]);
+    assert_eq!(again, [Do::Unask, text()]);
     let machine = MachineId(Uuid::from_u128(1));
     let take = Do::Engine(Command::TakeClipboard { machine });
     assert_eq!(relay.take(), [Do::Unask, take]);

@@ -44,16 +44,17 @@ impl Supervisor {
             Command::Recognise { path } => self.recognise(asker, path),
             Command::Watch(machine) => self.watch(asker, machine),
             Command::PressKeys { machine, keys } => {
-                self.pass(asker, machine, Action::SendKeys, |asker| Order::Keys {
-                    keys,
-                    asker,
-                });
+                let order = |asker| Order::Keys { keys, asker };
+                self.pass(asker, machine, Action::SendKeys, order);
             }
             Command::TypeText { machine, text } => self.type_text(asker, machine, text),
             Command::OpenDisplay { machine } => {
-                self.pass(asker, machine, Action::OpenConsole, |asker| {
-                    Order::OpenDisplay { asker }
-                });
+                let order = |asker| Order::OpenDisplay { asker };
+                self.pass(asker, machine, Action::OpenConsole, order);
+            }
+            Command::OpenSerial { machine, history } => {
+                let order = |asker| Order::OpenSerial { asker, history };
+                self.pass(asker, machine, Action::SendKeys, order);
             }
             Command::Screenshot { machine } => {
                 self.pass(asker, machine, Action::Screenshot, |asker| {
@@ -68,9 +69,10 @@ impl Supervisor {
             | Command::TakeClipboard { .. }
             | Command::SendFiles { .. }
             | Command::ResizeGuest { .. }) => self.share(asker, command),
-            Command::Stats { machine } => self.pass(asker, machine, Action::Screenshot, |asker| {
-                Order::Stats { asker }
-            }),
+            Command::Stats { machine } => {
+                let order = |asker| Order::Stats { asker };
+                self.pass(asker, machine, Action::Screenshot, order);
+            }
             Command::CommandLine { machine } => self.command_line(asker, machine),
             Command::ShowTrash => self.show_trash(asker),
             Command::EmptyTrash => self.empty_trash(asker, None),

@@ -58,7 +58,7 @@ impl Supervisor {
         };
         let devices = self.given_at_once(machine, &new, insertion);
         if devices.is_empty() {
-            let result = self.change_record(machine, Box::new(move |record| *record = new));
+            let result = self.change_record(machine, |record| *record = new);
             self.look_at_disks_of(machine);
             self.publish(machine);
             self.hub.answer(asker, result.map(|()| Answer::Done), None);
@@ -135,10 +135,7 @@ impl Supervisor {
         let running = self.slots.get(&machine).and_then(super::Slot::pending);
         let result = match running {
             None => Ok(()), // Nothing waits.
-            Some(running) => self.change_record(
-                machine,
-                Box::new(move |record| record.take_hardware(&running)),
-            ),
+            Some(running) => self.change_record(machine, |record| record.take_hardware(&running)),
         };
         self.publish(machine);
         self.hub.answer(asker, result.map(|()| Answer::Done), None);

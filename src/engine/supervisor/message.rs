@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Sender, bounded};
 
 use crate::engine::facts::Facts;
 use crate::engine::hub::{Asker, Listener, ListenerId};
@@ -13,8 +13,25 @@ use crate::model::{
     Answer, ComputerReport, Failure, JobReport, Machine, MachineId, Sample, TrashReport,
 };
 
-/// A change to a machine's record, made by the supervisor on a worker's behalf.
-pub type RecordChange = Box<dyn FnOnce(&mut Machine) + Send>;
+/// A change to a machine's record, made by the supervisor on another's behalf; refused, nothing is written.
+pub type RecordChange = Box<dyn FnOnce(&mut Machine) -> Result<(), Failure> + Send>;
+
+/// Has the supervisor change a machine's record, if `change` allows it, and waits until it is on disk.
+pub fn record(
+    supervisor: &Sender<Message>,
+    machine: MachineId,
+    change: impl FnOnce(&mut Machine) -> Result<(), Failure> + Send + 'static,
+) -> Result<(), Failure> {
+    let (reply, written) = bounded(1);
+    let message = Message::Record {
+        machine,
+        change: Box::new(change),
+        reply,
+    };
+    let ending = || Failure::new("The machine's file was not saved", "Orangery is ending");
+    supervisor.send(message).map_err(|_closed| ending())?;
+    written.recv().map_err(|_closed| ending())?
+}
 
 /// Everything that reaches the supervisor.
 pub enum Message {
@@ -31,7 +48,7 @@ pub enum Message {
     Live(MachineId, u64, Box<Live>),
     /// The worker of this number has ended; its thread can be joined.
     WorkerEnded(MachineId, u64),
-    /// A worker wants a record changed and waits until it is on disk.
+    /// A worker or a job wants a record changed and waits until it is on disk.
     Record {
         machine: MachineId,
         change: RecordChange,

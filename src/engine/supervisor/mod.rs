@@ -41,7 +41,7 @@ use crate::library::{Library, Places};
 use crate::model::{
     ComputerReport, Failure, HostLoad, JobId, JobReport, JobState, MachineId, Settings, State,
 };
-pub use message::{Message, RecordChange};
+pub use message::{Message, record};
 pub use records::read_slots;
 pub use slot::Slot;
 use trash::Trash;
@@ -155,6 +155,10 @@ impl Supervisor {
         if let Err(error) = supervisor.library.sweep_saves() {
             eprintln!("orangery: {error}"); // Space, not safety.
         }
+        match supervisor.library.sweep_work() {
+            Ok(gone) => supervisor.hub.chronicle.swept(&gone),
+            Err(error) => eprintln!("orangery: {error}"),
+        }
         match read_slots(&supervisor.library) {
             Ok(slots) => supervisor.slots = slots,
             Err(failure) => supervisor.notices.push(failure),
@@ -236,8 +240,8 @@ impl Supervisor {
                 change,
                 reply,
             } => {
-                let result = self.change_record(machine, change);
-                reply.send(result).ok(); // The worker gave up waiting.
+                let result = self.try_record(machine, change);
+                reply.send(result).ok(); // Whoever asked gave up waiting.
                 self.publish(machine);
             }
             Message::Sample {
@@ -314,6 +318,7 @@ impl Supervisor {
                 // A list full of empty frames looks broken: a first picture soon.
                 let soon = Instant::now() + FIRST_THUMBNAIL;
                 self.next_thumbnail = self.next_thumbnail.min(soon);
+                self.next_load = self.next_load.min(soon);
             }
             self.tell_level(machine);
             self.publish(machine);

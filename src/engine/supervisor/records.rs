@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
-use super::{Message, RecordChange, Slot, Supervisor};
+use super::{Message, Slot, Supervisor};
 use crate::engine::clock;
 use crate::engine::hub::Asker;
 use crate::engine::worker::Live;
@@ -69,12 +69,24 @@ impl Supervisor {
     pub(super) fn change_record(
         &mut self,
         machine: MachineId,
-        change: RecordChange,
+        change: impl FnOnce(&mut Machine),
+    ) -> Result<(), Failure> {
+        self.try_record(machine, |record| {
+            change(record);
+            Ok(())
+        })
+    }
+
+    /// The same, if `change` allows it.
+    pub(super) fn try_record(
+        &mut self,
+        machine: MachineId,
+        change: impl FnOnce(&mut Machine) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let gone = || Failure::new("The machine was not changed", "It is gone");
         let slot = self.slots.get_mut(&machine).ok_or_else(gone)?;
         let mut record = slot.machine.clone().ok_or_else(gone)?;
-        change(&mut record);
+        change(&mut record)?;
         self.library
             .save(&record)
             .map_err(|error| error.failure(format!("{} was not changed", slot.name)))?;
@@ -92,9 +104,8 @@ impl Supervisor {
             Some(_) => Ok(()),
             None => self.free_its_name(machine),
         };
-        let result = result.and_then(|()| {
-            self.change_record(machine, Box::new(move |record| record.trashed = when))
-        });
+        let result =
+            result.and_then(|()| self.change_record(machine, move |record| record.trashed = when));
         self.publish(machine);
         self.look_at_trash();
         self.hub.answer(asker, result.map(|()| Answer::Done), None);
@@ -136,7 +147,7 @@ impl Supervisor {
         if name == slot.name {
             return Ok(());
         }
-        self.change_record(machine, Box::new(move |record| record.name = name))
+        self.change_record(machine, |record| record.name = name)
     }
 
     /// Names that are taken: of machines that are not in the trash.
@@ -188,7 +199,7 @@ impl Supervisor {
             .slots
             .get(&machine)
             .and_then(|slot| slot.machine.as_ref()?.saved);
-        let result = self.change_record(machine, Box::new(|record| record.saved = None));
+        let result = self.change_record(machine, |record| record.saved = None);
         if result.is_ok()
             && let Some(slot) = self.slots.get_mut(&machine)
         {

@@ -2,17 +2,21 @@
 
 use std::time::{Duration, Instant};
 
-use super::Supervisor;
+use super::{Slot, Supervisor};
 use crate::engine::hub::{Asker, ListenerId, WINDOW};
 use crate::engine::message::Event;
 use crate::engine::worker::{Level, Order};
-use crate::model::{Answer, HostLoad, MachineId, Sample};
+use crate::model::{Answer, ByteSize, HostLoad, MachineId, Sample};
 
-/// How often the footer's load is measured while a window listens.
+/// How often the footer's load is measured while a window listens, and while nothing runs that
+/// could change it. A frame costs some 25 ms without a graphics card.
 const LOAD_EVERY: Duration = Duration::from_secs(15);
+const QUIET_LOAD_EVERY: Duration = Duration::from_secs(30);
 
 /// A change of the processors' load below this is not worth a frame, in shares of all.
 const VISIBLE_LOAD: f32 = 0.03;
+/// Nor is one of memory or disk below this part of it: a value between two figures would come and go.
+const VISIBLE_PART: u64 = 100;
 
 impl Supervisor {
     /// Measures the machine whose graphs the asker looks at each second, and no other for it.
@@ -101,41 +105,65 @@ impl Supervisor {
 
     /// Tells how busy this computer is; wakes the window only for what can be seen.
     pub(super) fn measure_load(&mut self, now: Instant) {
-        self.next_load = now + LOAD_EVERY;
+        let quiet = !self.slots.values().any(Slot::has_worker);
+        self.next_load = now + if quiet { QUIET_LOAD_EVERY } else { LOAD_EVERY };
         let load = self.load.measure();
-        let news = self
-            .told_load
-            .as_ref()
-            .is_none_or(|told| looks_different(told, &load));
-        if news {
-            self.told_load = Some(load);
-        }
+        let news = is_news(&mut self.told_load, load);
         self.hub
             .whisper(&Event::Load(load), |id| news && id == WINDOW);
     }
 }
 
+/// Whether the window is woken for a load; `told` is the one that it was last woken for.
+fn is_news(told: &mut Option<HostLoad>, load: HostLoad) -> bool {
+    let news = told.is_none_or(|told| looks_different(&told, &load));
+    if news {
+        *told = Some(load);
+    }
+    news
+}
+
 /// Whether the footer would show something else.
 fn looks_different(told: &HostLoad, now: &HostLoad) -> bool {
+    let apart = |told: ByteSize, now: ByteSize| {
+        told.to_string() != now.to_string() && told.0.abs_diff(now.0) > told.0 / VISIBLE_PART
+    };
     (told.cpu - now.cpu).abs() >= VISIBLE_LOAD
-        || told.memory_used.to_string() != now.memory_used.to_string()
+        || apart(told.memory_used, now.memory_used)
         || told.memory_total != now.memory_total
-        || told.disk_free.to_string() != now.disk_free.to_string()
+        || apart(told.disk_free, now.disk_free)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ByteSize;
 
-    #[test]
-    fn only_a_visible_change_of_the_load_is_news() {
-        let load = |cpu: f32, used: u64| HostLoad {
+    fn load(cpu: f32, used: u64) -> HostLoad {
+        HostLoad {
             cpu,
             memory_used: ByteSize(used),
             memory_total: ByteSize::gib(32),
             disk_free: ByteSize::gib(400),
+        }
+    }
+
+    #[test]
+    fn an_hour_of_noise_wakes_the_window_once_and_a_slow_rise_now_and_then() {
+        let wakes = |loads: &mut dyn Iterator<Item = HostLoad>| {
+            let mut told = None;
+            loads.filter(|load| is_news(&mut told, *load)).count()
         };
+        // Between "5.4 GiB" and "5.5 GiB", and between two whole percents.
+        let edge = 5851 << 20;
+        let mut noise =
+            (0..240).map(|n| load(0.10 + (n % 3) as f32 / 100.0, edge + ((n % 2) << 22)));
+        assert_eq!(wakes(&mut noise), 1);
+        let mut rise = (0..240).map(|n| load(0.10 + n as f32 / 1000.0, 5 << 30));
+        assert_eq!(wakes(&mut rise), 8);
+    }
+
+    #[test]
+    fn only_a_visible_change_of_the_load_is_news() {
         let told = load(0.10, 5 << 30);
         assert!(!looks_different(&told, &load(0.12, (5 << 30) + 4096)));
         assert!(looks_different(&told, &load(0.14, 5 << 30)));

@@ -94,7 +94,7 @@ impl Worker {
     pub(super) fn let_run(&self) -> Result<(), Failure> {
         let named = self.post.library.machine(self.post.id);
         if named.is_ok_and(|machine| machine.saved.is_some()) {
-            self.post.record(Box::new(|machine| machine.saved = None))?;
+            self.post.record(|machine| machine.saved = None)?;
         }
         self.simple("cont")
     }
@@ -137,9 +137,11 @@ impl Worker {
         if clock::now().0 < force_after.0 + GIVE_UP_SECONDS || self.live.state != State::Stopping {
             return;
         }
-        let why = "The guest did not react to its power button";
-        self.end_waiting(why);
-        let failure = Failure::new(format!("{} did not shut down", self.post.name), why);
+        let failure = Failure::new(
+            format!("{} did not shut down", self.post.name),
+            "The guest did not react to its power button",
+        );
+        self.end_waiting(&failure.why);
         self.live.trouble =
             Some(failure.fix(
                 "Shut it down from inside, or power off; unsaved work in the guest is lost then",

@@ -13,7 +13,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::events::not_responding;
 use super::files::{Files, arguments, layers, rights, written_file};
-use super::{Begun, Live, Order, PATIENCE, Post, hardware, refuse_order};
+use super::{Begun, Live, Order, PATIENCE, Post, hardware, refuse_order, serial::Line};
 use crate::engine::clock;
 use crate::engine::facts::Facts;
 use crate::engine::hub::Asker;
@@ -105,6 +105,7 @@ pub fn adopt(post: &Post, adoption: Adoption, orders: &Receiver<Order>) -> Optio
                 }
                 live = Live::of_process(State::Running, &process); // Until the first look.
                 return Some(Begun {
+                    serial: Line::of(post, &process, true),
                     process,
                     qmp,
                     events,
@@ -228,13 +229,16 @@ impl<'a> Start<'a> {
         live.hardware = Some(Box::new(self.machine.clone()));
         self.post.publish(&live);
         match self.bring_up(&mut process).and_then(|(qmp, events)| {
+            // Before the guest runs, so that its first words are heard.
+            let serial = Line::of(self.post, &process, self.saved.is_some());
             self.let_run(&process, &qmp)?;
-            Ok((qmp, events))
+            Ok((qmp, events, serial))
         }) {
-            Ok((qmp, events)) => {
+            Ok((qmp, events, serial)) => {
                 live.state = State::Running;
                 live.since = clock::now();
                 Ok(Begun {
+                    serial,
                     process,
                     qmp,
                     events,
@@ -394,7 +398,7 @@ impl<'a> Start<'a> {
         if let Some((saved, _)) = &self.saved {
             let saved = *saved;
             self.post
-                .record(Box::new(|record| record.saved = None))
+                .record(|record| record.saved = None)
                 .inspect_err(|_| self.name_again(process, saved))?;
         }
         let cables = hardware::pull_cables(qmp, &self.machine).map_err(ProcessError::from);
@@ -425,8 +429,8 @@ impl<'a> Start<'a> {
     fn name_again(&self, process: &Process, saved: SavedState) {
         process.kill().ok(); // Fails only when it is gone.
         if process.wait(PATIENCE).unwrap_or(false) {
-            let again = Box::new(move |record: &mut Machine| record.saved = Some(saved));
-            self.post.record(again).ok(); // The failure that led here is told.
+            let again = self.post.record(move |record| record.saved = Some(saved));
+            again.ok(); // The failure that led here is told.
         }
     }
 
@@ -438,10 +442,8 @@ impl<'a> Start<'a> {
         }
         let made =
             crate::engine::making::firmware_variables(&self.post.library, self.machine.id, *kind)?;
-        let layer = made;
-        self.post.record(Box::new(move |record| {
-            record.firmware.variables = vec![layer]
-        }))?;
+        self.post
+            .record(move |record| record.firmware.variables = vec![made])?;
         self.machine.firmware.variables = vec![made];
         Ok(())
     }

@@ -4,11 +4,10 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use crossbeam_channel::bounded;
-
 use super::Worker;
 use crate::engine::edit;
 use crate::engine::hub::Asker;
+use crate::engine::supervisor::record;
 use crate::model::{
     Answer, Cdrom, Change, Device, DeviceKind, Failure, Floppy, Machine, take_live_parts,
 };
@@ -141,12 +140,10 @@ impl Worker {
 
     /// The record may have changed since the edit was checked, so it is checked again.
     fn record_edit(&self, changes: Vec<Change>) -> Result<(), Failure> {
-        let (checked, outcome) = bounded(1);
-        self.post.record(Box::new(move |record| {
-            let new = edit::changed(record, &changes).map(|new| *record = new);
-            checked.send(new).ok(); // The worker waits for it.
-        }))?;
-        outcome.try_recv().unwrap_or(Ok(()))
+        record(&self.post.supervisor, self.post.id, move |record| {
+            *record = edit::changed(record, &changes)?;
+            Ok(())
+        })
     }
 
     /// An edit that failed half way leaves the guest as it was, as far as that can be had.

@@ -18,6 +18,7 @@ mod network;
 mod order;
 mod picture;
 mod save;
+mod serial;
 mod sharing;
 mod stats;
 
@@ -31,7 +32,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use super::clock;
 use super::hub::Asker;
 use super::launches;
-use super::supervisor::{Message, RecordChange};
+use super::supervisor::{Message, record};
 use crate::library::Library;
 use crate::model::{
     Accelerator, Action, Answer, DesktopAgent, Failure, Machine, MachineId, State, Timestamp,
@@ -195,18 +196,13 @@ impl Post {
     }
 
     /// Has a change to the machine's record written to disk, and waits for it.
-    pub fn record(&self, change: RecordChange) -> Result<(), Failure> {
-        let (reply, written) = bounded(1);
-        self.tell(Message::Record {
-            machine: self.id,
-            change,
-            reply,
-        });
-        written.recv().unwrap_or_else(|_gone| {
-            Err(Failure::new(
-                "The machine's file was not saved",
-                "Orangery is ending",
-            ))
+    pub fn record(
+        &self,
+        change: impl FnOnce(&mut Machine) + Send + 'static,
+    ) -> Result<(), Failure> {
+        record(&self.supervisor, self.id, |record| {
+            change(record);
+            Ok(())
         })
     }
 
@@ -287,6 +283,7 @@ pub struct Begun {
     pub live: Live,
     /// The hardware QEMU was started with.
     pub machine: Machine,
+    pub serial: Option<serial::Line>,
 }
 
 /// Whether the loop goes on.
@@ -305,6 +302,7 @@ struct Worker {
     live: Live,
     published: Option<Live>,
     machine: Machine,
+    serial: Option<serial::Line>,
     /// Who waits for the guest to be off.
     waiting_for_off: Vec<Asker>,
     next_beat: Instant,
@@ -340,6 +338,7 @@ impl Worker {
             live: begun.live,
             published: None,
             machine: begun.machine,
+            serial: begun.serial,
             waiting_for_off: Vec::new(),
             next_beat: Instant::now() + BEAT_EVERY,
             missed_beats: 0,
@@ -402,6 +401,7 @@ impl Worker {
                 self.post.answer(asker, result.map(|()| Answer::Done));
             }
             Order::OpenDisplay { asker } => self.open_display(asker),
+            Order::OpenSerial { asker, history } => self.open_serial(asker, history),
             Order::Screenshot {
                 asker,
                 machine,
@@ -453,8 +453,8 @@ impl Worker {
 
     /// QEMU does not end although it was asked to: its disks may still be in use.
     fn stuck(&mut self) -> Flow {
-        let why = "QEMU does not end; a disk may hang";
-        self.live.trouble = Some(events::not_responding(&self.post.name, why));
+        let failure = events::not_responding(&self.post.name, "QEMU does not end; a disk may hang");
+        self.live.trouble = Some(failure);
         self.enter(State::NotResponding);
         Flow::Go
     }

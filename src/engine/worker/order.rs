@@ -29,6 +29,10 @@ pub enum Order {
     OpenDisplay {
         asker: Asker,
     },
+    OpenSerial {
+        asker: Asker,
+        history: bool,
+    },
     Screenshot {
         asker: Asker,
         machine: MachineId,
@@ -71,6 +75,7 @@ pub(super) fn refuse_order(post: &Post, order: Order) {
         Order::Keys { asker, .. }
         | Order::Type { asker, .. }
         | Order::OpenDisplay { asker }
+        | Order::OpenSerial { asker, .. }
         | Order::Screenshot { asker, .. }
         | Order::Stats { asker } => asker,
         Order::Thumbnail | Order::Watch(_) => return,

@@ -97,8 +97,7 @@ impl Worker {
             snapshot: id,
             when: record.when,
         };
-        self.post
-            .record(Box::new(move |machine| machine.saved = Some(saved)))
+        self.post.record(move |machine| machine.saved = Some(saved))
     }
 
     /// The disks as they are now that QEMU has let them go.

@@ -134,8 +134,10 @@ impl Worker {
             std::thread::sleep(FIRST_SPAN);
         }
         self.sample(true).ok_or_else(|| {
-            let why = "The processors' threads could not be looked at";
-            Failure::new(format!("{}: no measurement", self.post.name), why)
+            Failure::new(
+                format!("{}: no measurement", self.post.name),
+                "The processors' threads could not be looked at",
+            )
         })
     }
 

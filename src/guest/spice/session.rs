@@ -427,8 +427,8 @@ impl Session {
             self.put(Outgoing::capabilities(true));
             news.push(News::Changed);
         }
-        let slow = |take: &mut Take| now.saturating_duration_since(take.moved) >= TAKE_PATIENCE;
-        if self.take.as_mut().is_some_and(|take| slow(take)) {
+        let slow = |take: &Take| now.saturating_duration_since(take.moved) >= TAKE_PATIENCE;
+        if self.take.as_ref().is_some_and(slow) {
             self.end_take();
             news.push(News::Taken(Err(TakeError::TooSlow)));
         }

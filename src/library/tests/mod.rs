@@ -14,6 +14,30 @@ use serde_json::{Map, Value, json};
 use super::{Library, Opened};
 use crate::model::*;
 
+/// How much was done on this thread: tests that guard against slowness count work, not time.
+pub struct Tally(&'static std::thread::LocalKey<std::cell::Cell<usize>>);
+
+thread_local! {
+    static FILES: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+    static BYTES: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+pub static FILES_OPENED: Tally = Tally(&FILES);
+/// By the walk over a record's text.
+pub static BYTES_LOOKED_AT: Tally = Tally(&BYTES);
+
+impl Tally {
+    pub fn add(&self, amount: usize) {
+        self.0.set(self.0.get() + amount);
+    }
+
+    /// What `work` adds.
+    pub fn of<T>(&self, work: impl FnOnce() -> T) -> (T, usize) {
+        let before = self.0.get();
+        let result = work();
+        (result, self.0.get() - before)
+    }
+}
+
 /// xorshift64*: enough chance for tests, and a failure's seed can be run again.
 pub struct Chance(u64);
 

@@ -24,7 +24,8 @@ pub fn shortcut_text(shortcut: &KeyboardShortcut) -> String {
         alt: tr("Alt"),
         ..egui::ModifierNames::NAMES
     };
-    shortcut.format(&names, false).replace("Comma", ",")
+    let text = shortcut.format(&names, false).replace("Comma", ",");
+    text.replace("Delete", tr("Delete"))
 }
 
 /// The colours of a filled button.

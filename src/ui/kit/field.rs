@@ -63,15 +63,26 @@ fn line(ui: &mut Ui, value: &mut String, spec: &Field<'_>, width: f32) -> Respon
     )
 }
 
+/// The width of a button's icon.
+const BROWSE_ICON: f32 = 16.0;
+
 /// A path as text with a button that opens a file chooser; returns whether that was clicked.
 pub fn browse_field(ui: &mut Ui, spec: &Field<'_>, value: &mut String) -> (Response, bool) {
     field(ui, spec.label, spec.complaint, |ui, id| {
         ui.horizontal(|ui| {
-            let width = ui.available_width() - 114.0; // the button and the gap
+            let word = tr("Browse…");
+            let font = egui::TextStyle::Button.resolve(ui.style());
+            let text = ui
+                .painter()
+                .layout_no_wrap(word.to_owned(), font, palette(ui).text);
+            let spacing = ui.spacing();
+            let around = spacing.button_padding.x * 2.0 + spacing.icon_spacing;
+            let button = (text.size().x + BROWSE_ICON + around).ceil() + 1.0;
+            let width = ui.available_width() - button - spacing.item_spacing.x;
             // The colour of a complaint is the field's, not the button's.
             let text = ui.scope(|ui| line(ui, value, spec, width).labelled_by(id));
             let text = text.inner;
-            let browse = button::secondary(ui, true, Some(Icon::FolderOpen), tr("Browse…"));
+            let browse = button::secondary(ui, true, Some(Icon::FolderOpen), word);
             (text, browse.clicked())
         })
         .inner
@@ -80,10 +91,19 @@ pub fn browse_field(ui: &mut Ui, spec: &Field<'_>, value: &mut String) -> (Respo
 
 /// A box to tick, with its edge in sight on any ground.
 pub fn check(ui: &mut Ui, on: &mut bool, word: &str) -> Response {
+    edged(ui, |ui| ui.checkbox(on, word))
+}
+
+/// One of several, with its edge in sight on any ground.
+pub fn radio(ui: &mut Ui, chosen: bool, word: &str) -> Response {
+    edged(ui, |ui| ui.radio(chosen, word))
+}
+
+fn edged(ui: &mut Ui, content: impl FnOnce(&mut Ui) -> Response) -> Response {
     ui.scope(|ui| {
         let edge = egui::Stroke::new(1.0, palette(ui).dim);
         ui.visuals_mut().widgets.inactive.bg_stroke = edge;
-        ui.checkbox(on, word)
+        content(ui)
     })
     .inner
 }

@@ -13,7 +13,7 @@ pub use button::{
 };
 pub use card::{Tone, callout, card, columns, fact, section};
 pub use feedback::{Choice, confirm, copy_line, footer, modal, progress, sentence, state_word};
-pub use field::{Field, browse_field, check, field, label, number_field, text_field};
+pub use field::{Field, browse_field, check, field, label, number_field, radio, text_field};
 pub use pick::{
     Scale, button_or_why, chip, choice, complaint, help, hint, icon_or_why, pill, row, slider,
     small_icon, switch, tile, warning,

@@ -277,8 +277,9 @@ pub fn tile(ui: &mut Ui, glyph: Icon, word: &str, chosen: bool) -> bool {
     response.on_hover_text(word).clicked()
 }
 
-/// A "?" that opens two sentences of help with a link to copy. `name` says what it explains.
-pub fn help(ui: &mut Ui, name: &str, help: &Help) {
+/// A "?" that opens two sentences of help with a link. `name` says what it explains; returns
+/// whether the link was clicked.
+pub fn help(ui: &mut Ui, name: &str, help: &Help) -> bool {
     let response = small_icon(ui, Icon::CircleQuestionMark, name);
     egui::Popup::from_toggle_button_response(&response)
         .align(egui::RectAlign::BOTTOM_END)
@@ -286,14 +287,21 @@ pub fn help(ui: &mut Ui, name: &str, help: &Help) {
         .width(340.0)
         .show(|ui| {
             ui.set_width(340.0);
-            Frame::NONE.inner_margin(8).show(ui, |ui| {
-                super::section(ui, help.title());
-                let text = RichText::new(help.text()).color(palette(ui).text);
-                ui.add(egui::Label::new(text).wrap());
-                ui.add_space(4.0);
-                super::copy_line(ui, help.link, crate::language::tr("the link"));
-            });
-        });
+            Frame::NONE
+                .inner_margin(8)
+                .show(ui, |ui| {
+                    super::section(ui, help.title());
+                    let text = RichText::new(help.text()).color(palette(ui).text);
+                    ui.add(egui::Label::new(text).wrap());
+                    ui.add_space(4.0);
+                    let words = crate::language::tr("More in QEMU's documentation");
+                    super::link(ui, Some(Icon::ExternalLink), words)
+                        .on_hover_text(help.link)
+                        .clicked()
+                })
+                .inner
+        })
+        .is_some_and(|shown| shown.inner)
 }
 
 /// A line of a list: picture, word, what it says, buttons at the right.

@@ -23,6 +23,7 @@ use super::brand::Brand;
 use super::icon::Icon;
 use super::kit;
 use super::view::View;
+use crate::engine::message::Command;
 use crate::language::tr;
 use crate::model::{MachineId, MachineReport};
 use arrange::{Arranged, Filter, Line};
@@ -104,6 +105,11 @@ impl LibraryList {
     /// Chooses another order or grouping; it is saved a moment later.
     pub fn arrange_by(&mut self, choose: impl FnOnce(&mut crate::model::ListSettings)) {
         choose(self.prefs.change());
+    }
+
+    /// Order and folds that were changed just now, to be saved before the window closes.
+    pub fn save(&mut self, view: &View) -> Option<Command> {
+        self.prefs.save(view)
     }
 
     pub fn ui(&mut self, ui: &mut Ui, view: &View, shown: Option<MachineId>, asks: &mut Vec<Ask>) {

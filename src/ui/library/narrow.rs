@@ -246,7 +246,7 @@ fn title_ui(ui: &mut Ui, text: &str) {
 fn check_ui(ui: &mut Ui, on: &mut bool, word: &str, count: usize) -> bool {
     let mut changed = false;
     ui.horizontal(|ui| {
-        changed = ui.checkbox(on, word).changed();
+        changed = kit::check(ui, on, word).changed();
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             ui.label(
                 RichText::new(count.to_string())
@@ -259,7 +259,7 @@ fn check_ui(ui: &mut Ui, on: &mut bool, word: &str, count: usize) -> bool {
 }
 
 fn radio_ui(ui: &mut Ui, selected: bool, word: &str) -> bool {
-    ui.radio(selected, word).clicked() && !selected
+    kit::radio(ui, selected, word).clicked() && !selected
 }
 
 /// A filter that a click takes away.

@@ -52,22 +52,23 @@ impl Prefs {
                 let pause = std::time::Duration::from_secs_f64(due - now);
                 ui.ctx().request_repaint_after(pause);
             }
-            Some(_) => {
-                self.due = None;
-                if view.settings.list != self.list && !view.handed_over {
-                    let list = self.list.clone();
-                    let settings = Settings {
-                        list,
-                        ..view.settings.clone()
-                    };
-                    asks.push(Ask::Engine(Command::SaveSettings(settings)));
-                }
-            }
+            Some(_) => asks.extend(self.save(view).map(Ask::Engine)),
             None if view.settings.list != self.seen => {
                 self.seen.clone_from(&view.settings.list);
                 self.list.clone_from(&view.settings.list);
             }
             None => {}
         }
+    }
+
+    /// Saves what was changed and is not saved yet, if anything is.
+    pub fn save(&mut self, view: &View) -> Option<Command> {
+        let changed = std::mem::take(&mut self.changed) | self.due.take().is_some();
+        let news = changed && view.settings.list != self.list && !view.handed_over;
+        news.then(|| {
+            let list = self.list.clone();
+            let settings = view.settings.clone();
+            Command::SaveSettings(Settings { list, ..settings })
+        })
     }
 }

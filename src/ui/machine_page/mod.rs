@@ -8,6 +8,7 @@ mod log;
 mod overview;
 mod screen;
 mod sharing;
+mod terminal;
 mod trouble;
 
 use std::collections::BTreeMap;
@@ -15,11 +16,12 @@ use std::collections::BTreeMap;
 use egui::{Margin, ScrollArea, Stroke, Ui};
 
 use super::screen_view::Scaling;
+use super::terminal::TerminalView;
 use super::theme::{self, palette};
 use super::view::View;
 use super::{Ask, kit};
 use crate::language::tr;
-use crate::model::{MachineId, MachineReport, Timestamp};
+use crate::model::{Device, DeviceKind, MachineId, MachineReport, Timestamp};
 use hardware::HardwareTab;
 
 /// Machines with edits that were not applied; a person works on a few.
@@ -31,17 +33,25 @@ pub enum Tab {
     #[default]
     Overview,
     Screen,
+    Terminal,
     Hardware,
     Log,
 }
 
 impl Tab {
-    const ALL: [Self; 4] = [Self::Overview, Self::Screen, Self::Hardware, Self::Log];
+    const ALL: [Self; 5] = [
+        Self::Overview,
+        Self::Screen,
+        Self::Terminal,
+        Self::Hardware,
+        Self::Log,
+    ];
 
     fn word(self) -> &'static str {
         match self {
             Self::Overview => "Overview",
             Self::Screen => "Screen",
+            Self::Terminal => "Terminal",
             Self::Hardware => "Hardware",
             Self::Log => "Log",
         }
@@ -56,6 +66,9 @@ pub struct MachinePage {
     pub scaling: Scaling,
     /// The name that is being typed.
     rename: Option<String>,
+    terminal: TerminalView,
+    /// Just turned to: which tab suits the machine is not looked at yet.
+    fresh: bool,
     hardware: HardwareTab,
     /// Edits of other machines that were not applied yet.
     unfinished: BTreeMap<MachineId, HardwareTab>,
@@ -83,11 +96,11 @@ impl MachinePage {
             let hardware = unfinished.remove(&machine).unwrap_or_default();
             *self = Self {
                 machine: Some(machine),
-                tab: if tab == Tab::Screen {
-                    tab
-                } else {
-                    Tab::Overview
+                tab: match tab {
+                    Tab::Screen | Tab::Terminal => tab,
+                    Tab::Overview | Tab::Hardware | Tab::Log => Tab::Overview,
                 },
+                fresh: true,
                 scaling,
                 hardware,
                 unfinished,
@@ -100,11 +113,30 @@ impl MachinePage {
     pub fn show_screen(&mut self, machine: MachineId) {
         self.turn_to(machine);
         self.tab = Tab::Screen;
+        self.fresh = true;
+    }
+
+    /// A machine without a screen is first seen by its console, one without a console by its screen or its graphs.
+    fn suit(&mut self, report: &MachineReport) {
+        if !std::mem::take(&mut self.fresh) {
+            return;
+        }
+        let is_display = |device: &Device| matches!(device.kind, DeviceKind::Display(_));
+        let has_screen = report
+            .machine
+            .as_ref()
+            .is_none_or(|machine| machine.devices.iter().any(is_display));
+        match (self.tab, terminal::present(report)) {
+            (Tab::Overview | Tab::Screen, true) if !has_screen => self.tab = Tab::Terminal,
+            (Tab::Terminal, false) => self.tab = Tab::Overview,
+            _ => {}
+        }
     }
 
     /// Shows the hardware tab.
     pub fn edit(&mut self, machine: MachineId) {
         self.turn_to(machine);
+        self.fresh = false;
         self.tab = Tab::Hardware;
     }
 
@@ -131,6 +163,7 @@ impl MachinePage {
 
     pub fn ui(&mut self, ui: &mut Ui, view: &View, report: &MachineReport, asks: &mut Vec<Ask>) {
         self.turn_to(report.id);
+        self.suit(report);
         let margin = Margin {
             left: 22,
             right: 22,
@@ -143,6 +176,7 @@ impl MachinePage {
         });
         match self.tab {
             Tab::Screen => screen::screen_tab_ui(ui, self, view, report, asks),
+            Tab::Terminal => terminal::terminal_tab_ui(ui, self, view, report, asks),
             Tab::Hardware => hardware::hardware_tab_ui(ui, self, view, report, asks),
             Tab::Overview | Tab::Log => self.scrolled_ui(ui, view, report, asks),
         }
@@ -193,7 +227,7 @@ impl MachinePage {
                     match self.tab {
                         Tab::Overview => overview::overview_ui(ui, self, view, report, asks),
                         Tab::Log => log::log_ui(ui, self, view, report, asks),
-                        Tab::Screen | Tab::Hardware => {}
+                        Tab::Screen | Tab::Terminal | Tab::Hardware => {}
                     }
                 });
             });

@@ -185,7 +185,11 @@ impl NewMachineDialog {
             suggestion = suggestion.suited(found, cpus, memory);
         }
         if !self.named {
-            self.name = free_name(&suggestion.name, &view.names());
+            let name = match suggestion.name.as_str() {
+                NewMachine::NO_NAME => tr(NewMachine::NO_NAME),
+                name => name,
+            };
+            self.name = free_name(name, &view.names());
         }
         if self.shaped {
             return;

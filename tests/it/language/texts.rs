@@ -13,12 +13,15 @@ const SPEAKING_FILES: &[&str] = &[
     "src/qemu/kvm/mod.rs",
     "src/qemu/firmware.rs",
     "src/engine/facts.rs",
+    "src/model/time.rs",
 ];
 /// What is given to these is a text.
 const LAYER: &[&str] = &["tr", "fill", "later"];
 /// All that stands in the parentheses of these is a text that comes to the screen through `told`.
 const OTHERS: &[&str] = &[
     "Failure::new",
+    "events::not_responding",
+    ".end_waiting",
     ".fix",
     "#[error",
     "new_job",

@@ -1,13 +1,14 @@
 //! Hardware edited from the command line: at once where the guest runs, with the next start otherwise.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
 use orangery::qemu::qmp::Client;
 use serde_json::{Value, json};
 
-use super::House;
+use super::{House, files_below, wait_for};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -228,4 +229,40 @@ fn images_become_further_disks_where_they_lie_or_as_a_copy() {
     let complaint = house.refused(&["save", "Card"]);
     assert!(complaint.contains("nvme"), "{complaint}");
     assert_eq!(house.state("Card"), "running");
+}
+
+#[test]
+fn a_copy_that_a_killed_owner_left_is_swept_by_the_next() {
+    let house = House::new();
+    house.done(&["create", "Card", "--test-card"]);
+    let image = house.path().join("large.img");
+    let mut large = fs::File::create(&image).unwrap();
+    for _ in 0..512 {
+        large.write_all(&[0x5a; 1 << 20]).unwrap();
+    }
+    let disks = house.machine("Card").join("disks");
+    let partials = || {
+        let mut files = files_below(&disks).unwrap();
+        files.retain(|path| path.extension() == Some("partial".as_ref()));
+        files
+    };
+    let mut add = house
+        .command(&["disk", "add", "Card", "--copy", image.to_str().unwrap()])
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_for("the copy to begin", 60, || {
+        (partials().len() == 1).then_some(()).ok_or("no file")
+    });
+    house.kill_agent();
+    add.wait().unwrap();
+    let left = partials();
+    assert_eq!(left.len(), 1, "the copy was quicker than the kill");
+    house.done(&["trash"]); // Needs an owner, so there is a new one.
+    assert_eq!(partials(), Vec::<std::path::PathBuf>::new());
+    let log = house.path().join("home/.local/state/orangery/log");
+    let log = fs::read_to_string(log).unwrap();
+    let line = format!("Removed unfinished work: {}", left[0].display());
+    assert!(log.contains(&line), "{log}");
+    house.done(&["start", "Card"]);
 }

@@ -110,7 +110,9 @@ fn every_part_has_help() {
     let mut page = Page::off();
     page.click("Help on Machine");
     assert!(page.shows("the guest never sees them"));
-    assert!(page.shows("https://www.qemu.org/docs/master/"));
+    page.click("More in QEMU's documentation");
+    let link = "https://www.qemu.org/docs/master/system/introduction.html";
+    assert_eq!(page.asks(), [Ask::OpenLink(link)]);
 }
 
 pub const PARTS: [&str; 14] = [
@@ -156,6 +158,22 @@ fn nothing_reaches_over_the_edge_of_a_small_window_and_all_has_a_name() {
             }
         }
     }
+}
+
+#[test]
+fn a_longer_word_on_a_button_takes_its_room_from_the_field_beside_it() {
+    use orangery::language::{Language, choose, fill, tr};
+    choose(Language::German);
+    let mut page = Page::off();
+    page.click(tr("CD & floppy drives"));
+    let browse = page.0.get_by_label(tr("Browse…")).rect();
+    let remove = fill("Remove {device}", &[("device", &"cd0")]);
+    let edge = page.0.get_by_label(&remove).rect().right();
+    choose(Language::English);
+    assert!(
+        (browse.right() - edge).abs() < 2.5,
+        "{browse:?}, not at {edge}"
+    );
 }
 
 /// What is shown without having gone through the translation: names of users, models and units.

@@ -1,7 +1,6 @@
 //! The connection against an agent behind a real socket, in the place of QEMU.
 
 use std::os::unix::net::UnixListener;
-use std::sync::mpsc;
 
 use super::*;
 use crate::guest::spice::SendError;
@@ -10,6 +9,9 @@ use crate::guest::spice::message::{CHUNK_HEADER, CLIENT_PORT, HEADER, kind};
 use crate::model::ClipKind;
 
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// News that a test leaves unread.
+const BOUND: usize = 1024;
 
 /// The guest's side of the channel.
 struct Guest {
@@ -22,12 +24,12 @@ struct Guest {
 
 impl Guest {
     /// An agent that has said what it can do, and our side of it.
-    fn new() -> (Self, Agent, mpsc::Receiver<()>) {
+    fn new() -> (Self, Agent, crossbeam_channel::Receiver<()>) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("spice");
         let listener = UnixListener::bind(&path).unwrap();
-        let (sender, changes) = mpsc::channel();
-        let agent = Agent::start(path, move || sender.send(()).unwrap_or(())).unwrap();
+        let (sender, changes) = crossbeam_channel::bounded(BOUND);
+        let agent = Agent::start(path, move || sender.try_send(()).unwrap_or(())).unwrap();
         let (stream, _) = listener.accept().unwrap();
         let mut guest = Self {
             _folder: folder,
@@ -81,8 +83,13 @@ impl Guest {
     }
 }
 
+fn spawn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    let thread = std::thread::Builder::new().name("sending".to_owned());
+    thread.spawn(work).unwrap()
+}
+
 #[track_caller]
-fn wait(changes: &mpsc::Receiver<()>, mut done: impl FnMut() -> bool) {
+fn wait(changes: &crossbeam_channel::Receiver<()>, mut done: impl FnMut() -> bool) {
     while !done() {
         changes.recv_timeout(PATIENCE).expect("nothing changed");
     }
@@ -101,7 +108,7 @@ fn a_large_picture_goes_to_the_guest_and_back() {
         kind: ClipKind::Image,
         bytes: Arc::clone(&picture),
     };
-    let (sender, told) = mpsc::channel();
+    let (sender, told) = crossbeam_channel::bounded(BOUND);
     assert!(agent.offer(clip.clone(), move |new| sender.send(new).unwrap()));
     assert_eq!(guest.hear(), (kind::CLIPBOARD_GRAB, selection_and(&[0, 2])));
     assert!(told.recv_timeout(PATIENCE).unwrap());
@@ -110,7 +117,7 @@ fn a_large_picture_goes_to_the_guest_and_back() {
     assert!(body[8..] == picture[..]);
     guest.say(kind::CLIPBOARD_GRAB, &selection_and(&[1, 2]));
     wait(&changes, || agent.report().offers.is_some());
-    let (sender, taken) = mpsc::channel();
+    let (sender, taken) = crossbeam_channel::bounded(BOUND);
     agent.take(move |clip| sender.send(clip).unwrap());
     assert_eq!(guest.hear(), (kind::CLIPBOARD_REQUEST, selection_and(&[2])));
     guest.say(
@@ -125,9 +132,8 @@ fn files_arrive_in_pieces_an_empty_one_too_and_a_cancel_is_told() {
     let (mut guest, agent, _changes) = Guest::new();
     for content in [vec![5; 200_000], Vec::new()] {
         let (files, size) = (agent.files(), content.len());
-        let sending = std::thread::spawn(move || {
-            files.send("a.bin", size as u64, &mut &content[..], &mut |_| true)
-        });
+        let sending =
+            spawn(move || files.send("a.bin", size as u64, &mut &content[..], &mut |_| true));
         let (kind, start) = guest.hear();
         assert_eq!(kind, kind::FILE_XFER_START);
         guest.status(&start[..4], 0);
@@ -144,7 +150,7 @@ fn files_arrive_in_pieces_an_empty_one_too_and_a_cancel_is_told() {
         sending.join().unwrap().unwrap();
     }
     let files = agent.files();
-    let sending = std::thread::spawn(move || {
+    let sending = spawn(move || {
         files.send("a.bin", 1 << 40, &mut std::io::repeat(1), &mut |sent| {
             sent == 0
         })
@@ -174,7 +180,7 @@ fn the_guests_reason_is_told_for_a_file_it_does_not_take() {
         (2, "could not write"),
     ] {
         let files = agent.files();
-        let sending = std::thread::spawn(move || files.send("f", 1, &mut &b"x"[..], &mut |_| true));
+        let sending = spawn(move || files.send("f", 1, &mut &b"x"[..], &mut |_| true));
         let (_, start) = guest.hear();
         guest.status(&start[..4], status);
         let why = sending.join().unwrap().unwrap_err().to_string();
@@ -185,7 +191,7 @@ fn the_guests_reason_is_told_for_a_file_it_does_not_take() {
 #[test]
 fn an_agent_that_goes_or_is_adopted_is_greeted_again_and_nothing_old_reaches_it() {
     let (mut guest, agent, changes) = Guest::new();
-    let (sender, taken) = mpsc::channel();
+    let (sender, taken) = crossbeam_channel::bounded(BOUND);
     guest.say(kind::CLIPBOARD_GRAB, &selection_and(&[0, 1]));
     wait(&changes, || agent.report().offers.is_some());
     agent.take(move |clip| sender.send(clip).unwrap());

@@ -35,6 +35,8 @@ enum Start {
 #[derive(Default)]
 pub(super) struct DiskForm {
     open: bool,
+    /// It has just been opened: its end, with the button, comes into sight.
+    reveal: bool,
     start: Start,
     /// Empty stands for the suggestion.
     size: String,
@@ -115,7 +117,7 @@ pub(super) fn add_disk_ui(ui: &mut Ui, form: &mut HardwareForm, desk: &mut Desk<
     }
     if !desk.tab.disk.open {
         if kit::secondary(ui, true, Some(Icon::Plus), tr("Add a disk…")).clicked() {
-            desk.tab.disk.open = true;
+            (desk.tab.disk.open, desk.tab.disk.reveal) = (true, true);
         }
         return;
     }
@@ -141,6 +143,9 @@ pub(super) fn add_disk_ui(ui: &mut Ui, form: &mut HardwareForm, desk: &mut Desk<
         }
         finish_ui(ui, form, desk, bus, refused);
     });
+    if std::mem::take(&mut desk.tab.disk.reveal) {
+        ui.scroll_to_cursor(Some(egui::Align::BOTTOM));
+    }
 }
 
 fn start_ui(ui: &mut Ui, start: &mut Start) {

@@ -190,6 +190,8 @@ impl HardwareForm {
 /// Makes an edit of an older record on a newer one.
 fn redo(draft: &mut Machine, record: &Machine, edit: Change) {
     let edit = match edit {
+        // This very edit was applied.
+        Change::Add(device) if record.device(&device.id) == Some(&device) => return,
         Change::Add(device) => match fresh_device(draft, record, device) {
             Some(device) => Change::Add(device),
             None => return,
@@ -291,6 +293,17 @@ mod tests {
         apply(&mut record, Change::Memory(ByteSize::gib(2)));
         form.follow(&record);
         assert!(!form.edited() && !form.moved);
+    }
+
+    #[test]
+    fn a_device_that_was_applied_is_not_added_again() {
+        let mut form = HardwareForm::new(&machine());
+        add(&mut form.draft, nic(1));
+        let record = form.draft.clone();
+        form.edit(Change::Memory(ByteSize::gib(2))); // While the engine worked.
+        form.follow(&record);
+        assert_eq!(form.draft.devices, record.devices);
+        assert_eq!(form.changes(), [Change::Memory(ByteSize::gib(2))]);
     }
 
     #[test]

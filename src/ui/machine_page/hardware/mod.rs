@@ -283,7 +283,8 @@ fn section_card_ui(
     let scroll_here = !wide && tab.scroll_to == Some(section);
     let card = ui.scope(|ui| {
         kit::card(ui, "", |ui| {
-            if head_ui(ui, section, (wide, open), report.state.has_process(), form) {
+            let running = report.state.has_process();
+            if head_ui(ui, section, (wide, open), running, form, asks) {
                 if open {
                     tab.open.remove(&section);
                 } else {
@@ -293,7 +294,6 @@ fn section_card_ui(
             }
             if open {
                 ui.add_space(2.0);
-                let running = report.state.has_process();
                 let machine = report.running.as_deref().or(report.machine.as_ref());
                 let mut desk = Desk {
                     view,
@@ -329,18 +329,27 @@ fn head_ui(
     (wide, open): (bool, bool),
     running: bool,
     form: &HardwareForm,
+    asks: &mut Vec<Ask>,
 ) -> bool {
     let p = palette(ui);
+    let mut help_ui = |ui: &mut Ui| {
+        let (name, help) = (
+            fill("Help on {part}", &[("part", &section.word())]),
+            section.help(),
+        );
+        if kit::help(ui, &name, help) {
+            asks.push(Ask::OpenLink(help.link));
+        }
+    };
     ui.horizontal(|ui| {
         ui.set_height(28.0);
         ui.spacing_mut().item_spacing.x = 10.0;
-        let help = fill("Help on {part}", &[("part", &section.word())]);
         if wide {
             icon::show(ui, section.icon(), 19.0, p.accent_text);
             let title = RichText::new(section.word()).font(theme::semibold(theme::TITLE));
             ui.label(title.color(p.text));
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                kit::help(ui, &help, section.help());
+                help_ui(ui);
                 if let Some(effect) = section.effect() {
                     fields::mark(ui, running, effect);
                 }
@@ -353,7 +362,7 @@ fn head_ui(
         let width = ui.available_width() - room;
         let clicked = fold_ui(ui, section, width, open, wrong, form);
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            kit::help(ui, &help, section.help());
+            help_ui(ui);
             if let Some(effect) = effect {
                 fields::mark(ui, running, effect);
             }
