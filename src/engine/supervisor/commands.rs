@@ -76,10 +76,7 @@ impl Supervisor {
             Command::CommandLine { machine } => self.command_line(asker, machine),
             Command::ShowTrash => self.show_trash(asker),
             Command::EmptyTrash => self.empty_trash(asker, None),
-            Command::CancelJob(job) => {
-                self.cancel_job(job);
-                self.hub.answer(asker, Ok(Answer::Done), None);
-            }
+            Command::CancelJob(job) => self.cancel_job(asker, job),
             Command::Examine => {
                 self.look_at_disks();
                 self.examine();
