@@ -8,10 +8,10 @@
 //! main     → cli, app
 //! cli      → app, console, engine, terminal::Filter, model
 //! app      → ui, desktop, engine, language, terminal, model
-//! console  → display, desktop, engine::{client, message}, language, model
+//! console  → display, desktop, engine::{client, message, parcel, relay}, language, model
 //! ui       → display::frame, terminal, engine::message, language, model
-//! engine   → confine, library, qemu, display, storage, desktop::sound, model
-//! storage, display → qemu, confine, library, model
+//! engine   → confine, library, qemu, display, storage, guest, desktop::sound, model
+//! storage, display, guest → qemu, confine, library, model
 //! qemu     → confine, model
 //! library, confine, desktop → model
 //! ```
@@ -24,6 +24,7 @@
 //! | [`qemu`] | the only place with QEMU words: probe, command line, process, QMP, memory store | the library, egui |
 //! | [`storage`] | image headers and new layers | machines' states |
 //! | [`display`] | the guest's screen over D-Bus or RFB behind one slot | QMP, egui |
+//! | [`guest`] | the agent in a guest's desktop: clipboard, dropped files | machines' states, QMP |
 //! | [`engine`] | the owner: supervisor, a worker per machine, jobs, the control socket | egui |
 //! | [`ui`] | draws data, pushes commands | threads, files, processes |
 //! | [`app`] | ties the engine to the screens | QEMU |
@@ -61,6 +62,7 @@ pub mod console;
 pub mod desktop;
 pub mod display;
 pub mod engine;
+pub mod guest;
 pub mod language;
 pub mod library;
 pub mod model;

@@ -38,6 +38,10 @@ pub(super) enum Purpose {
     Recognise(PathBuf),
     /// Changed what lies in the trash.
     Trash,
+    /// Gave our clipboard to a guest.
+    OfferClipboard,
+    /// Fetched a guest's.
+    TakeClipboard(MachineId),
 }
 
 impl Purpose {
@@ -53,6 +57,7 @@ impl Purpose {
             Command::ReadQemuLog { machine } => Self::QemuLog(*machine),
             Command::EmptyTrash => Self::Trash,
             Command::OpenDisplay { .. }
+            | Command::ResizeGuest { .. }
             | Command::OpenSerial { .. }
             | Command::InSight(_)
             | Command::ConsoleShown { .. }
@@ -61,6 +66,8 @@ impl Purpose {
             | Command::ReadLog
             | Command::Note(_)
             | Command::ShowTrash => Self::Quiet,
+            Command::OfferClipboard { .. } => Self::OfferClipboard,
+            Command::TakeClipboard { machine } => Self::TakeClipboard(*machine),
             Command::Recognise { path } => Self::Recognise(path.clone()),
             Command::Create { spec, start } => Self::Create {
                 spec: Box::new(spec.clone()),
@@ -72,6 +79,7 @@ impl Purpose {
             | Command::AddDisk { .. }
             | Command::DeleteDisk { .. }
             | Command::PressKeys { .. }
+            | Command::SendFiles { .. }
             | Command::Screenshot { .. }
             | Command::CancelJob(_)
             | Command::Examine
@@ -120,6 +128,11 @@ impl App {
         if let Purpose::Batch { batch, machine } = purpose {
             return self.batch_answer(batch, machine, result);
         }
+        match purpose {
+            Purpose::OfferClipboard => return self.clipboard_offered(result),
+            Purpose::TakeClipboard(machine) => return self.clipboard_taken(machine, result),
+            _ => {}
+        }
         match result {
             Ok(answer) => self.succeed(purpose, answer),
             Err(failure) if purpose == Purpose::Quiet => drop(failure),
@@ -141,6 +154,7 @@ impl App {
                     self.view.fail(failure);
                 }
             }
+            Purpose::OfferClipboard => self.clipboard_offered(Err(failure)),
             _ => self.view.fail(failure),
         }
     }

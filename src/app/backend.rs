@@ -9,7 +9,7 @@ use egui::ViewportId;
 use crate::engine::Engine;
 use crate::engine::message::{Command, Event, RequestId};
 use crate::engine::screen::Screen;
-use crate::model::{Failure, MachineId};
+use crate::model::{Clip, Failure, MachineId};
 
 /// An engine as the window sees it.
 pub trait Backend {
@@ -21,6 +21,9 @@ pub trait Backend {
 
     /// The screen of a machine, once [`Command::OpenDisplay`] was answered.
     fn screen(&self, machine: MachineId) -> Option<Arc<Screen>>;
+
+    /// What a guest's clipboard holds, once after [`Command::TakeClipboard`] was answered.
+    fn take_clip(&self, machine: MachineId) -> Option<Clip>;
 
     /// The screen is not wanted any more.
     fn close_screen(&self, machine: MachineId);
@@ -42,6 +45,10 @@ impl Backend for Engine {
 
     fn screen(&self, machine: MachineId) -> Option<Arc<Screen>> {
         Engine::screen(self, machine)
+    }
+
+    fn take_clip(&self, machine: MachineId) -> Option<Clip> {
+        Engine::take_clip(self, machine)
     }
 
     fn close_screen(&self, machine: MachineId) {

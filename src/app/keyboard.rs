@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::engine::screen::{HostKeys, Input, KeyCode, Screen};
+use crate::engine::screen::{Fate, HostKeys, Input, KeyCode, PasteKeys, Screen};
 use crate::model::{MachineId, ReleaseKey};
 
 /// Takes a guest's keys and the word that all are up.
@@ -39,6 +39,9 @@ struct State {
     /// When the last press went to the guest, until someone asked.
     pressed: Option<Instant>,
     host_keys: HostKeys,
+    pastes: PasteKeys,
+    /// Keys were held back, and nobody was told yet.
+    paste: bool,
 }
 
 /// Shared between the window's event handler and the app; both run on the same thread, but the
@@ -73,9 +76,34 @@ impl Keyboard {
         self.lock().guest.as_ref().map(|(machine, _)| *machine)
     }
 
+    /// Keys were held back that [`Self::take_paste`] has to tell of.
+    pub fn has_paste(&self) -> bool {
+        self.lock().paste
+    }
+
     /// A key by its evdev code; returns whether it went to a guest.
     pub fn key(&self, code: KeyCode, down: bool) -> bool {
         self.lock().key(code, down)
+    }
+
+    /// Whether keys that paste are held back until [`Self::let_pastes_go`].
+    pub fn hold_pastes(&self, wanted: bool) {
+        self.lock().pastes.wanted = wanted;
+    }
+
+    /// Whether keys were held back since the last call.
+    pub fn take_paste(&self) -> bool {
+        std::mem::take(&mut self.lock().paste)
+    }
+
+    pub fn let_pastes_go(&self) {
+        let mut state = self.lock();
+        let held = state.pastes.let_go();
+        if let Some((_, sink)) = &state.guest {
+            for (code, down) in held {
+                sink.send(Input::Key { code, down });
+            }
+        }
     }
 
     /// Whether keys go to a guest, also those that have no code.
@@ -119,8 +147,23 @@ impl State {
         if let Some((_, sink)) = self.guest.take() {
             sink.send(Input::ReleaseAll);
         }
+        self.pastes.forget();
+        self.paste = false;
         self.release = Release::Up;
         self.host_keys.forget();
+    }
+
+    /// To the guest, unless it has to wait for the clipboard.
+    fn pass(&mut self, code: KeyCode, down: bool) {
+        match self.pastes.key(code, down) {
+            Fate::Pass => {
+                if let Some((_, sink)) = &self.guest {
+                    sink.send(Input::Key { code, down });
+                }
+            }
+            Fate::Held => {}
+            Fate::Paste => self.paste = true,
+        }
     }
 
     fn watch(&mut self, code: KeyCode, down: bool) -> bool {
@@ -137,11 +180,14 @@ impl State {
     }
 
     fn key(&mut self, code: KeyCode, down: bool) -> bool {
-        let Some((_, sink)) = &self.guest else {
+        if self.guest.is_none() {
             return false;
-        };
+        }
         if self.host_keys.press(code, down) {
-            sink.send(Input::ReleaseAll); // The guest must not keep what was held for it.
+            if let Some((_, sink)) = &self.guest {
+                sink.send(Input::ReleaseAll); // The guest must not keep what was held for it.
+            }
+            self.pastes.forget();
             self.release = Release::Up;
             return false;
         }
@@ -154,18 +200,15 @@ impl State {
             (true, true, Release::Alone | Release::Combined) => {} // Repeats while held.
             (true, false, Release::Alone) => self.let_go(),
             (true, false, Release::Up | Release::Combined) => {
-                sink.send(Input::Key { code, down });
+                self.pass(code, down);
                 self.release = Release::Up;
             }
             (false, true, Release::Alone) => {
-                sink.send(Input::Key {
-                    code: release_key,
-                    down: true,
-                });
-                sink.send(Input::Key { code, down });
+                self.pass(release_key, true);
+                self.pass(code, down);
                 self.release = Release::Combined;
             }
-            (false, ..) => sink.send(Input::Key { code, down }),
+            (false, ..) => self.pass(code, down),
         }
         true
     }

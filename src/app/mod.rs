@@ -4,6 +4,7 @@
 mod answers;
 mod backend;
 mod batch;
+mod clipboard;
 mod feed;
 mod files;
 mod frames;
@@ -24,9 +25,10 @@ use egui::{CursorGrab, PointerButton, Theme, ViewportCommand, ViewportId};
 pub use backend::{Backend, Waker, wake};
 pub use window::{RunError, run};
 
-use crate::desktop::Appearance;
+use crate::desktop::{Appearance, Clipboard};
 use crate::engine::clock::now;
 use crate::engine::message::{Command, RequestId};
+use crate::engine::relay::Relay;
 use crate::engine::screen::{Button, Input};
 use crate::language::{self, Language};
 use crate::model::{LanguageChoice, MachineId, ThemeChoice};
@@ -54,6 +56,8 @@ pub struct App {
     pub view: View,
     pub shell: Shell,
     keyboard: Keyboard,
+    clipboard: Clipboard,
+    relay: Relay,
     feed: Feed,
     lines: Lines,
     chooser: Chooser,
@@ -89,6 +93,11 @@ impl App {
             view: View::default(),
             shell: Shell::default(),
             keyboard: Keyboard::default(),
+            clipboard: Clipboard::new({
+                let waker = waker.clone();
+                move || waker.wake()
+            }),
+            relay: Relay::default(),
             feed: Feed::default(),
             lines: Lines::new(waker.clone()),
             chooser: Chooser::new(waker.clone()),
@@ -133,6 +142,7 @@ impl App {
         }
         self.view.toasts.tick(self.view.now);
         self.follow_settings(ctx);
+        self.follow_drag(ctx);
         self.take_files(ctx);
         self.take_kept();
         self.take_links(ctx);
@@ -189,6 +199,12 @@ impl App {
             let files = input.raw.dropped_files.iter();
             files.map(|file| file.path().to_path_buf()).collect()
         });
+        if dropped.is_empty() {
+            return;
+        }
+        if let Some(machine) = self.guest_under_pointer(ctx) {
+            return self.send_files(machine, dropped);
+        }
         match &dropped[..] {
             [] => {}
             [path] => self.shell.dropped(&self.view, path),
@@ -248,6 +264,7 @@ impl App {
             self.keyboard.release();
         }
         self.view.captured = self.keyboard.captured_by();
+        self.follow_clipboard(wanted, ctx);
         self.hold_pointer(ctx);
     }
 
@@ -336,6 +353,8 @@ impl App {
             Ask::Pointer(machine, pointer) => self.point(machine, pointer),
             Ask::GuestSize(machine, size) => self.feed.wish(machine, size),
             Ask::Capture(guest) => self.capture(guest),
+            Ask::GiveClipboard => self.give_clipboard(),
+            Ask::TakeClipboard => self.take_clipboard(),
             Ask::Leave(step) => self.leave_step(step),
             Ask::Errand(Errand::FullScreen) => {
                 self.view.full_screen = !self.view.full_screen;

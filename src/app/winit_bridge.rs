@@ -62,8 +62,8 @@ impl Bridge<'_> {
         if let Some(code) = code {
             kept = self.keyboard.key(code, down);
         }
-        if !self.keyboard.is_captured() {
-            self.waker.wake(); // It was given back: the bar has to say so.
+        if !self.keyboard.is_captured() || self.keyboard.has_paste() {
+            self.waker.wake(); // It was given back: the bar has to say so. Or it waits for the clipboard.
         }
         kept
     }

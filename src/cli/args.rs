@@ -8,6 +8,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use super::hardware::{DeviceTask, DiskTask, Eject, Insert};
 use super::set::{self, firmware};
+use super::sharing::ClipboardTask;
 use crate::model::{Action, ByteSize, Era, FirmwareKind, Flavor, Typing};
 
 const EXAMPLES: &str = "\
@@ -190,6 +191,18 @@ pub enum Task {
         /// Keys joined by dashes: ctrl-alt-delete.
         #[arg(required = true, num_args = 1..=64, value_parser = combination)]
         keys: Vec<Combination>,
+    },
+    /// Read or write the guest's clipboard, through the agent in its desktop.
+    #[command(subcommand)]
+    Clipboard(ClipboardTask),
+    /// Send files into the guest, to where its agent keeps them: the downloads, mostly.
+    #[command(after_long_help = "Example:\n  orangery send Debian report.pdf photo.jpg")]
+    Send {
+        #[command(flatten)]
+        target: Target,
+        /// Files, not folders.
+        #[arg(required = true, num_args = 1..=1000, value_name = "FILE")]
+        files: Vec<PathBuf>,
     },
     /// Measure a running machine: processors, memory, disks, and with --watch network.
     #[command(

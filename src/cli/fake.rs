@@ -26,6 +26,7 @@ pub struct Fake {
     /// What was asked for, with its patience.
     pub asked: Vec<(Command, Option<Duration>)>,
     pub opened: Vec<String>,
+    pub input: Vec<u8>,
 }
 
 impl Backend for Fake {
@@ -52,6 +53,10 @@ impl Backend for Fake {
 
     fn png(&mut self, _ppm: OwnedFd) -> Result<Vec<u8>, Failure> {
         Ok(b"PNG".to_vec())
+    }
+
+    fn input(&mut self, _limit: u64) -> Result<Vec<u8>, Failure> {
+        Ok(self.input.clone())
     }
 
     fn confirm(&mut self, question: &str) -> Option<bool> {
@@ -107,6 +112,7 @@ pub fn report(name: &str, id: &str, state: State) -> MachineReport {
         running: None,
         console_open: false,
         sound: Default::default(),
+        agent: None,
         job: None,
     }
 }

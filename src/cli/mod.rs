@@ -26,6 +26,7 @@ mod progress;
 mod serial;
 mod session;
 mod set;
+mod sharing;
 mod show;
 mod stats;
 mod tasks;

@@ -182,6 +182,14 @@ impl Backend for Live {
         doors::png(ppm)
     }
 
+    fn input(&mut self, limit: u64) -> Result<Vec<u8>, Failure> {
+        let mut bytes = Vec::new();
+        let input = std::io::stdin().lock();
+        std::io::Read::read_to_end(&mut std::io::Read::take(input, limit), &mut bytes)
+            .map_err(|error| Failure::new("Standard input can't be read", error.to_string()))?;
+        Ok(bytes)
+    }
+
     fn confirm(&mut self, question: &str) -> Option<bool> {
         let input = std::io::stdin();
         let mut out = std::io::stderr().lock();

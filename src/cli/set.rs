@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::parts::choice;
 use crate::model::{
-    Board, BootOrder, ByteSize, Change, Clock, Cpu, FirmwareKind, MemoryBacking, Topology,
+    Board, BootOrder, ByteSize, Change, Clock, Cpu, FirmwareKind, MemoryBacking, Share, Topology,
     check_name,
 };
 
@@ -32,6 +32,8 @@ Keys:
   mute=on|off
   microphone=allow|off              whether the guest hears this computer's microphone
   keyboard=LAYOUT                   the guest's keyboard, for typing: us, de, …; empty: as here
+  share-to-guest=off|ask|on         the clipboard: ask is when you paste; on is always
+  share-from-guest=off|ask|on       what is copied in the guest
 
 Disks, cards and drives: orangery device --help
 
@@ -39,7 +41,8 @@ Example:
   orangery set Debian cpus=4 memory=8G cd=";
 
 const KEYS: &str = "name, cpus, cpu, topology, memory, board, firmware, medium (or cd), memory-backing, boot, \
-                    clock, arguments, tags, notes, icon, volume, mute, microphone and keyboard";
+                    clock, arguments, tags, notes, icon, volume, mute, microphone, keyboard, share-to-guest and \
+                    share-from-guest";
 
 /// What one KEY=VALUE asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,6 +170,12 @@ fn change(key: &str, value: &str) -> Result<Change, SetError> {
         },
         "keyboard" if value.len() > 32 => Err(bad("keyboard", "write a layout such as us or de")),
         "keyboard" => Ok(Change::Keyboard(value.to_owned())),
+        "share-to-guest" => choice(value, &Share::ALL, |share| share.word())
+            .map(Change::ShareToGuest)
+            .map_err(|why| bad("share-to-guest", why)),
+        "share-from-guest" => choice(value, &Share::ALL, |share| share.word())
+            .map(Change::ShareFromGuest)
+            .map_err(|why| bad("share-from-guest", why)),
         "tags" => tags(value).map(Change::Tags),
         "notes" if value.len() > MAX_NOTES => Err(bad("notes", "write less than 64 KiB")),
         "notes" => Ok(Change::Notes(value.to_owned())),
@@ -241,6 +250,8 @@ fn key(assignment: &Assignment) -> &'static str {
         Change::Muted(_) => "mute",
         Change::Microphone(_) => "microphone",
         Change::Keyboard(_) => "keyboard",
+        Change::ShareToGuest(_) => "share-to-guest",
+        Change::ShareFromGuest(_) => "share-from-guest",
         Change::Cpu(_) => "cpu",
         Change::Board(_) => "board",
         Change::Clock(_) => "clock",

@@ -45,6 +45,9 @@ pub trait Backend {
     /// Turns a binary PPM into a PNG.
     fn png(&mut self, ppm: OwnedFd) -> Result<Vec<u8>, Failure>;
 
+    /// What standard input holds, up to `limit` bytes.
+    fn input(&mut self, limit: u64) -> Result<Vec<u8>, Failure>;
+
     /// Asks the user at the terminal; `None` when there is no terminal.
     fn confirm(&mut self, question: &str) -> Option<bool>;
 
@@ -135,6 +138,8 @@ pub fn perform(session: &mut Session<'_>, args: Args) -> Result<Done, Failure> {
             session.type_text(&target, typing)
         }
         Task::Key { target, keys } => session.press(&target, keys),
+        Task::Clipboard(task) => session.clipboard(task),
+        Task::Send { target, files } => session.send(&target, files),
         Task::Stats { target, watch } => session.stats(&target, watch),
         Task::Delete(target) => session.act(&target, Action::Delete, Some(SHORT)),
         Task::Restore(target) => session.act(&target, Action::Restore, Some(SHORT)),

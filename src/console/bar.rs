@@ -5,7 +5,7 @@ use lucide_icons::Icon;
 
 use crate::display::keys::{KeyCode, Offered};
 use crate::language::{told, tr};
-use crate::model::{Action, ScreenSettings, Standing, State, permit};
+use crate::model::{Action, Change, ScreenSettings, Standing, State, permit};
 
 use super::presenter::Way;
 use super::theme::{self, palette};
@@ -14,6 +14,10 @@ mod signs;
 mod view_menu;
 
 pub use self::signs::{figures_ui, release_sign_ui};
+
+mod share;
+
+pub use self::share::ShareView;
 
 /// Narrower bars, in points, do without the names of the hint and the way.
 const ROOMY: f32 = 760.0;
@@ -35,6 +39,8 @@ pub struct BarView {
     pub heads: u32,
     pub head: u32,
     pub way: Way,
+    /// What goes over between the clipboards.
+    pub share: Option<ShareView>,
     /// The guest's picture is there and moves.
     pub live: bool,
     /// Combinations for the menu, in groups.
@@ -81,6 +87,9 @@ pub enum Request {
     /// Keys to press together.
     Press(Vec<KeyCode>),
     Screenshot,
+    GiveClipboard,
+    TakeClipboard,
+    Change(Change),
     Act(Action),
     Mute(bool),
     /// Opens the screen again.
@@ -106,6 +115,7 @@ pub fn bar_ui(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 power_ui(ui, view, requests);
                 picture_ui(ui, view, requests);
+                share::share_ui(ui, view, requests);
                 message_ui(ui, view);
             });
         });

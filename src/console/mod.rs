@@ -23,6 +23,7 @@ mod raster;
 mod scale;
 mod screenshot;
 mod session;
+mod sharing;
 mod stage;
 mod system_keys;
 mod theme;

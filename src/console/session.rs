@@ -17,6 +17,7 @@ use crate::model::{
 use super::bar::{Card, Message};
 use super::guest_picture::{GuestPicture, News};
 use super::owner::{Owner, OwnerNews};
+use super::sharing::ShareNews;
 
 pub const NO_ENGINE: &str = later("Orangery's engine is gone; the picture goes on");
 const NEVER_ENGINE: &str = later("This window shows a screen only; no engine is behind it");
@@ -48,6 +49,8 @@ pub struct Session {
     reopen: Option<Instant>,
     message: Option<(Message, Instant)>,
     wake: Wake,
+    /// Of the clipboards, for the window.
+    pub share_news: Vec<ShareNews>,
 }
 
 impl Session {
@@ -78,6 +81,7 @@ impl Session {
             reopen: None,
             message: None,
             wake,
+            share_news: Vec::new(),
         };
         if let Some(screen) = screen {
             session.show(screen);
@@ -179,6 +183,7 @@ impl Session {
                 }
             }
             OwnerNews::Removed => self.removed = true,
+            OwnerNews::Share(news) => self.share_news.push(news),
             OwnerNews::Display(answer) => {
                 self.asked = false;
                 if let Err(failure) = answer.and_then(|(path, fd)| self.open(path, fd.into())) {
@@ -257,7 +262,8 @@ impl Session {
         });
     }
 
-    fn ask(&mut self, command: impl FnOnce(MachineId) -> Command) {
+    /// Asks the engine something about the machine.
+    pub fn ask(&mut self, command: impl FnOnce(MachineId) -> Command) {
         let (Some(owner), Some(machine)) = (&self.owner, self.machine) else {
             return;
         };
@@ -297,6 +303,10 @@ impl Session {
 
     pub fn state(&self) -> Option<State> {
         self.report.as_ref().map(|report| report.state)
+    }
+
+    pub fn report(&self) -> Option<&MachineReport> {
+        self.report.as_deref()
     }
 
     pub fn standing(&self) -> Option<Standing> {

@@ -17,6 +17,7 @@ use crate::desktop::{Heard, PictureClipboard};
 use crate::display::frame::{Figures, Following, Wake};
 use crate::display::keys::{HostKeys, KeyCode};
 use crate::display::{DisplayError, Input, Screen};
+use crate::engine::message::Command;
 use crate::language::{self, Language, fill, later, tr};
 use crate::model::{Failure, State};
 
@@ -25,6 +26,7 @@ use super::keyboard::Keyboard;
 use super::owner::Owner;
 use super::pointer::Pointer;
 use super::session::Session;
+use super::sharing::Sharing;
 use super::stage::{self, Stage};
 use super::system_keys::SystemKeys;
 use super::{ConsoleOptions, ConsoleTarget};
@@ -48,6 +50,8 @@ pub enum Event {
     Picture,
     /// The owner has news; one is on its way at most.
     Owner,
+    /// This computer's clipboard has an answer.
+    Clipboard,
     /// A key while the keyboard is grabbed.
     Key { code: u16, down: bool },
     /// The window can be seen, or not.
@@ -91,7 +95,11 @@ pub fn run(source: Source, options: ConsoleOptions) -> Result<(), Failure> {
             Session::new(target.name, Some((target.machine, owner)), None, wake)
         }
     };
+    let waking = proxy.clone();
     let mut console = Console {
+        sharing: Sharing::new(move || {
+            waking.send_event(Event::Clipboard).ok(); // The loop has ended.
+        }),
         options,
         session,
         stage: None,
@@ -167,6 +175,7 @@ struct Console {
     /// The compositor has stopped asking for pictures (Wayland), so the guest draws for nobody.
     unseen: bool,
     clipboard: Arc<Mutex<PictureClipboard>>,
+    sharing: Sharing,
 }
 
 impl ApplicationHandler<Event> for Console {
@@ -195,6 +204,7 @@ impl ApplicationHandler<Event> for Console {
                 self.take_picture();
             }
             Event::Owner => self.hear_owner(),
+            Event::Clipboard => {} // `about_to_wait` looks.
             Event::Key { code, down } => self.key(KeyCode(code), down),
             Event::InSight(seen) => self.session.set_visible(seen),
             Event::Kept { kept, copied } => self.say(picture::kept_message(kept, copied)),
@@ -216,6 +226,7 @@ impl ApplicationHandler<Event> for Console {
                 self.lay_out();
             }
             WindowEvent::Occluded(_) => {} // Says nothing of minimised windows: see `Event::InSight`.
+            WindowEvent::DroppedFile(path) => self.sharing.drop_file(path.clone()),
             WindowEvent::Focused(focused) => self.focus(*focused, &event),
             WindowEvent::KeyboardInput { .. }
             | WindowEvent::ModifiersChanged(_)
@@ -243,6 +254,9 @@ impl ApplicationHandler<Event> for Console {
             self.lay_out();
         }
         self.tell_following();
+        if self.sharing.follow(&mut self.session, self.focused) {
+            self.on_stage(|stage| stage.overlay.ask());
+        }
         let requests = self.draw_overlay();
         for request in requests {
             self.carry_out(request, event_loop);
@@ -254,7 +268,7 @@ impl ApplicationHandler<Event> for Console {
         let due = self.stage.as_ref().and_then(Stage::due);
         let counted = self.stage.as_ref().filter(|stage| stage.look.figures);
         let figures = counted.map(|_| self.figures.due());
-        let due = [due, figures, self.session.due()];
+        let due = [due, figures, self.session.due(), self.sharing.due()];
         let due = due.into_iter().flatten().min();
         event_loop.set_control_flow(due.map_or(ControlFlow::Wait, ControlFlow::WaitUntil));
     }
@@ -330,6 +344,12 @@ impl Console {
             Request::Screenshot => self.screenshot(),
             Request::Act(action) => self.session.act(action),
             Request::Mute(muted) => self.session.mute(muted),
+            Request::GiveClipboard => self.sharing.give(&mut self.session),
+            Request::TakeClipboard => self.sharing.take(&mut self.session),
+            Request::Change(change) => self.session.ask(|machine| Command::Change {
+                machine,
+                changes: vec![change],
+            }),
             Request::Again => self.session.reopen_now(),
             Request::Close => event_loop.exit(),
         }

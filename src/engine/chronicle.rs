@@ -134,6 +134,9 @@ fn asked(command: &Command) -> Option<String> {
         Command::DeleteDisk { .. } => "delete a disk",
         Command::PressKeys { .. } => "press keys",
         Command::TypeText { .. } => "type text",
+        Command::OfferClipboard { .. } => "give the clipboard to the guest",
+        Command::TakeClipboard { .. } => "take the guest's clipboard",
+        Command::SendFiles { files, .. } => return Some(format!("send {} files", files.len())),
         Command::Screenshot { .. } => "take a picture",
         Command::EmptyTrash => "empty the trash",
         Command::CancelJob(_) => "cancel a job",
@@ -144,6 +147,7 @@ fn asked(command: &Command) -> Option<String> {
         Command::ConsoleShown { shown: false, .. } => "the screen's own window closed",
         Command::Recognise { .. }
         | Command::Watch(_)
+        | Command::ResizeGuest { .. }
         | Command::OpenDisplay { .. }
         | Command::OpenSerial { .. }
         | Command::Stats { .. }
@@ -180,6 +184,7 @@ mod tests {
             running: None,
             console_open: false,
             sound: Default::default(),
+            agent: None,
             job: None,
         }))
     }

@@ -7,8 +7,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::parcel::Parcel;
 use crate::model::{
-    Action, Answer, Change, ComputerReport, Failure, HostLoad, JobId, JobReport, LayerId,
+    Action, Answer, Change, ClipKind, ComputerReport, Failure, HostLoad, JobId, JobReport, LayerId,
     MachineId, MachineReport, NewDisk, NewMachine, Sample, Settings, TrashReport, Typing,
     Whereabouts,
 };
@@ -74,6 +75,29 @@ pub enum Command {
     TypeText {
         machine: MachineId,
         typing: Typing,
+    },
+    /// Puts something into the guest's clipboard. Answered with [`Answer::Done`] once the guest's agent was told,
+    /// with [`Answer::Unchanged`] if the guest has it already.
+    OfferClipboard {
+        machine: MachineId,
+        kind: ClipKind,
+        #[serde(skip)]
+        content: Parcel,
+    },
+    /// Asks for what was copied in the guest; comes back as a file descriptor.
+    TakeClipboard {
+        machine: MachineId,
+    },
+    /// Sends files into the guest, to where its agent keeps them. Answered when they are there.
+    SendFiles {
+        machine: MachineId,
+        files: Vec<PathBuf>,
+    },
+    /// Asks the guest's agent to make the screen so large, in pixels: for displays that are not told by themselves.
+    ResizeGuest {
+        machine: MachineId,
+        width: u32,
+        height: u32,
     },
     /// Asks for a connected display socket; comes back as a file descriptor.
     OpenDisplay {
@@ -143,6 +167,10 @@ impl Command {
             | Self::DeleteDisk { machine, .. }
             | Self::PressKeys { machine, .. }
             | Self::TypeText { machine, .. }
+            | Self::OfferClipboard { machine, .. }
+            | Self::TakeClipboard { machine }
+            | Self::SendFiles { machine, .. }
+            | Self::ResizeGuest { machine, .. }
             | Self::OpenDisplay { machine }
             | Self::OpenSerial { machine, .. }
             | Self::Screenshot { machine }
@@ -165,6 +193,22 @@ impl Command {
             | Self::HandOver
             | Self::Raise => None,
         }
+    }
+
+    /// What goes along as a file descriptor.
+    pub fn parcel(&self) -> Option<&Parcel> {
+        match self {
+            Self::OfferClipboard { content, .. } => Some(content),
+            _ => None,
+        }
+    }
+
+    /// Takes what came along.
+    pub fn with_parcel(mut self, parcel: Parcel) -> Self {
+        if let Self::OfferClipboard { content, .. } = &mut self {
+            *content = parcel;
+        }
+        self
     }
 }
 

@@ -192,6 +192,7 @@ mod tests {
             running: None,
             console_open: false,
             sound: Default::default(),
+            agent: None,
             job: None,
         };
         let log = ["2026-11-25 22:31:07 Asked for Payroll: Start".to_owned()];

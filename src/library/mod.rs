@@ -24,7 +24,7 @@ mod text;
 mod trash;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use error::LibraryError;
 pub use files::{Sighting, Space, allocated, free_space};

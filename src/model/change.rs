@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Board, BootOrder, ByteSize, Cdrom, Clock, Cpu, Device, DeviceKind, Disk, FirmwareKind, LayerId,
-    Machine, MemoryBacking, Topology,
+    Machine, MemoryBacking, Share, Topology,
 };
 
 /// One edit of a machine, as `orangery set` and the hardware page send it.
@@ -23,6 +23,10 @@ pub enum Change {
     Microphone(bool),
     /// The layout that text is typed with; empty for the desktop's own.
     Keyboard(String),
+    /// Our clipboard and dropped files on their way to the guest.
+    ShareToGuest(Share),
+    /// The guest's clipboard on its way to us.
+    ShareFromGuest(Share),
     /// How many processors; they are arranged as one socket.
     Cpus(u32),
     /// All of the processors at once.
@@ -67,7 +71,9 @@ impl Change {
             | Self::Keyboard(_)
             | Self::Volume(_)
             | Self::Muted(_)
-            | Self::Microphone(_) => Effect::AtOnce,
+            | Self::Microphone(_)
+            | Self::ShareToGuest(_)
+            | Self::ShareFromGuest(_) => Effect::AtOnce,
             Self::Medium(_) if machine.has(|kind| matches!(kind, DeviceKind::Cdrom(_))) => {
                 Effect::AtOnce
             }
@@ -126,6 +132,8 @@ pub fn apply(machine: &mut Machine, change: Change) {
         Change::Muted(muted) => machine.sound.muted = muted,
         Change::Microphone(allowed) => machine.sound.microphone = allowed,
         Change::Keyboard(layout) => machine.keyboard = layout,
+        Change::ShareToGuest(share) => machine.sharing.to_guest = share,
+        Change::ShareFromGuest(share) => machine.sharing.from_guest = share,
         Change::Cpus(count) => {
             machine.cpu.count = count;
             machine.cpu.topology = None;
@@ -224,6 +232,12 @@ pub fn changes_between(old: &Machine, new: &Machine) -> Vec<Change> {
     });
     push(old.keyboard != new.keyboard, &|| {
         Change::Keyboard(new.keyboard.clone())
+    });
+    push(old.sharing.to_guest != new.sharing.to_guest, &|| {
+        Change::ShareToGuest(new.sharing.to_guest)
+    });
+    push(old.sharing.from_guest != new.sharing.from_guest, &|| {
+        Change::ShareFromGuest(new.sharing.from_guest)
     });
     push(old.cpu != new.cpu, &|| Change::Cpu(new.cpu.clone()));
     push(old.memory != new.memory, &|| Change::Memory(new.memory));

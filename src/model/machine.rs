@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     Board, BootOrder, ByteSize, Clock, Cpu, Device, DeviceKind, Disk, Firmware, LayerRef,
-    MemoryBacking, SoundSettings, Timestamp,
+    MemoryBacking, Sharing, SoundSettings, Timestamp,
 };
 
 /// Identifies a machine for as long as its folder exists; never reused.
@@ -104,6 +104,8 @@ pub struct Machine {
     #[serde(default)]
     pub keyboard: String,
     #[serde(default)]
+    pub sharing: Sharing,
+    #[serde(default)]
     pub saved: Option<SavedState>,
     #[serde(default)]
     pub sound: SoundSettings,
@@ -135,6 +137,7 @@ impl Machine {
             notes: String::new(),
             icon: String::new(),
             keyboard: String::new(),
+            sharing: Sharing::default(),
             saved: None,
             sound: SoundSettings::default(),
             trashed: None,

@@ -19,6 +19,7 @@ mod report;
 mod rules;
 mod screen;
 mod settings;
+mod sharing;
 mod size;
 mod sound;
 mod state;
@@ -60,6 +61,9 @@ pub use screen::{Drawing, ScreenSettings, Zoom};
 pub use settings::{
     ClosePolicy, Confirmations, DisplayPath, GroupBy, LanguageChoice, LibraryFrom, ListSettings,
     OwnCombination, ReleaseKey, Settings, SortBy, ThemeChoice, Whereabouts,
+};
+pub use sharing::{
+    AgentState, Clip, ClipKind, DesktopAgent, GuestClip, MAX_IMAGE, MAX_TEXT, Share, Sharing,
 };
 pub use size::{ByteSize, SizeError};
 pub use sound::{SoundReport, SoundSettings, SoundState};

@@ -72,7 +72,7 @@ pub enum Errand {
 }
 
 impl Errand {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::NewMachine,
         Self::Search,
         Self::ShowTrash,

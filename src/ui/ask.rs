@@ -58,6 +58,10 @@ pub enum Ask {
     GuestSize(MachineId, (u32, u32)),
     /// The keyboard goes to this guest from now on, or comes back.
     Capture(Option<MachineId>),
+    /// Our clipboard goes to the guest that is shown.
+    GiveClipboard,
+    /// What was copied in the guest that is shown comes into our clipboard.
+    TakeClipboard,
     Leave(LeaveStep),
 }
 

@@ -10,6 +10,16 @@ use crate::display::frame::Reading;
 use crate::language::tr;
 use crate::model::{MachineId, ScreenSettings, Zoom};
 
+/// Where the guest's screen was painted in the last frame, if it was.
+pub fn room_of_screen(ctx: &egui::Context) -> Option<Rect> {
+    let (frame, room) = ctx.data(|data| data.get_temp::<(u64, Rect)>(seen_id()))?;
+    (frame + 1 >= ctx.cumulative_frame_nr()).then_some(room)
+}
+
+fn seen_id() -> egui::Id {
+    egui::Id::unique("guest screen")
+}
+
 /// Where a guest of `guest` pixels is painted inside `room`.
 ///
 /// Where a guest pixel is a whole number of pixels the corner is snapped to whole pixels, so that nothing is blurred.
@@ -98,6 +108,8 @@ pub fn screen_ui(
     asks: &mut Vec<Ask>,
 ) {
     let room = ui.available_rect_before_wrap();
+    let frame = ui.ctx().cumulative_frame_nr();
+    ui.data_mut(|data| data.insert_temp(seen_id(), (frame, room)));
     let response = ui.allocate_rect(room, Sense::click_and_drag());
     let name = tr("The guest's screen");
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, name));
@@ -162,7 +174,7 @@ fn cursor_ui(
     response: &egui::Response,
 ) {
     let at = response.hover_pos().filter(|at| picture.contains(*at));
-    let Some(at) = at.filter(|_| screen.absolute_pointer) else {
+    let Some(at) = at.filter(|_| screen.absolute) else {
         return;
     };
     ui.ctx().set_cursor_icon(egui::CursorIcon::None);

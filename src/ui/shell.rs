@@ -230,6 +230,8 @@ impl Shell {
                 | Ask::GuestSize(..)
                 | Ask::Pointer(..)
                 | Ask::Capture(_)
+                | Ask::GiveClipboard
+                | Ask::TakeClipboard
                 | Ask::Leave(_) => left.push(ask),
             }
         }
@@ -252,7 +254,7 @@ impl Shell {
         self.dialogs_ui(ui, view, &mut asks);
         toasts::toasts_ui(ui, &view.toasts, &mut asks);
         if ui.input(|input| !input.raw.hovered_files.is_empty()) {
-            empty_page::drop_hint_ui(ui);
+            empty_page::drop_hint_ui(ui, view);
         }
         let mut left = self.settle(view, asks);
         self.confirmation.ui(ui, view, &mut left); // What it asked for already passes.

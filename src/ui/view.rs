@@ -47,6 +47,8 @@ pub struct View {
     /// The guest that gets the keyboard.
     pub captured: Option<MachineId>,
     pub full_screen: bool,
+    /// Whose picture is under the files that are dragged over the window.
+    pub drop_on: Option<MachineId>,
     pub now: Timestamp,
     /// Another process has the library; nothing can be changed from here.
     pub handed_over: bool,

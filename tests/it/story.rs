@@ -4,7 +4,7 @@
 
 mod adoption;
 mod clicked;
-mod debian;
+pub mod debian;
 mod graphs;
 mod hardware;
 mod life;

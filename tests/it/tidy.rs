@@ -30,6 +30,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "desktop",
             "engine::client",
             "engine::message",
+            // The clipboards: what both windows do about them, and how their content travels.
+            "engine::parcel",
+            "engine::relay",
             "language",
             "model",
         ],

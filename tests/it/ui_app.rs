@@ -43,6 +43,10 @@ impl Backend for Fake {
         None
     }
 
+    fn take_clip(&self, _: MachineId) -> Option<Clip> {
+        None
+    }
+
     fn close_screen(&self, _: MachineId) {}
 
     fn take_serial(&self, _: MachineId) -> Option<(UnixStream, u64)> {

@@ -80,6 +80,7 @@ pub fn report(number: u128, name: &str, state: State) -> MachineReport {
         running: None,
         console_open: false,
         sound: Default::default(),
+        agent: None,
         job: None,
     }
 }

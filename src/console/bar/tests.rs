@@ -22,6 +22,7 @@ fn view() -> BarView {
         heads: 1,
         head: 0,
         way: Way::Copied,
+        share: None,
         live: true,
         message: Message::Hint("Press Right Ctrl to release the keyboard".to_owned()),
         muted: Some(false),

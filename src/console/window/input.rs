@@ -20,6 +20,7 @@ impl Console {
         self.focused = focused;
         if !focused {
             self.session.send(Input::ReleaseAll);
+            self.sharing.forget_keys();
             self.keyboard.forget();
             self.host_keys.forget();
             self.pointer.forget();
@@ -75,9 +76,7 @@ impl Console {
                 if down && !inputs.is_empty() {
                     self.figures.key_sent(std::time::Instant::now());
                 }
-                for input in inputs {
-                    self.session.send(input);
-                }
+                self.sharing.send(&mut self.session, inputs);
             }
             Outcome::Bar if code == F11 && down => {
                 let on = self.stage.as_ref().is_some_and(|stage| !stage.full_screen);
@@ -90,6 +89,7 @@ impl Console {
 
     fn keys_changed_hands(&mut self) {
         self.session.send(Input::ReleaseAll);
+        self.sharing.forget_keys();
         self.pointer.forget();
         if !self.keyboard.is_captured() {
             self.release_pointer();

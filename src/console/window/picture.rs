@@ -83,6 +83,7 @@ impl Console {
             session,
             figures,
             following,
+            sharing,
             ..
         } = self;
         let Some(stage) = stage else {
@@ -104,6 +105,7 @@ impl Console {
                 heads: session.info.heads,
                 head: session.head,
                 way: stage.way(),
+                share: sharing.view(session),
                 live: session.is_live(),
                 message: session.message().unwrap_or(Message::Hint(hint)),
                 muted: session.muted(),

@@ -2,11 +2,13 @@
 
 mod combination;
 mod layout;
+mod paste;
 mod table;
 mod text;
 
 pub use self::combination::{CombinationError, HostKeys, Offered, offered, read, written};
 pub use self::layout::Layout;
+pub use self::paste::{Fate, PasteKeys};
 use self::table::{ALIASES, KEYS, Key};
 pub use self::text::{UntypableChar, type_text};
 

@@ -41,10 +41,8 @@ impl Supervisor {
             Command::Recognise { path } => self.recognise(asker, path),
             Command::Watch(machine) => self.watch(asker, machine),
             Command::PressKeys { machine, keys } => {
-                self.pass(asker, machine, Action::SendKeys, |asker| Order::Keys {
-                    keys,
-                    asker,
-                });
+                let order = |asker| Order::Keys { keys, asker };
+                self.pass(asker, machine, Action::SendKeys, order);
             }
             Command::TypeText { machine, typing } => self.type_text(asker, machine, typing),
             Command::OpenDisplay { machine } => {
@@ -64,18 +62,18 @@ impl Supervisor {
                     }
                 });
             }
+            command @ (Command::OfferClipboard { .. }
+            | Command::TakeClipboard { .. }
+            | Command::SendFiles { .. }
+            | Command::ResizeGuest { .. }) => self.share(asker, command),
             Command::Stats { machine } => {
-                self.pass(asker, machine, Action::Screenshot, |asker| Order::Stats {
-                    asker,
-                });
+                let order = |asker| Order::Stats { asker };
+                self.pass(asker, machine, Action::Screenshot, order);
             }
             Command::CommandLine { machine } => self.command_line(asker, machine),
             Command::ShowTrash => self.show_trash(asker),
             Command::EmptyTrash => self.empty_trash(asker, None),
-            Command::CancelJob(job) => {
-                self.cancel_job(job);
-                self.hub.answer(asker, Ok(Answer::Done), None);
-            }
+            Command::CancelJob(job) => self.cancel_job(asker, job),
             Command::Examine => {
                 self.look_at_disks();
                 self.examine();

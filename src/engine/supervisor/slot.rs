@@ -57,6 +57,7 @@ impl Slot {
             running: self.pending(),
             console_open: self.console.is_some(),
             sound: self.live.sound.clone(),
+            agent: self.live.agent.clone(),
             job: self.job,
         }
     }

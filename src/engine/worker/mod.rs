@@ -19,6 +19,7 @@ mod order;
 mod picture;
 mod save;
 mod serial;
+mod sharing;
 mod sound;
 mod stats;
 mod typing;
@@ -37,8 +38,8 @@ use super::sound::Sound;
 use super::supervisor::{Message, record};
 use crate::library::Library;
 use crate::model::{
-    Accelerator, Action, Answer, Failure, Machine, MachineId, SoundReport, SoundState, State,
-    Timestamp,
+    Accelerator, Action, Answer, DesktopAgent, Failure, Machine, MachineId, SoundReport, SoundState,
+    State, Timestamp,
 };
 use crate::qemu::process::Process;
 use crate::qemu::qmp::{Client as QmpClient, QmpEvent};
@@ -48,6 +49,7 @@ pub use files::{disk_files, preview};
 pub use hardware::Edit;
 pub use order::Order;
 use order::refuse_order;
+pub use sharing::ToAgent;
 pub use stats::Level;
 
 /// Orders waiting for one worker: more than a person or script sends while it is busy.
@@ -78,6 +80,8 @@ pub struct Live {
     /// What QEMU was started with; the machine's file may have changed since.
     pub hardware: Option<Box<Machine>>,
     pub sound: SoundReport,
+    /// The agent in the guest's desktop; `None` without QEMU.
+    pub agent: Option<DesktopAgent>,
 }
 
 impl Live {
@@ -92,6 +96,7 @@ impl Live {
             force_after: None,
             hardware: None,
             sound: SoundReport::default(),
+            agent: None,
         }
     }
 
@@ -302,6 +307,7 @@ struct Worker {
     meter: stats::Meter,
     counters: network::Counters,
     sound: Sound,
+    line: sharing::Line,
     /// The picture that was published last, and when.
     last_thumbnail: Option<(Instant, Arc<Vec<u8>>)>,
 }
@@ -317,6 +323,7 @@ impl Worker {
             counters: network::Counters::default(),
             sound: Sound::absent(SoundState::Off),
             last_thumbnail: None,
+            line: sharing::Line::new(&begun.process),
             process: begun.process,
             qmp: begun.qmp,
             events: begun.events,
@@ -338,6 +345,7 @@ impl Worker {
     }
 
     fn live_on(&mut self) {
+        self.look_at_agent();
         // What happened before we listened. A machine found paused is news as well: who adopts it waits for that.
         if matches!(self.look(), Flow::End) {
             return;
@@ -359,6 +367,12 @@ impl Worker {
                     self.sound_changed();
                     Flow::Go
                 }
+                recv(self.line.news) -> news => {
+                    if news.is_ok() {
+                        self.agent_changed();
+                    }
+                    Flow::Go
+                },
                 default(patience) => Flow::Go,
             };
             if matches!(flow, Flow::End) {
@@ -391,6 +405,7 @@ impl Worker {
                 in_process,
             } => self.screenshot(asker, machine, in_process),
             Order::Hear(settings) => self.hear(settings),
+            Order::ToAgent { what, asker } => self.to_agent(what, asker),
             Order::Thumbnail => self.thumbnail(),
             Order::Watch(level) => self.watch(level),
             Order::Stats { asker } => {

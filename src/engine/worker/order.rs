@@ -1,5 +1,6 @@
 //! What a worker is asked to do, and what is answered when it comes too late.
 
+use super::sharing::ToAgent;
 use super::stats::Level;
 use super::{Edit, Post, gone};
 use crate::engine::hub::Asker;
@@ -41,6 +42,10 @@ pub enum Order {
     },
     /// So loud, from now on.
     Hear(SoundSettings),
+    ToAgent {
+        what: ToAgent,
+        asker: Asker,
+    },
     Thumbnail,
     /// Look at the machine so closely from now on.
     Watch(Level),
@@ -64,6 +69,12 @@ pub(super) fn refuse_order(post: &Post, order: Order) {
             asker
         }
         Order::Edit(edit) => edit.asker,
+        Order::ToAgent { what, asker } => {
+            if let ToAgent::Send { job, .. } = what {
+                job.end(Err(gone(post)));
+            }
+            asker
+        }
         Order::Keys { asker, .. }
         | Order::OpenDisplay { asker }
         | Order::OpenSerial { asker, .. }

@@ -33,6 +33,9 @@ pub use blocks::{drive_node, file_node, layer_node, medium_file_node, medium_nod
 pub use sound::passes_sound;
 use value::escape;
 
+/// The device id of the channel to the agent in the guest's desktop; its socket is `<id>-socket`.
+pub const SPICE_AGENT: &str = "spice-agent";
+
 /// The number that the memory file has in QEMU.
 pub const MEMORY_NUMBER: i32 = 10;
 
@@ -273,7 +276,7 @@ fn channels(launch: &Launch<'_>, line: &mut Line) -> Result<(), CommandLineError
     ];
     line.device("virtio-serial-pci", &bus);
     for (id, path, name) in [
-        ("spice-agent", &sockets.spice_agent, "com.redhat.spice.0"),
+        (SPICE_AGENT, &sockets.spice_agent, "com.redhat.spice.0"),
         (
             "guest-agent",
             &sockets.guest_agent,

@@ -51,6 +51,7 @@ fn report(chance: &mut Chance, number: u64) -> MachineReport {
         running: None,
         console_open: false,
         sound: Default::default(),
+        agent: None,
         job: None,
     }
 }

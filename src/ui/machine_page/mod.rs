@@ -7,6 +7,7 @@ mod keys;
 mod log;
 mod overview;
 mod screen;
+mod sharing;
 pub mod sound;
 mod terminal;
 mod trouble;

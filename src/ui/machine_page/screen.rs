@@ -2,9 +2,10 @@
 
 use egui::{Margin, Panel, RichText, Ui, vec2};
 
+use super::sharing::sharing_ui;
 use super::{MachinePage, sound};
 use crate::engine::message::Command;
-use crate::language::{fill, tr};
+use crate::language::{fill, later, tr};
 use crate::model::{Action, MachineReport, Zoom};
 use crate::ui::actions::{self, Errand, Shape};
 use crate::ui::icon::{self, Icon};
@@ -69,6 +70,7 @@ fn bar_ui(
                 .on_hover_text(tr("How the picture is shown: size, following, figures"));
             let size = format!("{} × {}", live.width, live.height);
             ui.label(RichText::new(size).color(palette(ui).dim));
+            sharing_ui(ui, view, report, asks);
         });
     });
 }
@@ -78,10 +80,10 @@ fn hint_ui(ui: &mut Ui, view: &View, live: &LiveScreen, captured: bool) {
     let p = palette(ui);
     let key = tr(view.settings.release_key.label());
     let text = match (captured, live.absolute) {
-        (true, true) => "Keyboard goes to the guest: press {key} to release",
-        (true, false) => "Keyboard and pointer go to the guest: press {key} to release",
-        (false, true) => tr("Click the screen to type into it"),
-        (false, false) => tr("Click the screen to give it keyboard and pointer"),
+        (true, true) => later("Keyboard goes to the guest: press {key} to release"),
+        (true, false) => later("Keyboard and pointer go to the guest: press {key} to release"),
+        (false, true) => later("Click the screen to type into it"),
+        (false, false) => later("Click the screen to give it keyboard and pointer"),
     };
     let (sign, ink) = if captured {
         (p.accent_text, p.text)

@@ -195,6 +195,7 @@ mod tests {
                 state,
                 microphone_on,
             },
+            agent: None,
             job: None,
         }
     }

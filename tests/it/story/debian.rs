@@ -12,13 +12,13 @@ use crate::guests::{alone, debian_disk, or_skip};
 use crate::window_stage::Stage;
 
 /// A shell on the guest's first serial port.
-pub(super) struct Shell {
+pub struct Shell {
     socket: UnixStream,
     heard: String,
 }
 
 impl Shell {
-    pub(super) fn of(house: &House, name: &str) -> Self {
+    pub fn of(house: &House, name: &str) -> Self {
         Self::on(super::serial::open(house, name, false).0)
     }
 
@@ -41,13 +41,13 @@ impl Shell {
         }
     }
 
-    pub(super) fn say(&mut self, line: &str) {
+    pub fn say(&mut self, line: &str) {
         writeln!(self.socket, "{line}").unwrap();
     }
 
     /// Waits until the guest says `word`; gives the rest of that line.
     #[track_caller]
-    pub(super) fn hear(&mut self, word: &str, seconds: u64) -> Option<String> {
+    pub fn hear(&mut self, word: &str, seconds: u64) -> Option<String> {
         let until = Instant::now() + Duration::from_secs(seconds);
         let mut bytes = [0; 4096];
         loop {
@@ -83,14 +83,14 @@ impl Shell {
 
     /// What a command prints.
     #[track_caller]
-    pub(super) fn ask(&mut self, command: &str) -> String {
+    pub fn ask(&mut self, command: &str) -> String {
         // The mark is not in the echo of the command, only in what it prints.
         self.say(&format!("echo \"mark\"\": $({command})\""));
         self.hear("mark: ", 30)
             .unwrap_or_else(|| panic!("{command}: {}", self.heard))
     }
 
-    pub(super) fn uptime(&mut self) -> f64 {
+    pub fn uptime(&mut self) -> f64 {
         self.ask("cut -d' ' -f1 /proc/uptime").parse().unwrap()
     }
 }

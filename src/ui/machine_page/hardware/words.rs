@@ -114,6 +114,16 @@ pub(super) fn told_change(change: &Change, old: &Machine) -> Vec<String> {
             on_off(*new),
         )),
         Change::Keyboard(_) => one(tr("Keyboard layout").to_owned()),
+        Change::ShareToGuest(new) => one(step(
+            tr("Clipboard to the guest"),
+            tr(old.sharing.to_guest.to_guest_label()),
+            tr(new.to_guest_label()),
+        )),
+        Change::ShareFromGuest(new) => one(step(
+            tr("Clipboard from the guest"),
+            tr(old.sharing.from_guest.from_guest_label()),
+            tr(new.from_guest_label()),
+        )),
         Change::Cpus(number) => {
             let (was, is) = (old.cpu.count.to_string(), number.to_string());
             one(step(tr("Processors"), &was, &is))
