@@ -10,8 +10,7 @@ use crate::engine::message::Command;
 use crate::language::{self, Language, later, told, tr};
 use crate::model::{
     Action, Change, DisplayPath, Failure, MachineId, MachineReport, ScreenSettings, Settings,
-    SoundState, Standing,
-    State, permit,
+    SoundState, Standing, State, permit,
 };
 
 use super::bar::{Card, Message};

@@ -6,9 +6,8 @@ use orangery::engine::message::Command;
 use orangery::model::*;
 use orangery::ui::Ask;
 use orangery::ui::toasts::Toast;
-use orangery::ui::view::LiveScreen;
 
-use crate::ui_fixture::{NOW, Window, id, report, with};
+use crate::ui_fixture::{NOW, Window, id, live, report, with};
 
 const NO_AGENT: &str = "Clipboard: no agent in the guest";
 
@@ -27,17 +26,10 @@ fn screen(state: AgentState, sharing: Sharing) -> Harness<'static, Window> {
     let mut harness = with([report]);
     harness.run();
     let image = egui::ColorImage::filled([64, 40], egui::Color32::BLACK);
-    let options = egui::TextureOptions::LINEAR;
-    let texture = harness.ctx.load_texture("guest", image, options);
+    let screen = live(&harness.ctx, image);
     let window = harness.state_mut();
     window.shell.show_screen(id(1));
-    window.view.screen = Some(LiveScreen {
-        machine: id(1),
-        texture,
-        width: 64,
-        height: 40,
-        cursor: None,
-    });
+    window.view.screen = Some(screen);
     harness.run();
     harness
 }

@@ -11,7 +11,7 @@ use orangery::ui::pointer::Pointer;
 use orangery::ui::settings_page::Section;
 use orangery::ui::view::LiveScreen;
 
-use crate::ui_fixture::{Window, id, report, show, with};
+use crate::ui_fixture::{Window, id, live, report, show, with};
 
 fn errand(harness: &mut Harness<'_, Window>, errand: Errand) {
     let Window { shell, view, .. } = harness.state_mut();
@@ -151,17 +151,11 @@ fn a_guest_without_a_tablet_gets_motion_once_it_has_the_keyboard() {
     let mut harness = with([running("us")]);
     harness.run_ok();
     let image = egui::ColorImage::filled([640, 400], egui::Color32::BLACK);
-    let options = egui::TextureOptions::LINEAR;
-    let texture = harness.ctx.load_texture("guest", image, options);
-    harness.state_mut().view.screen = Some(LiveScreen {
-        machine: id(1),
-        texture,
-        width: 640,
-        height: 400,
-        cursor: None,
+    let screen = LiveScreen {
         absolute: false,
-        caps_lock: None,
-    });
+        ..live(&harness.ctx, image)
+    };
+    harness.state_mut().view.screen = Some(screen);
     let tab = harness.get_by_role_and_label(egui::accesskit::Role::Tab, "Screen");
     tab.click();
     harness.run_ok();

@@ -205,6 +205,7 @@ const ALONE: &[(char, char)] = &[
 ];
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests run programs themselves")]
 mod tests {
     use std::process::Command;
 

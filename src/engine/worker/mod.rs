@@ -38,8 +38,8 @@ use super::sound::Sound;
 use super::supervisor::{Message, record};
 use crate::library::Library;
 use crate::model::{
-    Accelerator, Action, Answer, DesktopAgent, Failure, Machine, MachineId, SoundReport, SoundState,
-    State, Timestamp,
+    Accelerator, Action, Answer, DesktopAgent, Failure, Machine, MachineId, SoundReport,
+    SoundState, State, Timestamp,
 };
 use crate::qemu::process::Process;
 use crate::qemu::qmp::{Client as QmpClient, QmpEvent};

@@ -4,7 +4,6 @@ use egui::accesskit::Role;
 use egui::{Event as Input, Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use orangery::display::frame::Following;
 use orangery::engine::message::Event;
 use orangery::language::tr;
 use orangery::model::*;
@@ -445,20 +444,11 @@ fn live(harness: &mut Shown<'_>) {
             *pixel = theme::DARK.accent;
         }
     }
-    let options = egui::TextureOptions::LINEAR;
-    let texture = harness.ctx.load_texture("guest", image, options);
-    harness.state_mut().view.screen = Some(LiveScreen {
-        machine: id(1),
-        texture,
-        width: 640,
-        height: 400,
-        cursor: None,
-        told_room: None,
-        following: Following::Idle,
-        figures: None,
-        absolute: true,
+    let screen = LiveScreen {
         caps_lock: Some(true),
-    });
+        ..fixture::live(&harness.ctx, image)
+    };
+    harness.state_mut().view.screen = Some(screen);
     harness.run_ok();
 }
 
