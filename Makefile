@@ -20,7 +20,8 @@ APP := io.orangery.Orangery
 # Tests run as an ordinary user also where root runs make.
 AS_USER := CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER=$(CURDIR)/tests/as-user
 
-.PHONY: run build test bench soak check fmt clippy docs deny guests setup setup-tests install uninstall icons clean
+.PHONY: run build test bench bench-console soak \
+	check fmt clippy docs deny guests setup setup-tests install uninstall icons clean
 .DEFAULT_GOAL := run
 
 run: build
@@ -41,6 +42,11 @@ soak: setup-tests guests
 bench: setup-tests
 	cargo build --release --locked
 	ORANGERY="$(BINARY)" tests/bench/run
+
+# The console beside other viewers (packaging/install-packages --bench), an hour or more. QUICK=1 is a short look.
+bench-console: setup-tests
+	cargo build --release --locked
+	ORANGERY="$(BINARY)" tests/bench/run console console-keys console-still
 
 check: fmt clippy docs deny
 

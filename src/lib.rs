@@ -6,12 +6,12 @@
 //!
 //! ```text
 //! main     → cli, app
-//! cli      → app, console, engine, model
-//! app      → ui, desktop, engine, language, model
-//! console  → display, desktop, engine::{client, message}, language, model
-//! ui       → display::frame, engine::message, language, model
-//! engine   → confine, library, qemu, display, storage, model
-//! storage, display → qemu, confine, library, model
+//! cli      → app, console, engine, terminal::Filter, model
+//! app      → ui, desktop, engine, language, terminal, model
+//! console  → display, desktop, engine::{client, message, parcel, relay}, language, model
+//! ui       → display::frame, terminal, engine::message, language, model
+//! engine   → confine, library, qemu, display, storage, guest, desktop::sound, model
+//! storage, display, guest → qemu, confine, library, model
 //! qemu     → confine, model
 //! library, confine, desktop → model
 //! ```
@@ -24,10 +24,12 @@
 //! | [`qemu`] | the only place with QEMU words: probe, command line, process, QMP, memory store | the library, egui |
 //! | [`storage`] | image headers and new layers | machines' states |
 //! | [`display`] | the guest's screen over D-Bus or RFB behind one slot | QMP, egui |
+//! | [`guest`] | the agent in a guest's desktop: clipboard, dropped files | machines' states, QMP |
 //! | [`engine`] | the owner: supervisor, a worker per machine, jobs, the control socket | egui |
 //! | [`ui`] | draws data, pushes commands | threads, files, processes |
 //! | [`app`] | ties the engine to the screens | QEMU |
 //! | [`console`] | a machine's own window, a process of its own | egui's windows, the library |
+//! | [`terminal`] | a serial console: emulator, its thread, its picture as plain data | egui, machines, the engine |
 //! | [`language`] | texts in the language of the window | everything else |
 //! | [`desktop`] | the host desktop: taking the keyboard, dark or light | machines |
 //! | [`cli`] | subcommands over the same engine | QEMU |
@@ -60,9 +62,11 @@ pub mod console;
 pub mod desktop;
 pub mod display;
 pub mod engine;
+pub mod guest;
 pub mod language;
 pub mod library;
 pub mod model;
 pub mod qemu;
 pub mod storage;
+pub mod terminal;
 pub mod ui;

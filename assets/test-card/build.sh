@@ -19,5 +19,5 @@ ${CC:-gcc} -m64 -march=x86-64 -std=gnu11 -O2 -Wall -Wextra -Werror=implicit-func
     -fno-unwind-tables -fno-strict-aliasing -fwrapv -funsigned-char -Wno-array-bounds \
     -nostdlib -static -no-pie -Wl,-T,card.ld -Wl,--oformat=binary -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
     -o "$output" \
-    boot.S main.c machine.c pci.c virtio.c gpu.c screen.c input.c disk.c net.c acpi.c ballast.c \
+    boot.S main.c machine.c pci.c virtio.c gpu.c screen.c input.c disk.c net.c sound.c acpi.c ballast.c \
     paint.c scene.c panel.c strip.c font.c

@@ -173,6 +173,7 @@ bool gpu_cursor_move(int x, int y); /* false: the last move is still under way *
 enum accelerator { ACCEL_NONE, ACCEL_KVM, ACCEL_TCG, ACCEL_OTHER };
 enum net_state { NET_NO_CARD, NET_ASKING, NET_ADDRESS, NET_NO_ANSWER, NET_UNKNOWN_CARD };
 enum disk_state { DISK_NONE, DISK_OK, DISK_BIOS_ONLY, DISK_READ_ONLY, DISK_BAD };
+enum sound_state { SOUND_NO_CARD, SOUND_UNKNOWN_CARD, SOUND_READY, SOUND_PLAYING };
 enum ballast_state { BALLAST_NONE, BALLAST_FILLING, BALLAST_OK, BALLAST_BAD };
 enum { TEXT_SHOWN = 60 };
 struct card {
@@ -196,6 +197,7 @@ struct card {
     /* net */
     enum net_state net;
     u8 address[4];
+    enum sound_state sound;
     /* ballast */
     enum ballast_state ballast;
     u64 ballast_wanted, ballast_filled, ballast_bad_at;
@@ -217,6 +219,10 @@ const char *key_name(u16 code);
 void disk_start(void);
 void disk_poll(void);
 void disk_finish(void); /* wait for what is under way and flush */
+/* ---- sound.c ---- */
+void sound_start(void);
+void sound_play(void); /* a tone of 440 Hz, 3 s long */
+void sound_poll(void);
 /* ---- net.c ---- */
 void net_start(void);
 void net_poll(void);

@@ -3,7 +3,7 @@
 
 enum { EV_KEY = 1, EV_REL = 2, EV_ABS = 3 };
 enum { KEY_BACKSPACE = 14, KEY_ENTER = 28, KEY_LEFTCTRL = 29, KEY_LEFTSHIFT = 42, KEY_RIGHTSHIFT = 54,
-       KEY_LEFTALT = 56, KEY_CAPSLOCK = 58, KEY_KPENTER = 96, KEY_RIGHTCTRL = 97, KEY_RIGHTALT = 100,
+       KEY_LEFTALT = 56, KEY_CAPSLOCK = 58, KEY_F2 = 60, KEY_KPENTER = 96, KEY_RIGHTCTRL = 97, KEY_RIGHTALT = 100,
        KEY_LEFTMETA = 125, KEY_RIGHTMETA = 126, BUTTON_LEFT = 0x110 };
 enum { EV_PS2_KEY = 0x100, EV_PS2_MOUSE }; /* our own: a byte from the controller */
 enum { DEVICES = 4, EVENTS = 64, WAITING = 2048 };
@@ -94,6 +94,8 @@ static void key(u16 code, bool down)
     card.key_code = code;
     if (code == KEY_CAPSLOCK)
         caps = !caps;
+    if (code == KEY_F2)
+        sound_play();
     if (control[0] || control[1] || alt[0] || alt[1] || meta[0] || meta[1])
         return;
     if (code == KEY_ENTER || code == KEY_KPENTER)

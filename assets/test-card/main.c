@@ -83,6 +83,7 @@ void card_main(void)
     draw_all();
     disk_start();
     net_start();
+    sound_start();
     ballast_start();
     draw_frame();
     u64 from = tsc();
@@ -95,6 +96,7 @@ void card_main(void)
         input_poll();
         disk_poll();
         net_poll();
+        sound_poll();
         if (acpi_power_button())
             leave();
         if (!screen_busy()) {

@@ -1,11 +1,11 @@
 /* The glass panel with the title, a line per result, and what was typed. */
 #include "card.h"
 
-enum { LINES = 8, VALUE = 96 };
+enum { LINES = 9, VALUE = 96 };
 enum { WHITE = 0xfff6ea, SOFT = 0xcfbfd0, GREEN = 0x9bd77a, AMBER = 0xffbe5c, RED = 0xff7a6b, GLASS = 0x1a1232 };
 
 static const char *const labels[LINES] = { "Acceleration", "Screen", "Keyboard", "Mouse",
-                                           "Disk", "Network", "Memory", "Ballast" };
+                                           "Disk", "Network", "Sound", "Memory", "Ballast" };
 static char shown[LINES][VALUE], shown_typed[TEXT_SHOWN + 2], shown_foot[VALUE];
 static char shown_sign[LINES];
 static int right, top, height, pitch, first;
@@ -29,7 +29,7 @@ void panel_draw(void)
     int head = compact() ? 56 : large() ? 190 : 104, foot = compact() ? 84 : large() ? 190 : 126;
     int most = large() ? 74 : 44;
     pitch = (screen.h - top - margin - head - foot) / LINES;
-    pitch = pitch > most ? most : pitch < 21 ? 21 : pitch;
+    pitch = pitch > most ? most : pitch < 19 ? 19 : pitch;
     height = head + LINES * pitch + foot;
     first = top + head;
     struct rect box = { LEFT, top, right - LEFT, height };
@@ -103,7 +103,7 @@ static void machine_lines(void)
     screen_name(name, sizeof name);
     result(1, screen_is_virtio ? SIGN_CHECK : SIGN_DASH, name);
     size_words(s, sizeof s, (memory_total() + (2 << 20)) >> 22 << 22);
-    result(6, SIGN_CHECK, s);
+    result(7, SIGN_CHECK, s);
 }
 
 static void input_lines(void)
@@ -143,6 +143,13 @@ static void disk_and_net_lines(void)
     result(5, card.net == NET_ADDRESS ? SIGN_CHECK : card.net == NET_NO_ANSWER ? SIGN_CROSS : SIGN_DASH, s);
 }
 
+static void sound_line(void)
+{
+    static const char *const words[] = { "no card", "a card the test card cannot drive", "AC'97: press F2 for a tone",
+                                         "AC'97: a tone of 440 Hz" };
+    result(6, card.sound >= SOUND_READY ? SIGN_CHECK : SIGN_DASH, words[card.sound]);
+}
+
 static void ballast_line(void)
 {
     char s[VALUE], size[24];
@@ -155,7 +162,7 @@ static void ballast_line(void)
                card.ballast_done == 1 ? "" : "s"); break;
     case BALLAST_BAD: format(s, sizeof s, "%s, damaged at 0x%x", size, card.ballast_bad_at); break;
     }
-    result(7, card.ballast == BALLAST_BAD ? SIGN_CROSS : card.ballast == BALLAST_OK ? SIGN_CHECK : SIGN_DASH, s);
+    result(8, card.ballast == BALLAST_BAD ? SIGN_CROSS : card.ballast == BALLAST_OK ? SIGN_CHECK : SIGN_DASH, s);
 }
 
 static void typed_line(void)
@@ -199,6 +206,7 @@ void panel_update(void)
     machine_lines();
     input_lines();
     disk_and_net_lines();
+    sound_line();
     ballast_line();
     typed_line();
     foot_line();

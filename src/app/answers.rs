@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use super::App;
-use super::files::{Keepsake, Kept, Shot};
+use super::files::{Keepsake, Kept, Kind, Shot};
+use super::links::Link;
 use crate::engine::Cancelled;
 use crate::engine::message::{Command, Event, RequestId};
 use crate::language::{fill, tr};
@@ -18,6 +19,8 @@ pub(super) enum Purpose {
     /// A failure is not worth a message: it is tried again.
     Quiet,
     CommandLine(MachineId),
+    /// Its dialog waits.
+    Type(MachineId),
     QemuLog(MachineId),
     /// Moved to the trash, from where it can be taken back.
     Delete(MachineId),
@@ -35,6 +38,10 @@ pub(super) enum Purpose {
     Recognise(PathBuf),
     /// Changed what lies in the trash.
     Trash,
+    /// Gave our clipboard to a guest.
+    OfferClipboard,
+    /// Fetched a guest's.
+    TakeClipboard(MachineId),
 }
 
 impl Purpose {
@@ -46,9 +53,12 @@ impl Purpose {
                 _ => Self::Tell,
             },
             Command::CommandLine { machine } => Self::CommandLine(*machine),
+            Command::TypeText { machine, .. } => Self::Type(*machine),
             Command::ReadQemuLog { machine } => Self::QemuLog(*machine),
             Command::EmptyTrash => Self::Trash,
             Command::OpenDisplay { .. }
+            | Command::ResizeGuest { .. }
+            | Command::OpenSerial { .. }
             | Command::InSight(_)
             | Command::ConsoleShown { .. }
             | Command::Stats { .. }
@@ -56,6 +66,8 @@ impl Purpose {
             | Command::ReadLog
             | Command::Note(_)
             | Command::ShowTrash => Self::Quiet,
+            Command::OfferClipboard { .. } => Self::OfferClipboard,
+            Command::TakeClipboard { machine } => Self::TakeClipboard(*machine),
             Command::Recognise { path } => Self::Recognise(path.clone()),
             Command::Create { spec, start } => Self::Create {
                 spec: Box::new(spec.clone()),
@@ -67,7 +79,7 @@ impl Purpose {
             | Command::AddDisk { .. }
             | Command::DeleteDisk { .. }
             | Command::PressKeys { .. }
-            | Command::TypeText { .. }
+            | Command::SendFiles { .. }
             | Command::Screenshot { .. }
             | Command::CancelJob(_)
             | Command::Examine
@@ -116,6 +128,11 @@ impl App {
         if let Purpose::Batch { batch, machine } = purpose {
             return self.batch_answer(batch, machine, result);
         }
+        match purpose {
+            Purpose::OfferClipboard => return self.clipboard_offered(result),
+            Purpose::TakeClipboard(machine) => return self.clipboard_taken(machine, result),
+            _ => {}
+        }
         match result {
             Ok(answer) => self.succeed(purpose, answer),
             Err(failure) if purpose == Purpose::Quiet => drop(failure),
@@ -132,6 +149,12 @@ impl App {
                 self.view.fail(failure);
             }
             Purpose::Recognise(path) => self.shell.looked(&self.view, &path, Err(failure)),
+            Purpose::Type(machine) => {
+                if let Some(failure) = self.shell.typed(machine, Err(failure)) {
+                    self.view.fail(failure);
+                }
+            }
+            Purpose::OfferClipboard => self.clipboard_offered(Err(failure)),
             _ => self.view.fail(failure),
         }
     }
@@ -164,6 +187,7 @@ impl App {
                 self.send(Command::ShowTrash);
             }
             (Purpose::Trash, _) => self.send(Command::ShowTrash),
+            (Purpose::Type(machine), _) => drop(self.shell.typed(machine, Ok(()))),
             _ => {}
         }
     }
@@ -176,6 +200,14 @@ impl App {
         let size = [shot.width as usize, shot.height as usize];
         ctx.copy_image(egui::ColorImage::from_rgba_unmultiplied(size, &shot.rgba));
         self.keep(Keepsake::Picture(shot));
+    }
+
+    /// Begins to record the screen of `machine`, or ends that.
+    pub(super) fn record(&mut self, machine: MachineId) {
+        let (keeper, name) = (&self.keeper, self.view.name(machine));
+        if let Err(failure) = self.feed.record(machine, |slot| keeper.record(slot, name)) {
+            self.tell_failure(failure);
+        }
     }
 
     pub(super) fn keep(&mut self, keepsake: Keepsake) {
@@ -194,11 +226,15 @@ impl App {
     pub(super) fn take_kept(&mut self) {
         while let Some(kept) = self.keeper.take() {
             match kept {
-                Ok(Kept { path, picture }) => {
-                    let title = if picture {
-                        tr("The screenshot is kept and copied")
-                    } else {
-                        tr("The report is saved")
+                Ok(Kept { path, kind }) => {
+                    let title = match kind {
+                        Kind::Picture => tr("The screenshot is kept and copied"),
+                        Kind::Report => tr("The report is saved"),
+                        Kind::SerialLog => tr("The console's log is saved"),
+                        Kind::Recording { full: false } => tr("The recording is kept"),
+                        Kind::Recording { full: true } => {
+                            tr("The recording ended at its largest size and is kept")
+                        }
                     };
                     let text = path.display().to_string();
                     let toast = Toast::done(title.to_owned(), text, self.view.now);
@@ -209,16 +245,28 @@ impl App {
         }
     }
 
-    /// A link that no desktop opened is copied instead.
+    /// What no desktop opened is copied instead.
     pub(super) fn take_links(&mut self, ctx: &egui::Context) {
-        while let Some(url) = self.links.take_unopened() {
-            ctx.copy_text(url.to_owned());
-            let title = tr("The address is copied").to_owned();
-            let text = fill(
-                "This desktop opened no browser: paste {url} into one",
-                &[("url", &url)],
-            );
-            let toast = Toast::done(title, text, self.view.now);
+        while let Some(link) = self.links.take_unopened() {
+            let (title, text, copied) = match link {
+                Link::Page(url) => {
+                    let text = fill(
+                        "This desktop opened no browser: paste {url} into one",
+                        &[("url", &url)],
+                    );
+                    (tr("The address is copied"), text, url.to_owned())
+                }
+                Link::Folder(path) => {
+                    let folder = path.parent().unwrap_or(&path).display().to_string();
+                    let text = fill(
+                        "This desktop opened no file manager: paste {folder} into one",
+                        &[("folder", &folder)],
+                    );
+                    (tr("The folder's path is copied"), text, folder)
+                }
+            };
+            ctx.copy_text(copied);
+            let toast = Toast::done(title.to_owned(), text, self.view.now);
             self.view.toasts.push(toast);
         }
     }

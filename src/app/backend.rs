@@ -1,5 +1,6 @@
 //! What the window needs of an engine; tests give it one without threads.
 
+use std::os::unix::net::UnixStream;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use egui::ViewportId;
 use crate::engine::Engine;
 use crate::engine::message::{Command, Event, RequestId};
 use crate::engine::screen::Screen;
-use crate::model::{Failure, MachineId};
+use crate::model::{Clip, Failure, MachineId};
 
 /// An engine as the window sees it.
 pub trait Backend {
@@ -21,8 +22,15 @@ pub trait Backend {
     /// The screen of a machine, once [`Command::OpenDisplay`] was answered.
     fn screen(&self, machine: MachineId) -> Option<Arc<Screen>>;
 
+    /// What a guest's clipboard holds, once after [`Command::TakeClipboard`] was answered.
+    fn take_clip(&self, machine: MachineId) -> Option<Clip>;
+
     /// The screen is not wanted any more.
     fn close_screen(&self, machine: MachineId);
+
+    /// The connection to a serial port, once after [`Command::OpenSerial`] was answered, and how many of its first
+    /// bytes were said before.
+    fn take_serial(&self, machine: MachineId) -> Option<(UnixStream, u64)>;
 }
 
 impl Backend for Engine {
@@ -39,8 +47,16 @@ impl Backend for Engine {
         Engine::screen(self, machine)
     }
 
+    fn take_clip(&self, machine: MachineId) -> Option<Clip> {
+        Engine::take_clip(self, machine)
+    }
+
     fn close_screen(&self, machine: MachineId) {
         Engine::close_screen(self, machine);
+    }
+
+    fn take_serial(&self, machine: MachineId) -> Option<(UnixStream, u64)> {
+        Engine::take_serial(self, machine)
     }
 }
 

@@ -1,12 +1,13 @@
 //! The live screen of the machine whose page is open: asked for, watched, let go.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use egui::Context;
 
 use super::backend::Backend;
-use crate::engine::screen::Screen;
-use crate::model::{MachineId, Timestamp};
+use crate::engine::screen::{Figures, Follow, FrameSlot, Input, Recorder, Screen, Size};
+use crate::model::{MachineId, ScreenSettings, Timestamp, Zoom};
 use crate::ui::guest_picture::GuestPicture;
 use crate::ui::view::LiveScreen;
 
@@ -24,6 +25,12 @@ pub struct Feed {
 struct Watched {
     screen: Arc<Screen>,
     picture: GuestPicture,
+    figures: Figures,
+    /// Figures or the length of a recording are shown, which change by the clock alone.
+    counts: bool,
+    follow: Follow,
+    told_room: Option<(u32, u32)>,
+    recorder: Option<Recorder>,
 }
 
 /// What the app does next for the feed.
@@ -59,7 +66,15 @@ impl Feed {
         if let Some(screen) = backend.screen(machine) {
             let viewer = screen.slot().watch(crate::ui::guest_picture::PIXELS);
             let picture = GuestPicture::new(machine, viewer);
-            self.watched = Some(Watched { screen, picture });
+            self.watched = Some(Watched {
+                screen,
+                picture,
+                figures: Figures::new(Instant::now()),
+                counts: false,
+                follow: Follow::default(),
+                told_room: None,
+                recorder: None,
+            });
             self.asked = None;
             return Next::Nothing;
         }
@@ -78,8 +93,89 @@ impl Feed {
     }
 
     /// The newest picture.
-    pub fn update(&mut self, ctx: &Context, sharp: bool) -> Option<LiveScreen> {
-        self.watched.as_mut()?.picture.update(ctx, sharp)
+    pub fn update(&mut self, ctx: &Context, look: &ScreenSettings) -> Option<LiveScreen> {
+        let sharp = match look.zoom {
+            Zoom::Fit | Zoom::Stretch => !look.smooth,
+            Zoom::Whole | Zoom::Times(_) => true,
+        };
+        let now = Instant::now();
+        let Watched {
+            picture,
+            figures,
+            counts,
+            follow,
+            told_room,
+            recorder,
+            ..
+        } = self.watched.as_mut()?;
+        if !look.follow {
+            (*follow, *told_room) = (Follow::default(), None);
+        }
+        recorder.take_if(|recorder| recorder.has_ended());
+        *counts = look.figures || recorder.is_some();
+        let live = picture.update(ctx, sharp, || figures.shown(now))?;
+        let info = picture.info();
+        Some(LiveScreen {
+            told_room: *told_room,
+            following: follow.state(info.size, info.resizable, now),
+            figures: look.figures.then(|| figures.read(now, picture.updates())),
+            recording: recorder.as_ref().map(Recorder::progress),
+            ..live
+        })
+    }
+
+    /// Whether figures are shown, which change each second.
+    pub fn counts(&self) -> bool {
+        self.watched.as_ref().is_some_and(|watched| watched.counts)
+    }
+
+    /// Begins to record the watched screen as `record` does, or ends it.
+    pub fn record<E>(
+        &mut self,
+        machine: MachineId,
+        record: impl FnOnce(&Arc<FrameSlot>) -> Result<Recorder, E>,
+    ) -> Result<(), E> {
+        let watched = self.watched.as_mut();
+        let Some(watched) = watched.filter(|watched| watched.picture.machine() == machine) else {
+            return Ok(());
+        };
+        if watched.recorder.take().is_none() {
+            watched.recorder = Some(record(watched.screen.slot())?);
+        }
+        Ok(())
+    }
+
+    /// Waits until a recording is complete on disk.
+    pub fn finish(&mut self) {
+        if let Some(recorder) = self
+            .watched
+            .as_mut()
+            .and_then(|watched| watched.recorder.take())
+        {
+            recorder.stop();
+        }
+    }
+
+    /// A key press went to the guest.
+    pub fn key_sent(&mut self, at: Instant) {
+        if let Some(watched) = &mut self.watched {
+            watched.figures.key_sent(at);
+        }
+    }
+
+    /// Asks the guest for a size.
+    pub fn wish(&mut self, machine: MachineId, room: (u32, u32)) {
+        let watched = self.watched.as_mut();
+        let Some(watched) = watched.filter(|watched| watched.picture.machine() == machine) else {
+            return;
+        };
+        watched.told_room = Some(room);
+        let size = Size::new(room.0, room.1);
+        let guest = watched.picture.info().size;
+        if let Some(Size { width, height }) = watched.follow.wish(size, guest, Instant::now()) {
+            let (w, h) = (width, height);
+            watched.screen.send(Input::Resize { w, h });
+        }
     }
 
     /// The way to the guest's keyboard and pointer.

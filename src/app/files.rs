@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,12 +10,19 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::backend::Waker;
 use crate::desktop::{Place, create_keepsake};
-use crate::language::{spoken, tr};
+use crate::engine::screen::{End, FrameSlot, RECORDING_LIMIT, RecordError, Recorder, Recording};
+use crate::language::{later, spoken, tr};
 use crate::model::Failure;
 use crate::ui::FilePick;
 
+/// What to say when there is no recording.
+const NOT_RECORDED: &str = later("The recording was not kept");
+
 /// A chooser that ends faster than this never opened.
 const NEVER_OPENED: Duration = Duration::from_millis(300);
+
+/// What to say when a serial log is not copied.
+const LOG_NOT_SAVED: &str = "The console's log was not saved";
 
 /// Endings that images have.
 const IMAGES: &[&str] = &[
@@ -146,12 +153,26 @@ pub enum Keepsake {
     Picture(Shot),
     /// A problem report.
     Report(String),
+    /// What a machine's guest said on its serial port; `folder` is the machine's.
+    SerialLog { name: String, folder: PathBuf },
 }
 
 /// Where it lies now.
 pub struct Kept {
     pub path: PathBuf,
-    pub picture: bool,
+    pub kind: Kind,
+}
+
+/// What was kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Picture,
+    Report,
+    SerialLog,
+    /// `full`: it has reached its limit.
+    Recording {
+        full: bool,
+    },
 }
 
 /// Writes screenshots and reports beside the window.
@@ -176,20 +197,45 @@ impl Keeper {
         let what = match &keepsake {
             Keepsake::Picture(_) => "The screenshot was not kept",
             Keepsake::Report(_) => "The report was not saved",
+            Keepsake::SerialLog { .. } => LOG_NOT_SAVED,
         };
         std::thread::Builder::new()
             .name("keeper".to_owned())
             .spawn(move || {
-                let picture = matches!(keepsake, Keepsake::Picture(_));
+                let kind = match &keepsake {
+                    Keepsake::Picture(_) => Kind::Picture,
+                    Keepsake::Report(_) => Kind::Report,
+                    Keepsake::SerialLog { .. } => Kind::SerialLog,
+                };
                 let kept = match keepsake {
                     Keepsake::Picture(shot) => save_screenshot(&shot),
                     Keepsake::Report(text) => save_report(&text),
+                    Keepsake::SerialLog { name, folder } => save_serial_log(&name, &folder),
                 };
-                sender.send(kept.map(|path| Kept { path, picture })).ok(); // The window has gone.
+                sender.send(kept.map(|path| Kept { path, kind })).ok(); // The window has gone.
                 waker.wake();
             })
             .map(drop)
             .map_err(|error| Failure::new(what, error.to_string()))
+    }
+
+    /// Records what `slot` shows into a video of the machine `name`.
+    pub fn record(&self, slot: &Arc<FrameSlot>, name: String) -> Result<Recorder, Failure> {
+        let (sender, waker) = (self.sender.clone(), self.waker.clone());
+        let open = move || create_keepsake(Place::Videos, &name, "apng").map_err(io::Error::other);
+        let done = move |ended: Result<(PathBuf, Recording), RecordError>| {
+            let kept = ended.map(|(path, recording)| Kept {
+                path,
+                kind: Kind::Recording {
+                    full: recording.end == End::Full,
+                },
+            });
+            let kept = kept.map_err(|error| Failure::new(NOT_RECORDED, error.to_string()));
+            sender.send(kept).ok(); // The window has gone.
+            waker.wake();
+        };
+        Recorder::start(slot, open, RECORDING_LIMIT, done)
+            .map_err(|error| Failure::new(NOT_RECORDED, error.to_string()))
     }
 
     pub fn take(&self) -> Option<Result<Kept, Failure>> {
@@ -212,6 +258,23 @@ fn save_report(text: &str) -> Result<PathBuf, Failure> {
         file.sync_all()
     })
     .map_err(|error| Failure::new("The report was not saved", error))
+}
+
+/// Copies a serial log to where downloads lie; returns where.
+fn save_serial_log(name: &str, machine: &Path) -> Result<PathBuf, Failure> {
+    let said = crate::engine::offline::serial_log(machine)?;
+    if said.is_empty() {
+        return Err(Failure::new(
+            LOG_NOT_SAVED,
+            "the guest has said nothing yet",
+        ));
+    }
+    let name = format!("{name} serial console");
+    write_new(Place::Downloads, &name, "log", |mut file| {
+        io::Write::write_all(&mut file, &said)?;
+        file.sync_all()
+    })
+    .map_err(|error| Failure::new(LOG_NOT_SAVED, error))
 }
 
 /// A new file, or none: what was begun and failed is removed.

@@ -1,4 +1,6 @@
-//! Opens addresses in the desktop's browser.
+//! Opens addresses in the desktop's browser, and folders in its file manager.
+
+use std::path::PathBuf;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
@@ -8,11 +10,19 @@ use crate::desktop;
 /// Addresses on their way; a person clicks far fewer.
 const MAX_UNOPENED: usize = 8;
 
+/// Something to open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Link {
+    Page(&'static str),
+    /// The folder that a file lies in.
+    Folder(PathBuf),
+}
+
 /// Asks the desktop beside the window, which must not wait for it.
 pub struct Links {
     waker: Waker,
-    sender: Sender<&'static str>,
-    unopened: Receiver<&'static str>,
+    sender: Sender<Link>,
+    unopened: Receiver<Link>,
 }
 
 impl Links {
@@ -25,17 +35,22 @@ impl Links {
         }
     }
 
-    pub fn open(&self, url: &'static str) {
+    pub fn open(&self, link: Link) {
         let (sender, waker) = (self.sender.clone(), self.waker.clone());
+        let unopened = link.clone();
         let fail = move || {
-            sender.try_send(url).ok(); // So many failed that one more says nothing new.
+            sender.try_send(unopened).ok(); // So many failed that one more says nothing new.
             waker.wake();
         };
         let failed = fail.clone();
         let opening = std::thread::Builder::new()
             .name("open link".to_owned())
             .spawn(move || {
-                if desktop::open_link(url).is_err() {
+                let opened = match &link {
+                    Link::Page(url) => desktop::open_link(url),
+                    Link::Folder(file) => desktop::open_folder_of(file),
+                };
+                if opened.is_err() {
                     failed();
                 }
             });
@@ -44,8 +59,8 @@ impl Links {
         }
     }
 
-    /// An address that no browser was opened for.
-    pub fn take_unopened(&self) -> Option<&'static str> {
+    /// Something that nothing was opened for.
+    pub fn take_unopened(&self) -> Option<Link> {
         self.unopened.try_recv().ok()
     }
 }

@@ -4,11 +4,13 @@
 mod answers;
 mod backend;
 mod batch;
+mod clipboard;
 mod feed;
 mod files;
 mod frames;
 mod keyboard;
 mod leave;
+mod lines;
 mod links;
 mod sight;
 mod window;
@@ -18,29 +20,31 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use egui::{PointerButton, Theme, ViewportCommand, ViewportId};
+use egui::{CursorGrab, PointerButton, Theme, ViewportCommand, ViewportId};
 
 pub use backend::{Backend, Waker, wake};
 pub use window::{RunError, run};
 
-use crate::desktop::Appearance;
+use crate::desktop::{Appearance, Clipboard};
 use crate::engine::clock::now;
 use crate::engine::message::{Command, RequestId};
+use crate::engine::relay::Relay;
 use crate::engine::screen::{Button, Input};
 use crate::language::{self, Language};
 use crate::model::{LanguageChoice, MachineId, ThemeChoice};
 use crate::ui::actions::Errand;
-use crate::ui::screen_view::{Pointer, Scaling};
+use crate::ui::pointer::Pointer;
 use crate::ui::settings_page::fitting_scale;
 use crate::ui::shell::{Page, Shell};
 use crate::ui::view::View;
-use crate::ui::{Ask, theme};
+use crate::ui::{Ask, terminal, theme};
 use answers::Purpose;
 use batch::Batches;
 use feed::{Feed, Next};
 use files::{Chooser, Keeper, Keepsake, Picked};
 use keyboard::Keyboard;
-use links::Links;
+use lines::Lines;
+use links::{Link, Links};
 
 /// Answers that are still due. A person asks for a few; an engine that never answers must not
 /// make the window grow.
@@ -52,13 +56,18 @@ pub struct App {
     pub view: View,
     pub shell: Shell,
     keyboard: Keyboard,
+    clipboard: Clipboard,
+    relay: Relay,
     feed: Feed,
+    lines: Lines,
     chooser: Chooser,
     keeper: Keeper,
     links: Links,
     pending: BTreeMap<RequestId, Purpose>,
     batches: Batches,
     in_sight: Vec<MachineId>,
+    /// The pointer is kept in the window for a guest.
+    holds_pointer: bool,
     /// Whose graphs the engine was told to feed.
     watched: Option<MachineId>,
     /// What was last chosen.
@@ -84,13 +93,20 @@ impl App {
             view: View::default(),
             shell: Shell::default(),
             keyboard: Keyboard::default(),
+            clipboard: Clipboard::new({
+                let waker = waker.clone();
+                move || waker.wake()
+            }),
+            relay: Relay::default(),
             feed: Feed::default(),
+            lines: Lines::new(waker.clone()),
             chooser: Chooser::new(waker.clone()),
             keeper: Keeper::new(waker.clone()),
             links: Links::new(waker.clone()),
             pending: BTreeMap::new(),
             batches: Batches::default(),
             in_sight: Vec::new(),
+            holds_pointer: false,
             watched: None,
             language: None,
             theme: None,
@@ -126,12 +142,14 @@ impl App {
         }
         self.view.toasts.tick(self.view.now);
         self.follow_settings(ctx);
+        self.follow_drag(ctx);
         self.take_files(ctx);
         self.take_kept();
         self.take_links(ctx);
         self.follow_leaving();
         self.follow_closing(ctx);
         self.follow_screen(ctx);
+        self.follow_terminal(ctx);
         self.follow_graphs(ctx);
         self.plan_repaint(ctx);
     }
@@ -149,6 +167,7 @@ impl App {
         if asked {
             wake(&ctx);
         }
+        self.keyboard.give_to_terminal(terminal::has_focus(&ctx));
     }
 
     fn follow_settings(&mut self, ctx: &egui::Context) {
@@ -158,7 +177,8 @@ impl App {
             self.language = Some(settings.language);
             language::choose(Language::wanted(settings.language.locale()));
         }
-        self.keyboard.release_by(settings.release_key);
+        self.keyboard
+            .follow(settings.release_key, &settings.host_keys);
         let size = ctx.content_rect().size() * ctx.zoom_factor();
         let scale = fitting_scale(settings.scale, size);
         ctx.set_zoom_factor(f32::from(scale) / 100.0); // Nothing happens if it has that already.
@@ -179,6 +199,12 @@ impl App {
             let files = input.raw.dropped_files.iter();
             files.map(|file| file.path().to_path_buf()).collect()
         });
+        if dropped.is_empty() {
+            return;
+        }
+        if let Some(machine) = self.guest_under_pointer(ctx) {
+            return self.send_files(machine, dropped);
+        }
         match &dropped[..] {
             [] => {}
             [path] => self.shell.dropped(&self.view, path),
@@ -204,7 +230,9 @@ impl App {
 
     /// A frame is due when the clock alone changes what is shown; otherwise only news brings one.
     fn plan_repaint(&self, ctx: &egui::Context) {
-        let pause = if self.view.counts_down() || self.feed.waits() || self.view.leaving.is_some() {
+        let asked = self.feed.waits() || self.lines.waits(self.shell.wants_terminal(&self.view));
+        let counts = self.view.counts_down() || self.feed.counts();
+        let pause = if counts || asked || self.view.leaving.is_some() {
             Duration::from_secs(1)
         } else if self.sees_running() {
             Duration::from_secs(15) // Its line in the list.
@@ -224,8 +252,10 @@ impl App {
         if let Next::Open(machine) = self.feed.follow(wanted, backend, self.view.now) {
             self.send(Command::OpenDisplay { machine });
         }
-        let sharp = self.shell.machine_page.scaling == Scaling::Sharp;
-        self.view.screen = self.feed.update(ctx, sharp);
+        if let Some(sent) = self.keyboard.take_key_time() {
+            self.feed.key_sent(sent);
+        }
+        self.view.screen = self.feed.update(ctx, &self.view.settings.screen);
         if self
             .keyboard
             .captured_by()
@@ -234,6 +264,45 @@ impl App {
             self.keyboard.release();
         }
         self.view.captured = self.keyboard.captured_by();
+        self.follow_clipboard(wanted, ctx);
+        self.hold_pointer(ctx);
+    }
+
+    /// A guest without a tablet has the pointer too: it stays in the window. X11 can't lock it and keeps the first.
+    fn hold_pointer(&mut self, ctx: &egui::Context) {
+        let screen = self.view.screen.as_ref();
+        let wanted = self.view.captured.is_some() && screen.is_some_and(|screen| !screen.absolute);
+        if wanted == self.holds_pointer {
+            return;
+        }
+        self.holds_pointer = wanted;
+        let ways: &[CursorGrab] = if wanted {
+            &[CursorGrab::Confined, CursorGrab::Locked]
+        } else {
+            &[CursorGrab::None]
+        };
+        for way in ways {
+            ctx.send_viewport_cmd(ViewportCommand::CursorGrab(*way));
+        }
+    }
+
+    /// Shows the serial console that is in sight, and takes the keyboard back from it by the release key.
+    fn follow_terminal(&mut self, ctx: &egui::Context) {
+        let hidden = sight::is_hidden(ctx);
+        let wanted = self.shell.wants_terminal(&self.view);
+        let report = wanted.and_then(|machine| self.view.machine(machine));
+        let backend = self.backend.as_ref();
+        let seen = report.filter(|_| !hidden);
+        if self.lines.follow(seen, backend, self.view.now)
+            && let Some(machine) = wanted
+        {
+            let history = true;
+            self.send(Command::OpenSerial { machine, history });
+        }
+        self.view.terminal = wanted.and_then(|machine| Some((machine, self.lines.get(machine)?)));
+        if self.keyboard.take_terminal_left() {
+            ctx.memory_mut(|memory| memory.surrender_focus(terminal::id()));
+        }
     }
 
     /// What lies in the trash is looked up when its page opens.
@@ -264,18 +333,29 @@ impl App {
             Ask::Engine(command) => self.send(command),
             Ask::Many(commands) => self.begin_many(commands),
             Ask::Screenshot(machine) => self.send(Command::Screenshot { machine }),
+            Ask::Record(machine) => self.record(machine),
             Ask::CommandLine(machine) => self.send(Command::CommandLine { machine }),
             Ask::Pick(pick) => {
                 if let Err(failure) = self.chooser.open(pick) {
                     self.tell_failure(failure);
                 }
             }
-            Ask::OpenLink(url) => self.links.open(url),
+            Ask::OpenLink(url) => self.links.open(Link::Page(url)),
             Ask::SaveReport(text) => self.keep(Keepsake::Report(text)),
+            Ask::SaveSerialLog(machine) => {
+                if let Some(report) = self.view.machine(machine) {
+                    let (name, folder) = (report.name.clone(), report.path.clone());
+                    self.keep(Keepsake::SerialLog { name, folder });
+                }
+            }
+            Ask::OpenFolder(path) => self.links.open(Link::Folder(path)),
             Ask::CloseReport => self.view.program.report = None,
             Ask::DismissToast(toast) => self.view.toasts.dismiss(toast),
             Ask::Pointer(machine, pointer) => self.point(machine, pointer),
+            Ask::GuestSize(machine, size) => self.feed.wish(machine, size),
             Ask::Capture(guest) => self.capture(guest),
+            Ask::GiveClipboard => self.give_clipboard(),
+            Ask::TakeClipboard => self.take_clipboard(),
             Ask::Leave(step) => self.leave_step(step),
             Ask::Errand(Errand::FullScreen) => {
                 self.view.full_screen = !self.view.full_screen;
@@ -288,6 +368,7 @@ impl App {
             | Ask::ArrangeList(_)
             | Ask::ShowHardware(_)
             | Ask::ShowKeys(_)
+            | Ask::TypeInto(_)
             | Ask::ConfirmDelete(_)
             | Ask::ShowSettings(_)
             | Ask::Errand(_) => {}
@@ -307,6 +388,7 @@ impl App {
         };
         screen.send(match pointer {
             Pointer::Moved { x, y } => Input::PointerAbs { x, y },
+            Pointer::Shifted { dx, dy } => Input::PointerRel { dx, dy },
             Pointer::Button { button, pressed } => Input::Button {
                 button: button_of(button),
                 down: pressed,
@@ -333,6 +415,10 @@ impl eframe::App for App {
 
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
         self.draw(ui);
+    }
+
+    fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
+        self.feed.finish();
     }
 
     fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {

@@ -45,22 +45,27 @@ impl Bridge<'_> {
     }
 
     fn key(&self, event: &KeyEvent, synthetic: bool) -> bool {
-        if !self.keyboard.is_captured() {
-            return false;
-        }
         let down = event.state == ElementState::Pressed;
         let code = event
             .physical_key
             .to_scancode()
             .and_then(|code| u16::try_from(code).ok());
         // On focus winit presses what is held already; that was not meant for the guest.
-        if let Some(code) = code.filter(|_| !(synthetic && down)) {
-            self.keyboard.key(KeyCode(code), down);
-        }
+        let code = code.filter(|_| !(synthetic && down)).map(KeyCode);
         if !self.keyboard.is_captured() {
-            self.waker.wake(); // It was given back: the bar has to say so.
+            if code.is_some_and(|code| self.keyboard.watch(code, down)) {
+                self.waker.wake();
+            }
+            return false;
         }
-        true
+        let mut kept = true;
+        if let Some(code) = code {
+            kept = self.keyboard.key(code, down);
+        }
+        if !self.keyboard.is_captured() || self.keyboard.has_paste() {
+            self.waker.wake(); // It was given back: the bar has to say so. Or it waits for the clipboard.
+        }
+        kept
     }
 }
 

@@ -8,7 +8,8 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use super::hardware::{DeviceTask, DiskTask, Eject, Insert};
 use super::set::{self, firmware};
-use crate::model::{Action, ByteSize, Era, FirmwareKind, Flavor};
+use super::sharing::ClipboardTask;
+use crate::model::{Action, ByteSize, Era, FirmwareKind, Flavor, Typing};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -147,9 +148,15 @@ pub enum Task {
         #[arg(value_name = "FILE.png")]
         file: PathBuf,
     },
-    /// Type text into the guest, as on a US keyboard.
+    /// Type text into the guest, key by key, where no clipboard reaches: a login screen.
+    ///
+    /// The guest must have the keyboard layout that is named here or kept with the machine; what
+    /// the layout can't type is refused before the first key. Interrupting ends this command, not
+    /// the typing.
     #[command(
-        after_long_help = "Example:\n  orangery type Debian 'ls -l' && orangery key Debian enter"
+        after_long_help = "Examples:\n  orangery type Debian 'ls -l' --enter\n  \
+                           orangery type Debian 'Größe: 25 €' --layout de\n  \
+                           orangery set Debian keyboard=de"
     )]
     Type {
         #[command(flatten)]
@@ -157,6 +164,18 @@ pub enum Task {
         /// The text; a line break presses Enter.
         #[arg(allow_hyphen_values = true, value_parser = text_to_type)]
         text: String,
+        /// The guest's keyboard layout, as X11 names it: us, de, ch-fr, … [default: the machine's]
+        #[arg(long, value_name = "LAYOUT")]
+        layout: Option<String>,
+        /// A quarter of the usual speed, for guests that lose keys.
+        #[arg(long)]
+        slow: bool,
+        /// Press Enter at the end.
+        #[arg(long)]
+        enter: bool,
+        /// Caps lock is on in the guest: switch it off for the text.
+        #[arg(long)]
+        caps_lock: bool,
     },
     /// Press keys in the guest, one combination after the other.
     ///
@@ -172,6 +191,18 @@ pub enum Task {
         /// Keys joined by dashes: ctrl-alt-delete.
         #[arg(required = true, num_args = 1..=64, value_parser = combination)]
         keys: Vec<Combination>,
+    },
+    /// Read or write the guest's clipboard, through the agent in its desktop.
+    #[command(subcommand)]
+    Clipboard(ClipboardTask),
+    /// Send files into the guest, to where its agent keeps them: the downloads, mostly.
+    #[command(after_long_help = "Example:\n  orangery send Debian report.pdf photo.jpg")]
+    Send {
+        #[command(flatten)]
+        target: Target,
+        /// Files, not folders.
+        #[arg(required = true, num_args = 1..=1000, value_name = "FILE")]
+        files: Vec<PathBuf>,
     },
     /// Measure a running machine: processors, memory, disks, and with --watch network.
     #[command(
@@ -215,6 +246,7 @@ pub enum Task {
     },
     #[command(about = Action::OpenConsole.explain())]
     Console(Target),
+    Serial(Serial),
     /// Print the QEMU command line of the machine's next start.
     CommandLine(Target),
     /// Run the engine without a window.
@@ -301,6 +333,30 @@ pub struct Set {
     pub changes: Vec<set::Assignment>,
 }
 
+/// Use the machine's serial console here: ttyS0 of a Linux guest.
+///
+/// In a terminal every key goes to the guest; Ctrl+] leaves. Otherwise what comes in goes to the
+/// guest and what the guest says comes out, until the machine stops. Any number may watch and type
+/// at a time, the window too.
+#[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
+#[command(after_long_help = "\
+The guest shows a login there if it is told to: a Linux kernel by console=ttyS0.
+
+What a guest says is kept in the machine's folder, at most 3 MiB of it: passwords that it shows
+are in there too. The folder is yours alone.
+
+Examples:
+  orangery serial Debian
+  orangery serial Debian --log | grep -i error
+  echo reboot | timeout 5 orangery serial Debian")]
+pub struct Serial {
+    #[command(flatten)]
+    pub target: Target,
+    /// Print what was said in this run or the last one, at most 1 MiB, and end.
+    #[arg(long)]
+    pub log: bool,
+}
+
 /// Press the guest's power button and wait until it is off.
 ///
 /// A guest can ignore the button. When the time is over the machine stays on and the exit
@@ -336,16 +392,15 @@ pub struct Trash {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Combination(pub Vec<String>);
 
-/// As many characters as the engine types in one go.
-const MAX_TEXT: usize = 16 * 1024;
 /// More fingers than anyone has.
 const MAX_KEYS: usize = 10;
 
 fn text_to_type(text: &str) -> Result<String, String> {
     match text.chars().count() {
         0 => Err("there is no text to type".to_owned()),
-        count if count > MAX_TEXT => Err(format!(
-            "the text has {count} characters, and at most {MAX_TEXT} can be typed in one go"
+        count if count > Typing::MAX_TEXT => Err(format!(
+            "the text has {count} characters, and at most {} can be typed in one go",
+            Typing::MAX_TEXT
         )),
         _ => Ok(text.to_owned()),
     }

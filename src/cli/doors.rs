@@ -53,6 +53,11 @@ pub fn console(library: Option<&Path>, machine: MachineId, name: String) -> Resu
     console::run(target, ConsoleOptions::default())
 }
 
+/// What a machine said on its serial port; `folder` is the machine's.
+pub fn serial_log(folder: &Path) -> Result<Vec<u8>, Failure> {
+    offline::serial_log(folder)
+}
+
 /// Opens the window.
 ///
 /// A second start raises the window that is open already. Machines that still run when the window

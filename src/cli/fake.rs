@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::tasks::{Backend, Reply};
@@ -26,6 +26,7 @@ pub struct Fake {
     /// What was asked for, with its patience.
     pub asked: Vec<(Command, Option<Duration>)>,
     pub opened: Vec<String>,
+    pub input: Vec<u8>,
 }
 
 impl Backend for Fake {
@@ -54,6 +55,10 @@ impl Backend for Fake {
         Ok(b"PNG".to_vec())
     }
 
+    fn input(&mut self, _limit: u64) -> Result<Vec<u8>, Failure> {
+        Ok(self.input.clone())
+    }
+
     fn confirm(&mut self, question: &str) -> Option<bool> {
         self.opened.push(question.to_owned());
         self.yes
@@ -61,6 +66,17 @@ impl Backend for Fake {
 
     fn console(&mut self, machine: MachineId, _name: String) -> Result<(), Failure> {
         self.opened.push(format!("console {machine}"));
+        Ok(())
+    }
+
+    fn serial(&mut self, machine: MachineId, _name: &str) -> Result<(), Failure> {
+        self.opened.push(format!("serial {machine}"));
+        Ok(())
+    }
+
+    fn serial_log(&mut self, folder: &Path) -> Result<(), Failure> {
+        self.opened
+            .push(format!("serial log in {}", folder.display()));
         Ok(())
     }
 
@@ -95,6 +111,8 @@ pub fn report(name: &str, id: &str, state: State) -> MachineReport {
         force_after: None,
         running: None,
         console_open: false,
+        sound: Default::default(),
+        agent: None,
         job: None,
     }
 }

@@ -2,13 +2,15 @@
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::doors;
 use super::owner::{Owner, Trouble};
 use super::progress::Progress;
-use super::tasks::{Backend, Reply};
+use super::serial::{Console, End, Raw};
+use super::tasks::{Backend, Reply, SHORT};
 use crate::engine::Command;
 use crate::engine::client::Client;
 use crate::model::{
@@ -46,6 +48,42 @@ impl Live {
             none => {
                 let client = (self.ensure)(self.library.as_deref())?;
                 Ok(none.insert(Owner::new(client)))
+            }
+        }
+    }
+
+    /// A connection to the machine's serial port. The owner is let go meanwhile: nobody would read its news.
+    fn open_serial(&mut self, machine: MachineId) -> Result<UnixStream, Failure> {
+        let history = false;
+        let reply = self.call(Command::OpenSerial { machine, history }, Some(SHORT));
+        self.owner = None;
+        match reply? {
+            Reply::Answer(Answer::Serial { .. }, Some(socket)) => Ok(UnixStream::from(socket)),
+            Reply::Answer(..) => Err(super::tasks::unexpected()),
+            Reply::Late => Err(Failure::new(
+                "No serial console",
+                "The machine does not answer",
+            )),
+        }
+    }
+
+    /// Goes on with the console after its connection closed: `None` if the machine stopped, another connection if
+    /// only the library changed hands.
+    fn serial_again(&mut self, machine: MachineId) -> Result<Option<UnixStream>, Failure> {
+        let adopted = Instant::now() + ADOPTION;
+        loop {
+            std::thread::sleep(LOOK_AGAIN);
+            let reports = self.reports()?;
+            let state = reports.iter().find(|known| known.id == machine);
+            let runs = state.is_some_and(|report| report.state.has_process());
+            self.owner = None;
+            if !runs {
+                return Ok(None);
+            }
+            match self.open_serial(machine) {
+                Ok(stream) => return Ok(Some(stream)),
+                Err(failure) if Instant::now() > adopted => return Err(failure),
+                Err(_) => {} // The next owner is about to adopt it, or it is about to end.
             }
         }
     }
@@ -144,6 +182,14 @@ impl Backend for Live {
         doors::png(ppm)
     }
 
+    fn input(&mut self, limit: u64) -> Result<Vec<u8>, Failure> {
+        let mut bytes = Vec::new();
+        let input = std::io::stdin().lock();
+        std::io::Read::read_to_end(&mut std::io::Read::take(input, limit), &mut bytes)
+            .map_err(|error| Failure::new("Standard input can't be read", error.to_string()))?;
+        Ok(bytes)
+    }
+
     fn confirm(&mut self, question: &str) -> Option<bool> {
         let input = std::io::stdin();
         let mut out = std::io::stderr().lock();
@@ -160,6 +206,39 @@ impl Backend for Live {
 
     fn console(&mut self, machine: MachineId, name: String) -> Result<(), Failure> {
         doors::console(self.library.as_deref(), machine, name)
+    }
+
+    fn serial(&mut self, machine: MachineId, name: &str) -> Result<(), Failure> {
+        let broken = |error: std::io::Error| {
+            Failure::new(
+                format!("{name}: the serial console broke off"),
+                error.to_string(),
+            )
+        };
+        let first = self.open_serial(machine)?;
+        let raw = Raw::begin().map_err(broken)?;
+        if raw.is_some() {
+            let name = super::text::clean(name);
+            eprint!("Serial console of {name}. Ctrl+] leaves. If nothing shows, press Enter.\r\n");
+        }
+        let mut console = Console::default();
+        let mut stream = first;
+        while console.run(stream, raw.is_some()).map_err(broken)? == End::Closed {
+            match self.serial_again(machine)? {
+                Some(next) => stream = next,
+                None => return Ok(()),
+            }
+        }
+        if raw.is_some() {
+            eprint!("\r\n");
+        }
+        Ok(())
+    }
+
+    fn serial_log(&mut self, folder: &Path) -> Result<(), Failure> {
+        let said = doors::serial_log(folder)?;
+        super::serial::print_log(&said)
+            .map_err(|error| Failure::new("The log was not printed", error.to_string()))
     }
 
     fn window(&mut self, file: Option<PathBuf>) -> Result<(), Failure> {

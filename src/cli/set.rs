@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::parts::choice;
 use crate::model::{
-    Board, BootOrder, ByteSize, Change, Clock, Cpu, FirmwareKind, MemoryBacking, Topology,
+    Board, BootOrder, ByteSize, Change, Clock, Cpu, FirmwareKind, MemoryBacking, Share, Topology,
     check_name,
 };
 
@@ -28,6 +28,12 @@ Keys:
   tags=WORD,WORD                    tags= removes them
   notes=TEXT
   icon=WORD                         the machine's picture in the list
+  volume=N                          how loud it is here, 0 to 100
+  mute=on|off
+  microphone=allow|off              whether the guest hears this computer's microphone
+  keyboard=LAYOUT                   the guest's keyboard, for typing: us, de, …; empty: as here
+  share-to-guest=off|ask|on         the clipboard: ask is when you paste; on is always
+  share-from-guest=off|ask|on       what is copied in the guest
 
 Disks, cards and drives: orangery device --help
 
@@ -35,7 +41,8 @@ Example:
   orangery set Debian cpus=4 memory=8G cd=";
 
 const KEYS: &str = "name, cpus, cpu, topology, memory, board, firmware, medium (or cd), memory-backing, boot, \
-                    clock, arguments, tags, notes and icon";
+                    clock, arguments, tags, notes, icon, volume, mute, microphone, keyboard, share-to-guest and \
+                    share-from-guest";
 
 /// What one KEY=VALUE asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,6 +154,28 @@ fn change(key: &str, value: &str) -> Result<Change, SetError> {
             .map(Change::Arguments)
             .map_err(|_open| bad("arguments", "a quote is not closed")),
         "icon" => Ok(Change::Icon(value.to_owned())),
+        "volume" => match value.trim_end_matches('%').parse::<u8>() {
+            Ok(volume @ 0..=100) => Ok(Change::Volume(volume)),
+            Ok(_) | Err(_) => Err(bad("volume", "write a whole number from 0 to 100")),
+        },
+        "mute" => match value {
+            "on" => Ok(Change::Muted(true)),
+            "off" => Ok(Change::Muted(false)),
+            _ => Err(bad("mute", "write on or off")),
+        },
+        "microphone" => match value {
+            "allow" => Ok(Change::Microphone(true)),
+            "off" => Ok(Change::Microphone(false)),
+            _ => Err(bad("microphone", "write allow or off")),
+        },
+        "keyboard" if value.len() > 32 => Err(bad("keyboard", "write a layout such as us or de")),
+        "keyboard" => Ok(Change::Keyboard(value.to_owned())),
+        "share-to-guest" => choice(value, &Share::ALL, |share| share.word())
+            .map(Change::ShareToGuest)
+            .map_err(|why| bad("share-to-guest", why)),
+        "share-from-guest" => choice(value, &Share::ALL, |share| share.word())
+            .map(Change::ShareFromGuest)
+            .map_err(|why| bad("share-from-guest", why)),
         "tags" => tags(value).map(Change::Tags),
         "notes" if value.len() > MAX_NOTES => Err(bad("notes", "write less than 64 KiB")),
         "notes" => Ok(Change::Notes(value.to_owned())),
@@ -217,6 +246,12 @@ fn key(assignment: &Assignment) -> &'static str {
         Change::MemoryBacking(_) => "memory-backing",
         Change::Medium(_) => "medium",
         Change::Icon(_) => "icon",
+        Change::Volume(_) => "volume",
+        Change::Muted(_) => "mute",
+        Change::Microphone(_) => "microphone",
+        Change::Keyboard(_) => "keyboard",
+        Change::ShareToGuest(_) => "share-to-guest",
+        Change::ShareFromGuest(_) => "share-from-guest",
         Change::Cpu(_) => "cpu",
         Change::Board(_) => "board",
         Change::Clock(_) => "clock",
@@ -281,7 +316,11 @@ mod tests {
         check("notes=", Change::Notes(String::new()));
         check("board=i440fx", Change::Board(Board::I440fx));
         check("clock=local", Change::Clock(Clock::Local));
+        check("volume=40", Change::Volume(40));
+        check("mute=on", Change::Muted(true));
+        check("microphone=allow", Change::Microphone(true));
         check("icon=server", Change::Icon("server".to_owned()));
+        check("keyboard=de", Change::Keyboard("de".to_owned()));
         let order = ["cd0", "disk0"].map(str::to_owned).to_vec();
         check("boot=cd0, disk0,", Change::Boot(BootOrder(order)));
         let words = ["-device", "edu", "-name", "a b"].map(str::to_owned);
@@ -307,6 +346,9 @@ mod tests {
             ("cpus", "write KEY=VALUE"),
             ("board=pc", "board: write q35 or i440fx"),
             ("clock=mean", "clock: write utc or local"),
+            ("volume=101", "volume: write a whole number from 0 to 100"),
+            ("mute=yes", "mute: write on or off"),
+            ("microphone=on", "microphone: write allow or off"),
             ("topology=2x2", "topology: write sockets, cores"),
             ("arguments='", "arguments: a quote is not closed"),
         ] {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::text::{Lean, clean, table};
 use crate::model::{
     ByteSize, Device, DeviceKind, DiskSource, Failure, Machine, MachineId, MachineReport,
-    MemoryBacking, NicNetwork, State, Timestamp, TrashReport,
+    MemoryBacking, NicNetwork, SoundSettings, SoundState, State, Timestamp, TrashReport,
 };
 
 /// A value as it is printed with `--json`: indented, and a line break at the end.
@@ -162,6 +162,7 @@ pub fn show_text(report: &MachineReport, now: Timestamp) -> String {
         lines.add("Accelerator", accelerator.word());
     }
     if let Some(machine) = &report.machine {
+        sound_lines(report, machine, &mut lines);
         machine_lines(machine, &mut lines, now);
     }
     lines.add("Folder", report.path.to_string_lossy());
@@ -175,6 +176,29 @@ pub fn show_text(report: &MachineReport, now: Timestamp) -> String {
         }
     }
     lines.finish()
+}
+
+fn sound_lines(report: &MachineReport, machine: &Machine, lines: &mut Lines) {
+    let state = match &report.sound.state {
+        SoundState::Off | SoundState::NoCard => return, // The devices tell which card there is.
+        SoundState::NoWay => "not in this start of QEMU",
+        SoundState::Unavailable(why) | SoundState::NoDevice(why) => why,
+        SoundState::Silent => "silent",
+        SoundState::Playing => "playing",
+    };
+    let SoundSettings {
+        volume,
+        muted,
+        microphone,
+    } = machine.sound;
+    let muted = if muted { ", muted" } else { "" };
+    lines.add("Heard", format!("{state}, volume {volume} %{muted}"));
+    let microphone = match (report.sound.microphone_on, microphone) {
+        (true, _) => "on: the guest records",
+        (false, true) => "allowed",
+        (false, false) => "off",
+    };
+    lines.add("Microphone", microphone);
 }
 
 fn machine_lines(machine: &Machine, lines: &mut Lines, now: Timestamp) {

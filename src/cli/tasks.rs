@@ -6,21 +6,18 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::args::{Args, Combination, Create, ShutDown, Target, Task, Trash};
+use super::args::{Args, Combination, Create, Serial, ShutDown, Target, Task, Trash};
 use super::pick::{Prefer, pick};
 use super::text::{clean, shell_line};
 use super::{doctor, file, show};
 use crate::engine::Command;
 use crate::model::{
     Action, Answer, ByteSize, ComputerReport, Failure, MachineId, MachineReport, Timestamp,
-    TrashReport,
+    TrashReport, Typing, permit,
 };
 
 /// How long short requests may take; each has a shorter deadline of its own in the engine.
 pub(super) const SHORT: Duration = Duration::from_secs(60);
-
-/// How long typing may take: the longest text at some 8 characters a second.
-const TYPING: Duration = Duration::from_secs(2400);
 
 /// What came of a request.
 #[derive(Debug)]
@@ -48,11 +45,20 @@ pub trait Backend {
     /// Turns a binary PPM into a PNG.
     fn png(&mut self, ppm: OwnedFd) -> Result<Vec<u8>, Failure>;
 
+    /// What standard input holds, up to `limit` bytes.
+    fn input(&mut self, limit: u64) -> Result<Vec<u8>, Failure>;
+
     /// Asks the user at the terminal; `None` when there is no terminal.
     fn confirm(&mut self, question: &str) -> Option<bool>;
 
     /// Shows the machine's screen in a window of its own until that is closed.
     fn console(&mut self, machine: MachineId, name: String) -> Result<(), Failure>;
+
+    /// Connects this terminal, or a pipe, with the machine's serial console until one of them ends.
+    fn serial(&mut self, machine: MachineId, name: &str) -> Result<(), Failure>;
+
+    /// Prints what a machine said on its serial port; `folder` is the machine's.
+    fn serial_log(&mut self, folder: &Path) -> Result<(), Failure>;
 
     /// Opens the window, until it is closed; `file` is one to make a machine from.
     fn window(&mut self, file: Option<PathBuf>) -> Result<(), Failure>;
@@ -114,8 +120,26 @@ pub fn perform(session: &mut Session<'_>, args: Args) -> Result<Done, Failure> {
         Task::Repair(target) => session.act(&target, Action::Repair, Some(SHORT)),
         Task::Discard(target) => session.act(&target, Action::DiscardSaved, Some(SHORT)),
         Task::Screenshot { target, file } => session.screenshot(&target, &file),
-        Task::Type { target, text } => session.type_text(&target, text),
+        Task::Type {
+            target,
+            text,
+            layout,
+            slow,
+            enter,
+            caps_lock,
+        } => {
+            let typing = Typing {
+                text,
+                layout: layout.unwrap_or_default(),
+                slow,
+                enter,
+                caps_lock,
+            };
+            session.type_text(&target, typing)
+        }
         Task::Key { target, keys } => session.press(&target, keys),
+        Task::Clipboard(task) => session.clipboard(task),
+        Task::Send { target, files } => session.send(&target, files),
         Task::Stats { target, watch } => session.stats(&target, watch),
         Task::Delete(target) => session.act(&target, Action::Delete, Some(SHORT)),
         Task::Restore(target) => session.act(&target, Action::Restore, Some(SHORT)),
@@ -123,6 +147,7 @@ pub fn perform(session: &mut Session<'_>, args: Args) -> Result<Done, Failure> {
         Task::Doctor => session.doctor(),
         Task::Report { name, output } => session.report(name, output),
         Task::Console(target) => session.console(&target),
+        Task::Serial(serial) => session.serial(&serial),
         Task::CommandLine(target) => session.command_line(&target),
         Task::Agent => session.backend.agent().map(|()| Done::default()),
         Task::Window { file } => {
@@ -253,13 +278,13 @@ impl Session<'_> {
         Ok(Done::default())
     }
 
-    fn type_text(&mut self, target: &Target, text: String) -> Result<Done, Failure> {
+    fn type_text(&mut self, target: &Target, typing: Typing) -> Result<Done, Failure> {
         let report = self.find(target, Prefer::InUse)?;
         let command = Command::TypeText {
             machine: report.id,
-            text,
+            typing,
         };
-        self.finish(command, Some(TYPING), &report.name)?;
+        self.finish(command, None, &report.name)?; // It shows how far it is.
         Ok(Done::default())
     }
 
@@ -291,6 +316,22 @@ impl Session<'_> {
     fn console(&mut self, target: &Target) -> Result<Done, Failure> {
         let report = self.find(target, Prefer::InUse)?;
         self.backend.console(report.id, report.name)?;
+        Ok(Done::default())
+    }
+
+    fn serial(&mut self, serial: &Serial) -> Result<Done, Failure> {
+        let report = self.find(&serial.target, Prefer::InUse)?;
+        if serial.log {
+            self.backend.serial_log(&report.path)?;
+            return Ok(Done::default());
+        }
+        if let Err(denied) = permit(report.standing(), Action::SendKeys) {
+            let what = format!("{}: there is no serial console now", report.name);
+            let name = shell_line(&[report.name]);
+            return Err(Failure::new(what, denied.to_string())
+                .fix(format!("What it said last: orangery serial {name} --log")));
+        }
+        self.backend.serial(report.id, &report.name)?;
         Ok(Done::default())
     }
 

@@ -12,7 +12,7 @@ use crate::engine::Command;
 use crate::model::{
     Accelerator, AcceleratorChoice, Action, Answer, ByteSize, Change, Check, CheckLevel,
     ComputerReport, Failure, KvmVerdict, MachineReport, Sample, State, Timestamp, Traffic,
-    TrashReport, TrashedMachine,
+    TrashReport, TrashedMachine, Typing,
 };
 
 pub(super) const WEB: &str = "c0ffee00-1234-4234-8234-123456789abc";
@@ -334,7 +334,7 @@ fn keys_and_text_reach_the_guest() {
     };
     let typed = Command::TypeText {
         machine,
-        text: "-n hello\n".to_owned(),
+        typing: Typing::new("-n hello\n".to_owned()),
     };
     assert_eq!(
         asked,

@@ -3,13 +3,21 @@
 use egui::{Align, Button, Layout, RichText, Sense, Ui, WidgetInfo, accesskit::Role, vec2};
 use lucide_icons::Icon;
 
-use crate::language::{told, tr};
-use crate::model::{Action, Standing, State, permit};
+use crate::display::keys::{KeyCode, Offered};
+use crate::language::{fill, told, tr};
+use crate::model::{Action, Change, Recorded, ScreenSettings, Standing, State, permit};
 
-use super::chord;
 use super::presenter::Way;
 use super::theme::{self, palette};
-use super::view::Zoom;
+
+mod signs;
+mod view_menu;
+
+pub use self::signs::{figures_ui, release_sign_ui};
+
+mod share;
+
+pub use self::share::ShareView;
 
 /// Narrower bars, in points, do without the names of the hint and the way.
 const ROOMY: f32 = 760.0;
@@ -20,12 +28,30 @@ pub struct BarView {
     pub name: String,
     /// `None` until the engine told, or without one.
     pub standing: Option<Standing>,
-    pub zoom: Zoom,
+    pub look: ScreenSettings,
+    /// How large the picture is, in a word.
+    pub badge: String,
+    /// What became of the wish for the window's size.
+    pub following: String,
     pub full_screen: bool,
+    pub monitors: Vec<String>,
+    /// Graphical outputs of the machine, and the one that is shown.
+    pub heads: u32,
+    pub head: u32,
     pub way: Way,
+    /// What goes over between the clipboards.
+    pub share: Option<ShareView>,
     /// The guest's picture is there and moves.
     pub live: bool,
+    /// Combinations for the menu, in groups.
+    pub keys: Vec<Vec<Offered>>,
     pub message: Message,
+    /// The machine is muted; `None` if there is nothing to mute.
+    pub muted: Option<bool>,
+    /// The guest hears this computer's microphone.
+    pub microphone_on: bool,
+    /// While the screen is being recorded.
+    pub recording: Option<Recorded>,
     /// What the engine is asked through; `None` if all is well, else why not.
     pub no_engine: Option<&'static str>,
 }
@@ -54,12 +80,21 @@ pub struct Card {
 /// What the person asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
-    Zoom(Zoom),
+    Choose(ScreenSettings),
     FullScreen(bool),
-    /// A chord of [`chord::menu`].
-    Press(String),
+    /// On one of [`BarView::monitors`].
+    FullScreenOn(usize),
+    /// Shows another of the machine's outputs.
+    Head(u32),
+    /// Keys to press together.
+    Press(Vec<KeyCode>),
     Screenshot,
+    Record(bool),
+    GiveClipboard,
+    TakeClipboard,
+    Change(Change),
     Act(Action),
+    Mute(bool),
     /// Opens the screen again.
     Again,
     Close,
@@ -83,6 +118,7 @@ pub fn bar_ui(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 power_ui(ui, view, requests);
                 picture_ui(ui, view, requests);
+                share::share_ui(ui, view, requests);
                 message_ui(ui, view);
             });
         });
@@ -102,6 +138,18 @@ fn machine_ui(ui: &mut Ui, view: &BarView) {
                 .color(color),
         );
     }
+    if let Some(recorded) = view.recording {
+        let text = fill("Recording: {recorded}", &[("recorded", &recorded)]);
+        ui.label(RichText::new(text).size(12.5).color(colors.error));
+    }
+    if view.microphone_on {
+        let glyph = RichText::new(char::from(Icon::Mic)).font(theme::icons(15.0));
+        ui.label(glyph.color(colors.error));
+        let word = RichText::new(tr("Microphone on")).size(12.5);
+        ui.label(word.color(colors.error)).on_hover_text(tr(
+            "The guest records what this computer's microphone hears",
+        ));
+    }
 }
 
 /// From the right edge to the left.
@@ -118,12 +166,35 @@ fn power_ui(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
     if icon_button(
         ui,
         Icon::Camera,
-        tr("Screenshot to Pictures/Orangery"),
+        tr("Screenshot: kept in Pictures/Orangery and copied"),
         Ok(()),
     ) {
         requests.push(Request::Screenshot);
     }
+    record_ui(ui, view, requests);
+    if let Some(muted) = view.muted {
+        let (icon, word) = if muted {
+            (Icon::VolumeX, tr("Sound on"))
+        } else {
+            (Icon::Volume2, tr("Mute"))
+        };
+        let allowed = view.no_engine.map_or(Ok(()), |why| Err(why.to_owned()));
+        if icon_button(ui, icon, word, allowed) {
+            requests.push(Request::Mute(!muted));
+        }
+    }
     ui.separator();
+}
+
+fn record_ui(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
+    let (icon, word) = if view.recording.is_some() {
+        (Icon::CircleStop, tr("End the recording"))
+    } else {
+        (Icon::Video, tr("Record the screen into Videos/Orangery"))
+    };
+    if icon_button(ui, icon, word, Ok(())) {
+        requests.push(Request::Record(view.recording.is_none()));
+    }
 }
 
 fn action_ui(ui: &mut Ui, view: &BarView, action: Action, icon: Icon, out: &mut Vec<Request>) {
@@ -146,7 +217,7 @@ fn allowed(view: &BarView, action: Action) -> Result<(), String> {
 
 fn picture_ui(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
     ui.add_enabled_ui(view.live, |ui| {
-        ui.menu_button(tr("Send keys"), |ui| keys_menu(ui, requests));
+        ui.menu_button(tr("Send keys"), |ui| keys_menu(ui, view, requests));
     });
     let (icon, text) = if view.full_screen {
         (Icon::Minimize, tr("Leave full screen"))
@@ -156,38 +227,21 @@ fn picture_ui(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
     if icon_button(ui, icon, text, Ok(())) {
         requests.push(Request::FullScreen(!view.full_screen));
     }
-    for (zoom, label, explain) in [
-        (
-            Zoom::Times(2),
-            "2:1",
-            tr("Each guest pixel is a square of two by two"),
-        ),
-        (
-            Zoom::Times(1),
-            "1:1",
-            tr("Each guest pixel is one pixel, sharp"),
-        ),
-        (Zoom::Fit, tr("Fit"), tr("As large as the window allows")),
-    ] {
-        let chosen = view.zoom == zoom;
-        let button = Button::selectable(chosen, label);
-        if ui.add(button).on_hover_text(explain).clicked() && !chosen {
-            requests.push(Request::Zoom(zoom));
-        }
-    }
+    view_menu::badge_ui(ui, view, requests);
     ui.separator();
 }
 
-fn keys_menu(ui: &mut Ui, requests: &mut Vec<Request>) {
+fn keys_menu(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
     ui.set_min_width(180.0);
-    for entry in chord::menu() {
-        let Some((label, chord)) = entry else {
+    for (place, group) in view.keys.iter().enumerate() {
+        if place > 0 {
             ui.separator();
-            continue;
-        };
-        if ui.button(label).clicked() {
-            requests.push(Request::Press(chord));
-            ui.close();
+        }
+        for offered in group {
+            if ui.button(told(&offered.label)).clicked() {
+                requests.push(Request::Press(offered.keys.clone()));
+                ui.close();
+            }
         }
     }
 }
@@ -196,16 +250,7 @@ fn message_ui(ui: &mut Ui, view: &BarView) {
     let colors = palette(ui);
     let roomy = ui.ctx().content_rect().width() >= ROOMY;
     if roomy && view.live {
-        let (word, explain) = match view.way {
-            Way::Direct => (
-                tr("direct"),
-                tr("The window system reads the machine's memory itself"),
-            ),
-            Way::Copied => (
-                tr("copied"),
-                tr("Changed pixels are copied into the window"),
-            ),
-        };
+        let (word, explain) = (view.way.word(), view.way.explain());
         let label = egui::Label::new(RichText::new(word).size(12.0).color(colors.dim));
         ui.add(label.sense(Sense::hover())).on_hover_text(explain);
     }

@@ -16,6 +16,8 @@ enum Look {
     /// The desktop's arrow.
     Arrow,
     Hidden,
+    /// The guest draws its pointer into the picture, or none: a dot only says where ours is.
+    Dot,
     /// The guest's shape, at this size.
     Guest {
         shape: u64,
@@ -46,6 +48,21 @@ impl PointerLook {
         }
     }
 
+    fn dot(&mut self, window: &Window, event_loop: &ActiveEventLoop) {
+        if self.now == Some(Look::Dot) {
+            return;
+        }
+        let middle = DOT_SIDE / 2;
+        match CustomCursor::from_rgba(dot(), DOT_SIDE, DOT_SIDE, middle, middle) {
+            Ok(source) => {
+                window.set_cursor(event_loop.create_custom_cursor(source));
+                window.set_cursor_visible(true);
+                self.now = Some(Look::Dot);
+            }
+            Err(_) => self.arrow(window), // A shape the window system cannot show.
+        }
+    }
+
     /// Over the picture of a guest with an absolute pointer.
     pub fn guest(
         &mut self,
@@ -55,7 +72,7 @@ impl PointerLook {
         placement: &Placement,
     ) {
         if cursor.rgba.is_empty() || cursor.width == 0 || cursor.height == 0 {
-            return self.arrow(window); // The guest did not say what it draws.
+            return self.dot(window, event_loop); // The guest did not say what it draws.
         }
         if !cursor.visible {
             return self.hide(window);
@@ -86,6 +103,21 @@ impl PointerLook {
             Err(_) => self.arrow(window), // A shape the window system cannot show.
         }
     }
+}
+
+const DOT_SIDE: u16 = 5;
+
+/// White with a black edge, to be seen on anything.
+fn dot() -> Vec<u8> {
+    let side = 0..DOT_SIDE;
+    let edge = |at: u16| at == 0 || at == DOT_SIDE - 1;
+    let pixel = |x: u16, y: u16| match (edge(x), edge(y)) {
+        (true, true) => [0; 4],
+        (true, false) | (false, true) => [0, 0, 0, 255],
+        (false, false) => [255; 4],
+    };
+    let rows = side.clone().map(|y| side.clone().map(move |x| pixel(x, y)));
+    rows.flatten().flatten().collect()
 }
 
 /// The pointer grows and shrinks with the picture, within reason.
@@ -129,14 +161,18 @@ mod tests {
         }
     }
 
-    fn placement(zoom: u32) -> Placement {
+    fn placement(zoom: u8) -> Placement {
         let (area, guest) = (Rect::new(0, 0, 1000, 1000), Size::new(100, 100));
-        Placement::new(
-            area,
-            guest,
-            super::super::view::Zoom::Times(zoom),
-            (0.0, 0.0),
-        )
+        Placement::new(area, guest, crate::model::Zoom::Times(zoom), (0.0, 0.0))
+    }
+
+    #[test]
+    fn the_dot_is_light_in_the_middle_and_dark_at_the_edge() {
+        let dot = dot();
+        assert_eq!(dot.len(), 5 * 5 * 4);
+        assert_eq!(dot[(2 * 5 + 2) * 4..][..4], [255; 4]);
+        assert_eq!(dot[2 * 4..][..4], [0, 0, 0, 255]);
+        assert_eq!(dot[..4], [0; 4]);
     }
 
     #[test]

@@ -12,7 +12,6 @@
 //! ```
 
 mod bar;
-mod chord;
 mod cursor;
 mod guest_picture;
 mod keyboard;
@@ -24,7 +23,9 @@ mod raster;
 mod scale;
 mod screenshot;
 mod session;
+mod sharing;
 mod stage;
+mod system_keys;
 mod theme;
 mod view;
 mod window;
@@ -34,7 +35,7 @@ use std::path::PathBuf;
 use crate::display::frame::Wake;
 use crate::display::{DisplayError, Screen};
 use crate::engine::client::Client;
-use crate::model::{Failure, MachineId};
+use crate::model::{Drawing, Failure, MachineId};
 
 /// Whose screen is shown, and who to ask for it.
 #[derive(Debug)]
@@ -47,45 +48,21 @@ pub struct ConsoleTarget {
     pub control: PathBuf,
 }
 
-/// How pixels get to the window.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum PresenterChoice {
-    /// The guest's own memory where the window system takes it, copies otherwise.
-    #[default]
-    Auto,
-    /// Always copies.
-    Softbuffer,
-    /// The guest's own memory on X11; still copies where that is impossible.
-    Shm,
-}
-
-impl PresenterChoice {
-    /// This choice, or the one of the environment variable `ORANGERY_PRESENTER` in place of [`Self::Auto`].
-    fn or_environment(self) -> Self {
-        let name = std::env::var("ORANGERY_PRESENTER").unwrap_or_default();
-        match self {
-            Self::Auto => Self::from_name(&name).unwrap_or_default(),
-            Self::Softbuffer | Self::Shm => self,
-        }
-    }
-
-    /// `auto`, `softbuffer` or `shm`.
-    pub fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "auto" => Some(Self::Auto),
-            "softbuffer" => Some(Self::Softbuffer),
-            "shm" => Some(Self::Shm),
-            _ => None,
-        }
-    }
-}
-
 /// Choices for one window.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ConsoleOptions {
-    pub presenter: PresenterChoice,
+    /// Copies always, or leaves it to the person and to `ORANGERY_PRESENTER=copied`.
+    pub drawing: Drawing,
     /// Allows a thread other than the main one, which X11 and Wayland do not mind.
     pub any_thread: bool,
+}
+
+impl ConsoleOptions {
+    /// The way that is the only one for this window, whatever the person chooses.
+    fn forced(self) -> Option<Drawing> {
+        let copied = std::env::var_os("ORANGERY_PRESENTER").is_some_and(|name| name == "copied");
+        (copied || self.drawing == Drawing::Copied).then_some(Drawing::Copied)
+    }
 }
 
 /// Shows the machine's screen in a window of its own until the window is closed. Call it on the main thread, once.

@@ -25,6 +25,7 @@ pub struct Overlay {
     pub canvas: Canvas,
     /// What is covered, in window pixels.
     pub rects: Vec<Rect>,
+    bar: Rect,
     due: Option<Instant>,
 }
 
@@ -42,6 +43,7 @@ impl Overlay {
             raster: Raster::default(),
             canvas: Canvas::default(),
             rects: Vec::new(),
+            bar: Rect::default(),
             due: Some(Instant::now()),
         }
     }
@@ -56,14 +58,14 @@ impl Overlay {
         self.due
     }
 
-    /// True if a pointer at this window position is the overlay's. An open menu wants every click, to close.
+    /// True if a pointer at this window position is the overlay's. An open menu wants every click, to close; a sign
+    /// lets it through to the guest.
     pub fn wants_pointer(&self, (x, y): (f64, f64)) -> bool {
-        let within = |rect: &Rect| {
-            let (left, right) = (f64::from(rect.x), f64::from(rect.right()));
-            let (top, bottom) = (f64::from(rect.y), f64::from(rect.bottom()));
-            x >= left && x < right && y >= top && y < bottom
-        };
-        self.menu_open() || self.rects.iter().any(within)
+        let on_bar = y < f64::from(self.bar.bottom()) && !self.bar.is_empty();
+        let scale = self.ctx.pixels_per_point();
+        let at = egui::pos2(x as f32 / scale, y as f32 / scale);
+        let above = |layer: egui::LayerId| layer.order > egui::Order::Background;
+        self.menu_open() || on_bar || self.ctx.layer_id_at(at).is_some_and(above)
     }
 
     pub fn menu_open(&self) -> bool {
@@ -96,6 +98,7 @@ impl Overlay {
         let rects = covered(&output.shapes, scale, size, bar);
         let primitives = self.ctx.tessellate(output.shapes, scale);
         self.canvas.resize(size);
+        self.bar = bar;
         for rect in &rects {
             self.canvas.fill(*rect, 0);
             self.raster

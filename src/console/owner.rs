@@ -2,7 +2,7 @@
 //! owner does. Losing it never costs the picture.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -12,7 +12,10 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::engine::client::Client;
 use crate::engine::message::{Command, Event, RequestId};
-use crate::model::{Answer, DisplayPath, Failure, MachineId, MachineReport, Settings};
+use crate::engine::parcel;
+use crate::model::{Answer, Clip, DisplayPath, Failure, MachineId, MachineReport, Settings};
+
+use super::sharing::ShareNews;
 
 /// Between two attempts to find an owner again.
 const RETRY: Duration = Duration::from_secs(2);
@@ -30,6 +33,8 @@ pub enum OwnerNews {
     Display(Result<(DisplayPath, OwnedFd), Failure>),
     /// The settings of the app: which key releases the keyboard, which language is spoken.
     Settings(Box<Settings>),
+    /// Of the clipboards.
+    Share(ShareNews),
     /// A request failed.
     Failed(Failure),
     Lost,
@@ -60,6 +65,9 @@ struct Link {
     client: Option<Client>,
     /// Which answer is the display's.
     display: Option<RequestId>,
+    /// Which is that of our clipboard, and of the guest's.
+    offered: Option<RequestId>,
+    taken: Option<RequestId>,
 }
 
 struct Shared {
@@ -161,7 +169,7 @@ impl Shared {
         let sender = client.try_clone()?;
         *lock(&self.link) = Link {
             client: Some(sender),
-            display: None,
+            ..Link::default()
         };
         self.send(Command::ConsoleShown {
             machine: self.machine,
@@ -173,14 +181,18 @@ impl Shared {
     /// Sends, or drops the request if there is no owner: the reading thread says so.
     fn send(&self, command: Command) {
         let mut link = lock(&self.link);
-        let display = matches!(command, Command::OpenDisplay { .. });
+        let kind = command.clone();
         let Some(client) = &mut link.client else {
             return;
         };
-        if let Ok(id) = client.send(command)
-            && display
-        {
-            link.display = Some(id);
+        let Ok(id) = client.send(command) else {
+            return;
+        };
+        match kind {
+            Command::OpenDisplay { .. } => link.display = Some(id),
+            Command::OfferClipboard { .. } => link.offered = Some(id),
+            Command::TakeClipboard { .. } => link.taken = Some(id),
+            _ => {}
         }
     }
 
@@ -238,7 +250,17 @@ impl Shared {
         result: Result<Answer, Failure>,
         fd: Option<OwnedFd>,
     ) -> Option<OwnerNews> {
-        let display = lock(&self.link).display == Some(request);
+        let (display, offered, taken) = {
+            let link = lock(&self.link);
+            let is = |id: Option<RequestId>| id == Some(request);
+            (is(link.display), is(link.offered), is(link.taken))
+        };
+        if offered {
+            return Some(OwnerNews::Share(ShareNews::Offered(result)));
+        }
+        if taken {
+            return Some(OwnerNews::Share(ShareNews::Taken(clip(result, fd))));
+        }
         match result {
             Ok(Answer::Display { path, .. }) => Some(OwnerNews::Display(match fd {
                 Some(fd) => Ok((path, fd)),
@@ -258,6 +280,17 @@ impl Shared {
         if wake {
             (self.wake)();
         }
+    }
+}
+
+/// What came of the guest's clipboard.
+fn clip(answer: Result<Answer, Failure>, fd: Option<OwnedFd>) -> Result<Clip, Failure> {
+    let what = "The guest's clipboard was not taken over";
+    match (answer?, fd) {
+        (Answer::Clipboard { kind, .. }, Some(fd)) => {
+            parcel::clip(kind, fd.as_fd()).map_err(|error| Failure::new(what, error.to_string()))
+        }
+        _ => Err(Failure::new(what, "It got lost")),
     }
 }
 

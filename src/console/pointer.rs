@@ -161,12 +161,8 @@ mod tests {
     fn the_same_place_is_sent_once_and_fractions_of_motion_add_up() {
         use crate::display::frame::{Rect, Size};
         let area = Rect::new(0, 0, 100, 100);
-        let placement = Placement::new(
-            area,
-            Size::new(50, 50),
-            super::super::view::Zoom::Fit,
-            (0.0, 0.0),
-        );
+        let placement =
+            Placement::new(area, Size::new(50, 50), crate::model::Zoom::Fit, (0.0, 0.0));
         let mut pointer = Pointer {
             at: (10.0, 10.0),
             ..Pointer::default()

@@ -1,20 +1,25 @@
 //! The machine behind the window: its screen, its state, and what there is to say about both.
 
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::display::frame::{ScreenInfo, ScreenStatus, Wake, Want};
+use crate::desktop::{Place, create_keepsake};
+use crate::display::frame::{Follow, Following, ScreenInfo, ScreenStatus, Size, Wake, Want};
+use crate::display::record::{self, RecordError, Recorder, Recording};
 use crate::display::{Input, Screen};
 use crate::engine::message::Command;
 use crate::language::{self, Language, later, told, tr};
 use crate::model::{
-    Action, DisplayPath, Failure, MachineId, MachineReport, Settings, Standing, State, permit,
+    Action, Change, DisplayPath, Failure, MachineId, MachineReport, Recorded, ScreenSettings,
+    Settings, SoundState, Standing, State, permit,
 };
 
 use super::bar::{Card, Message};
 use super::guest_picture::{GuestPicture, News};
 use super::owner::{Owner, OwnerNews};
+use super::sharing::ShareNews;
 
 pub const NO_ENGINE: &str = later("Orangery's engine is gone; the picture goes on");
 const NEVER_ENGINE: &str = later("This window shows a screen only; no engine is behind it");
@@ -32,6 +37,15 @@ pub struct Session {
     removed: bool,
     /// What the person chose about the app itself.
     pub settings: Settings,
+    /// How screens were shown last, until the window took it over.
+    first_look: Option<ScreenSettings>,
+    settings_known: bool,
+    follow: Follow,
+    recorder: Option<Recorder>,
+    /// The window is in sight.
+    seen: bool,
+    /// Which of the machine's outputs is shown.
+    pub head: u32,
     screen: Option<Screen>,
     pub picture: Option<GuestPicture>,
     pub info: ScreenInfo,
@@ -40,6 +54,8 @@ pub struct Session {
     reopen: Option<Instant>,
     message: Option<(Message, Instant)>,
     wake: Wake,
+    /// Of the clipboards, for the window.
+    pub share_news: Vec<ShareNews>,
 }
 
 impl Session {
@@ -60,12 +76,19 @@ impl Session {
             report: None,
             removed: false,
             settings: Settings::default(),
+            first_look: None,
+            settings_known: false,
+            follow: Follow::default(),
+            recorder: None,
+            seen: true,
+            head: 0,
             screen: None,
             picture: None,
             info: ScreenInfo::default(),
             reopen: None,
             message: None,
             wake,
+            share_news: Vec::new(),
         };
         if let Some(screen) = screen {
             session.show(screen);
@@ -76,7 +99,62 @@ impl Session {
     fn show(&mut self, screen: Screen) {
         self.picture = Some(GuestPicture::new(screen.slot().watch(Want::Damage)));
         self.info = screen.slot().info();
+        if self.head > 0 {
+            screen.show_head(self.head);
+        }
+        self.follow = Follow::default();
+        if let Some(recorder) = &self.recorder {
+            recorder.follow(screen.slot());
+        }
         self.screen = Some(screen);
+    }
+
+    /// Shows another of the machine's outputs.
+    pub fn show_head(&mut self, head: u32) {
+        if let Some(screen) = &self.screen {
+            self.head = head;
+            self.follow = Follow::default();
+            screen.show_head(head);
+        }
+    }
+
+    /// Asks the guest for a size, unless it was asked for that already.
+    pub fn wish(&mut self, size: Size) {
+        let wish = self.follow.wish(size, self.info.size, Instant::now());
+        if let Some(Size { width, height }) = wish.filter(|_| self.is_live()) {
+            let (w, h) = (width, height);
+            self.send(Input::Resize { w, h });
+        }
+    }
+
+    /// The window has the guest's size again, or shall not be followed.
+    pub fn wish_nothing(&mut self) {
+        self.follow = Follow::default();
+    }
+
+    pub fn following(&self) -> Following {
+        let (guest, resizable) = (self.info.size, self.info.resizable);
+        self.follow.state(guest, resizable, Instant::now())
+    }
+
+    /// How many changes of its picture the machine has told of.
+    pub fn updates(&self) -> u64 {
+        let screen = self.screen.as_ref();
+        screen.map_or(0, |screen| screen.slot().updates())
+    }
+
+    /// The choices of the last window, once.
+    pub fn take_first_look(&mut self) -> Option<ScreenSettings> {
+        self.first_look.take()
+    }
+
+    /// Keeps the choices for the next window.
+    pub fn keep_look(&mut self, look: ScreenSettings) {
+        self.settings.screen = look;
+        if let (Some(owner), true) = (&self.owner, self.settings_known) {
+            // If the engine is too busy, they count for this window only.
+            owner.ask(Command::SaveSettings(self.settings.clone()));
+        }
     }
 
     /// Takes what the screen has that is new.
@@ -115,6 +193,7 @@ impl Session {
                 }
             }
             OwnerNews::Removed => self.removed = true,
+            OwnerNews::Share(news) => self.share_news.push(news),
             OwnerNews::Display(answer) => {
                 self.asked = false;
                 if let Err(failure) = answer.and_then(|(path, fd)| self.open(path, fd.into())) {
@@ -126,6 +205,9 @@ impl Session {
             }
             OwnerNews::Settings(settings) => {
                 language::choose(Language::wanted(settings.language.locale()));
+                if !std::mem::replace(&mut self.settings_known, true) {
+                    self.first_look = Some(settings.screen);
+                }
                 self.settings = *settings;
             }
             OwnerNews::Failed(failure) => self.say(Message::Trouble(told_failure(&failure))),
@@ -154,9 +236,15 @@ impl Session {
         Ok(())
     }
 
-    /// Asks for a display if the machine has a screen that we have not.
+    /// The picture is there, and somebody else has the controls: a new owner that listens to the machine's sound.
+    fn lacks_controls(&self) -> bool {
+        self.screen.is_some() && !self.info.takes_input
+    }
+
+    /// Asks for a display if the machine has a screen that we have not, or not whole.
     pub fn reopen_if_due(&mut self) {
-        let wanted = self.screen.is_none() && !self.asked && !self.engine_gone;
+        let lacks = self.screen.is_none() || self.lacks_controls();
+        let wanted = lacks && !self.asked && !self.engine_gone;
         let has_screen = self.state().is_some_and(State::has_screen);
         let due = self.reopen.is_none_or(|at| at <= Instant::now());
         if wanted && has_screen && due {
@@ -173,13 +261,42 @@ impl Session {
 
     /// Asks the engine to act on the machine.
     pub fn act(&mut self, action: Action) {
+        self.ask(|machine| Command::Act { machine, action });
+    }
+
+    /// Silences the machine, or ends that.
+    pub fn mute(&mut self, muted: bool) {
+        self.ask(|machine| Command::Change {
+            machine,
+            changes: vec![Change::Muted(muted)],
+        });
+    }
+
+    /// Asks the engine something about the machine.
+    pub fn ask(&mut self, command: impl FnOnce(MachineId) -> Command) {
         let (Some(owner), Some(machine)) = (&self.owner, self.machine) else {
             return;
         };
-        if !owner.ask(Command::Act { machine, action }) {
+        if !owner.ask(command(machine)) {
             let text = tr("Orangery's engine does not answer; wait and try again");
             self.say(Message::Trouble(text.to_owned()));
         }
+    }
+
+    /// Whether the machine is muted; `None` where there is nothing to mute.
+    pub fn muted(&self) -> Option<bool> {
+        let report = self.report.as_ref()?;
+        let can = matches!(
+            report.sound.state,
+            SoundState::Silent | SoundState::Playing | SoundState::NoDevice(_)
+        );
+        let machine = report.machine.as_ref().filter(|_| can)?;
+        Some(machine.sound.muted)
+    }
+
+    pub fn microphone_on(&self) -> bool {
+        let report = self.report.as_ref();
+        report.is_some_and(|report| report.sound.microphone_on)
     }
 
     pub fn send(&self, input: Input) {
@@ -188,14 +305,56 @@ impl Session {
         }
     }
 
-    pub fn set_visible(&self, visible: bool) {
+    /// A screen that is recorded goes on while nobody sees it.
+    pub fn set_visible(&mut self, visible: bool) {
+        self.seen = visible;
+        self.show_if_wanted();
+    }
+
+    fn show_if_wanted(&self) {
         if let Some(screen) = &self.screen {
-            screen.set_visible(visible);
+            screen.set_visible(self.seen || self.recorder.is_some());
         }
+    }
+
+    /// Begins to record the screen into the person's videos, or ends that. `done` is called from another thread.
+    pub fn record(
+        &mut self,
+        on: bool,
+        done: impl FnOnce(Result<(PathBuf, Recording), RecordError>) + Send + 'static,
+    ) -> std::io::Result<()> {
+        self.recorder = None;
+        if let Some(screen) = self.screen.as_ref().filter(|_| on) {
+            let name = self.name.clone();
+            let open = move || {
+                create_keepsake(Place::Videos, &name, "apng").map_err(std::io::Error::other)
+            };
+            self.recorder = Some(Recorder::start(screen.slot(), open, record::LIMIT, done)?);
+        }
+        self.show_if_wanted();
+        Ok(())
+    }
+
+    /// Waits until a recording is complete on disk.
+    pub fn finish_recording(&mut self) {
+        if let Some(recorder) = self.recorder.take() {
+            recorder.stop();
+        }
+    }
+
+    /// How far a recording has come, while there is one.
+    pub fn recording(&self) -> Option<Recorded> {
+        let recorder = self.recorder.as_ref();
+        let recorder = recorder.filter(|recorder| !recorder.has_ended());
+        recorder.map(Recorder::progress)
     }
 
     pub fn state(&self) -> Option<State> {
         self.report.as_ref().map(|report| report.state)
+    }
+
+    pub fn report(&self) -> Option<&MachineReport> {
+        self.report.as_deref()
     }
 
     pub fn standing(&self) -> Option<Standing> {
@@ -254,8 +413,13 @@ impl Session {
     pub fn due(&self) -> Option<Instant> {
         let message = self.message.as_ref().map(|(_, until)| *until);
         let has_screen = self.state().is_some_and(State::has_screen);
-        let waits = self.screen.is_none() && !self.asked && !self.engine_gone && has_screen;
-        [message, self.reopen.filter(|_| waits)]
+        let lacks = self.screen.is_none() || self.lacks_controls();
+        let waits = lacks && !self.asked && !self.engine_gone && has_screen;
+        let follow = self.follow.due(Instant::now());
+        // The length that is shown grows.
+        let recording = self.recording();
+        let recording = recording.map(|_| Instant::now() + Duration::from_secs(1));
+        [message, follow, recording, self.reopen.filter(|_| waits)]
             .into_iter()
             .flatten()
             .min()

@@ -5,12 +5,16 @@ use std::time::{Duration, Instant};
 
 use winit::dpi::{LogicalSize, PhysicalSize};
 use winit::event_loop::ActiveEventLoop;
+use winit::monitor::MonitorHandle;
+use winit::raw_window_handle::{HasWindowHandle, RawWindowHandle};
 use winit::window::{Fullscreen, Window};
 
-use crate::display::frame::{Rect, Size};
-use crate::model::Failure;
+use crate::display::frame::{Reading, Rect, Size};
+use crate::language::{fill, tr};
+use crate::model::{Drawing, Failure, ScreenSettings, Zoom};
 
-use super::bar::{BarView, Card, Request, bar_ui, card_ui};
+use super::ConsoleOptions;
+use super::bar::{BarView, Card, Request, bar_ui, card_ui, figures_ui, release_sign_ui};
 use super::cursor::PointerLook;
 use super::guest_picture::{GuestPicture, News};
 use super::overlay::Overlay;
@@ -18,32 +22,52 @@ use super::presenter::{
     PresentError, Presenter, Repaint, Scene, ShmPresenter, Shown, SoftPresenter, Way,
 };
 use super::theme;
-use super::view::{Placement, Zoom};
-use super::{ConsoleOptions, PresenterChoice};
+use super::view::Placement;
 
 /// Until a picture that the window system was not ready for is tried again.
 const BUSY: Duration = Duration::from_millis(4);
 /// How long the bar stays after entering full screen, so that the way back has been seen.
 const FAREWELL_BAR: Duration = Duration::from_secs(3);
+/// How long a window manager may take to give the window the size that we asked for.
+const FITTING: Duration = Duration::from_secs(5);
+/// A window that is in sight is asked for a picture long before.
+const UNSEEN: Duration = Duration::from_secs(1);
 /// A new window leaves this share of the screen free.
 const MARGIN: f64 = 0.1;
+
+/// What is drawn over the picture.
+pub struct Drawn {
+    pub bar: BarView,
+    pub card: Option<Card>,
+    /// The key that lets go, while the guest has the keys.
+    pub release: Option<&'static str>,
+    pub figures: Option<Reading>,
+}
 
 pub struct Stage {
     pub window: Rc<Window>,
     pub overlay: Overlay,
-    pub look: PointerLook,
+    pub pointer_look: PointerLook,
     presenter: Box<dyn Presenter>,
     pub placement: Placement,
-    pub zoom: Zoom,
+    pub look: ScreenSettings,
+    /// Stands above what [`Self::look`] says of drawing.
+    forced: Option<Drawing>,
     pub full_screen: bool,
     /// In full screen: the bar is there because the pointer pushed the edge.
     revealed: bool,
     reveal_until: Option<Instant>,
     repaint: Repaint,
     retry: Option<Instant>,
+    /// Wayland tells when a picture was shown, and by silence that nobody sees the window.
+    paced: bool,
+    /// The last picture has not been shown since then.
+    waiting: Option<Instant>,
     /// The size we gave the window; while it has it, it follows the guest's.
     own_size: Option<PhysicalSize<u32>>,
     fitted: Size,
+    /// Until then a change of size is most likely ours.
+    fitting: Option<Instant>,
     /// Of the window, in physical pixels.
     size: Size,
 }
@@ -67,20 +91,25 @@ impl Stage {
             .map_err(|error| failed(error.to_string()))?;
         let window = Rc::new(window);
         let inner = window.inner_size();
-        let presenter = presenter(&window, options).map_err(|error| failed(error.to_string()))?;
+        let handle = window.window_handle().map(|handle| handle.as_raw());
+        let presenter = presenter(&window).map_err(|error| failed(error.to_string()))?;
         Ok(Self {
             overlay: Overlay::new(event_loop, &window),
-            look: PointerLook::default(),
+            pointer_look: PointerLook::default(),
             presenter,
             placement: Placement::default(),
-            zoom: Zoom::Fit,
+            look: ScreenSettings::default(),
+            forced: options.forced(),
             full_screen: false,
             revealed: false,
             reveal_until: None,
             repaint: Repaint::everything(),
             retry: None,
+            paced: matches!(handle, Ok(RawWindowHandle::Wayland(_))),
+            waiting: None,
             own_size: Some(inner),
             fitted: Size::default(),
+            fitting: None,
             size: Size::new(inner.width, inner.height),
             window,
         })
@@ -89,6 +118,9 @@ impl Stage {
     /// The window's size; told by events, as asking the X server for it costs a round trip each time.
     pub fn resized(&mut self, size: PhysicalSize<u32>) {
         self.size = Size::new(size.width, size.height);
+        if self.own_size == Some(size) {
+            self.fitting = None;
+        }
         self.repaint_all();
         self.overlay.ask();
     }
@@ -129,8 +161,14 @@ impl Stage {
             self.bar_height().min(size.height)
         };
         let area = Rect::new(0, top, size.width, size.height - top);
-        let placement = Placement::new(area, guest, self.zoom, look);
+        let placement = Placement {
+            smooth: self.look.smooth,
+            ..Placement::new(area, guest, self.look.zoom, look)
+        };
         if placement != self.placement {
+            if (placement.shown, placement.guest) != (self.placement.shown, self.placement.guest) {
+                self.overlay.ask(); // The badge tells of it.
+            }
             self.placement = placement;
             self.repaint.whole = true;
         }
@@ -146,14 +184,75 @@ impl Stage {
         }
     }
 
-    pub fn set_full_screen(&mut self, on: bool) {
+    /// Fills the monitor that the window is on, or the given one of [`Self::monitors`].
+    pub fn set_full_screen(&mut self, on: bool, monitor: Option<usize>) {
         self.full_screen = on;
         self.revealed = false;
-        self.reveal_until = on.then(|| Instant::now() + FAREWELL_BAR);
+        self.reveal_until = None;
+        let monitor = monitor.and_then(|number| self.window.available_monitors().nth(number));
         self.window
-            .set_fullscreen(on.then_some(Fullscreen::Borderless(None)));
+            .set_fullscreen(on.then_some(Fullscreen::Borderless(monitor)));
         self.own_size = None;
+        self.fitting = None;
+        self.show_way_out();
         self.overlay.ask();
+    }
+
+    /// Shows the bar for a while, for those who look for a way out of full screen.
+    pub fn show_way_out(&mut self) {
+        if self.full_screen {
+            self.reveal_until = Some(Instant::now() + FAREWELL_BAR);
+            self.overlay.ask();
+        }
+    }
+
+    /// Names of the monitors there are.
+    pub fn monitors(&self) -> Vec<String> {
+        let named = |(number, monitor): (usize, MonitorHandle)| {
+            let number = number + 1;
+            let unnamed = || fill("monitor {number}", &[("number", &number)]);
+            monitor.name().unwrap_or_else(unnamed)
+        };
+        let monitors = self.window.available_monitors();
+        monitors.enumerate().map(named).collect()
+    }
+
+    /// Takes the person's choices over.
+    pub fn choose(&mut self, look: ScreenSettings) {
+        if self.look != look {
+            self.look = look;
+            self.repaint_all();
+            self.overlay.ask();
+        }
+    }
+
+    /// The size that the guest should have to fill the window; `None` while the window has the guest's.
+    pub fn wished(&self) -> Option<Size> {
+        let size = PhysicalSize::new(self.size.width, self.size.height);
+        let fitting = self.fitting.is_some_and(|until| until > Instant::now());
+        if self.own_size == Some(size) || fitting {
+            return None;
+        }
+        let side = self.look.zoom.pixel_side();
+        let area = self.placement.area;
+        Some(Size::new(area.w / side, area.h / side))
+    }
+
+    /// How large the picture is, in a word.
+    pub fn badge(&self) -> String {
+        let Placement { guest, shown, .. } = self.placement;
+        if self.placement.is_whole() {
+            let times = shown.width / guest.width.max(1);
+            return format!("{times}:1");
+        }
+        match self.look.zoom {
+            Zoom::Stretch => tr("Stretched").to_owned(),
+            Zoom::Fit | Zoom::Whole | Zoom::Times(_) => {
+                let share = f64::from(shown.width) * 100.0 / f64::from(guest.width.max(1));
+                let percent = share.round() as u32;
+                fill("Fit {percent} %", &[("percent", &percent)])
+            }
+        }
     }
 
     /// Lets an untouched window follow the guest's size, as far as the screen has room.
@@ -170,10 +269,21 @@ impl Stage {
         let room = self.window.current_monitor().map(|monitor| monitor.size());
         let size = window_size(guest, self.bar_height(), room);
         self.own_size = Some(size);
+        self.fitting = Some(Instant::now() + FITTING);
         // `Some` says that the size is set at once; otherwise an event follows.
         if let Some(size) = self.window.request_inner_size(size) {
+            self.fitting = None;
             self.resized(size);
         }
+    }
+
+    /// True once the window has not become the guest's size: the guest is to have the window's.
+    pub fn gave_up_fitting(&mut self) -> bool {
+        let over = self.fitting.is_some_and(|until| until <= Instant::now());
+        if over {
+            self.fitting = None;
+        }
+        over
     }
 
     /// Joins news of the guest's picture to what has to be painted.
@@ -188,11 +298,23 @@ impl Stage {
         self.repaint.whole = true;
     }
 
+    /// X11: a part has to be painted. Wayland: the last picture was shown.
+    pub fn redraw_requested(&mut self) {
+        if self.paced {
+            self.waiting = None;
+        } else {
+            self.repaint_all();
+        }
+    }
+
+    /// True if the guest has something new that has not been asked for in a while.
+    pub fn is_unseen(&self) -> bool {
+        let late = |since: Instant| since + UNSEEN <= Instant::now();
+        !self.repaint.guest.is_empty() && self.waiting.is_some_and(late)
+    }
+
     /// Draws bar and card if that is due; returns what the person asked for.
-    pub fn draw_overlay(
-        &mut self,
-        view: impl FnOnce(&Self) -> (BarView, Option<Card>),
-    ) -> Vec<Request> {
+    pub fn draw_overlay(&mut self, view: impl FnOnce(&Self) -> Drawn) -> Vec<Request> {
         if self
             .reveal_until
             .is_some_and(|until| until <= Instant::now())
@@ -204,13 +326,19 @@ impl Stage {
             return Vec::new();
         }
         let mut requests = Vec::new();
-        let (view, card) = view(self);
-        let (bar, shown) = (self.bar_rect(), self.bar_shown());
+        let drawn = view(self);
+        let (bar, shown, way) = (self.bar_rect(), self.bar_shown(), self.way());
         let changed = self.overlay.draw(&self.window, self.size, bar, |ui| {
             if shown {
-                bar_ui(ui, &view, &mut requests);
+                bar_ui(ui, &drawn.bar, &mut requests);
+            } else if let Some(key) = drawn.release {
+                release_sign_ui(ui.ctx(), key);
             }
-            if let Some(card) = &card {
+            if let Some(figures) = &drawn.figures {
+                let top = if shown { theme::BAR } else { 0.0 };
+                figures_ui(ui.ctx(), figures, way, top);
+            }
+            if let Some(card) = &drawn.card {
                 card_ui(ui.ctx(), card, &mut requests);
             }
         });
@@ -221,34 +349,46 @@ impl Stage {
         requests
     }
 
-    /// Paints what has to be painted.
+    /// Paints what has to be painted. True if something new of the guest is seen now.
     pub fn present(
         &mut self,
         guest: Option<&mut GuestPicture>,
         dim: bool,
-    ) -> Result<(), PresentError> {
-        if self.repaint.is_empty() || self.retry.is_some_and(|at| at > Instant::now()) {
-            return Ok(());
+    ) -> Result<bool, PresentError> {
+        let wait = self.waiting.is_some() || self.retry.is_some_and(|at| at > Instant::now());
+        if self.repaint.is_empty() || wait {
+            return Ok(false);
         }
         self.retry = None;
         let scene = Scene {
             size: self.size,
             placement: self.placement,
             dim,
+            direct: self.forced.unwrap_or(self.look.drawing) == Drawing::Auto,
             overlays: &self.overlay.rects,
             canvas: &self.overlay.canvas,
         };
         if self.overlay.canvas.size != scene.size {
             self.overlay.ask(); // The bar has to be drawn for the new size first.
-            return Ok(());
+            return Ok(false);
         }
         let repaint = std::mem::take(&mut self.repaint);
+        if self.paced {
+            self.window.pre_present_notify();
+        }
         match self.presenter.present(&scene, guest, &repaint) {
-            Ok(Shown::Now) => Ok(()),
+            Ok(Shown::Nothing) => Ok(false),
+            Ok(Shown::Now) => {
+                if self.paced {
+                    self.waiting = Some(Instant::now());
+                    self.window.request_redraw(); // Comes once this picture was shown.
+                }
+                Ok(!repaint.guest.is_empty())
+            }
             Ok(Shown::Later) => {
                 self.repaint = repaint;
                 self.retry = Some(Instant::now() + BUSY);
-                Ok(())
+                Ok(false)
             }
             Err(error) => Err(error),
         }
@@ -256,11 +396,17 @@ impl Stage {
 
     /// When something has to be done without an event.
     pub fn due(&self) -> Option<Instant> {
-        let painting = (!self.repaint.is_empty()).then(|| self.retry.unwrap_or_else(Instant::now));
-        [self.overlay.due(), painting, self.reveal_until]
-            .into_iter()
-            .flatten()
-            .min()
+        let painting = (!self.repaint.is_empty()).then(|| match self.waiting {
+            Some(since) => (since + UNSEEN).max(Instant::now() + BUSY),
+            None => self.retry.unwrap_or_else(Instant::now),
+        });
+        let dues = [
+            self.overlay.due(),
+            painting,
+            self.reveal_until,
+            self.fitting,
+        ];
+        dues.into_iter().flatten().min()
     }
 }
 
@@ -282,18 +428,12 @@ pub fn title(name: &str) -> String {
     format!("{name} – Orangery")
 }
 
-fn presenter(
-    window: &Rc<Window>,
-    options: ConsoleOptions,
-) -> Result<Box<dyn Presenter>, softbuffer::SoftBufferError> {
+fn presenter(window: &Rc<Window>) -> Result<Box<dyn Presenter>, softbuffer::SoftBufferError> {
     let soft = SoftPresenter::new(Rc::clone(window))?;
-    match options.presenter.or_environment() {
-        PresenterChoice::Softbuffer => Ok(Box::new(soft)),
-        PresenterChoice::Auto | PresenterChoice::Shm => Ok(match ShmPresenter::new(window, soft) {
-            Ok(direct) => Box::new(direct),
-            Err(soft) => Box::new(soft),
-        }),
-    }
+    Ok(match ShmPresenter::new(window, soft) {
+        Ok(direct) => Box::new(direct),
+        Err(soft) => Box::new(soft),
+    })
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ use crate::model::State;
 
 /// Height of the bar in points.
 pub const BAR: f32 = 36.0;
+/// Above and below the text of a sign over the picture.
+pub const SIGN_MARGIN: i8 = 3;
 /// The family of the icon font; its own, since text fonts use the same private characters.
 const ICONS: &str = "icons";
 

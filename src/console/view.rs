@@ -1,16 +1,7 @@
 //! Where the guest's picture lies in the window: pure geometry, in physical pixels.
 
 use crate::display::frame::{Rect, Size};
-
-/// How large the picture is shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Zoom {
-    /// As large as the window allows, with the guest's proportions.
-    #[default]
-    Fit,
-    /// Each guest pixel is a square of this many physical pixels.
-    Times(u32),
-}
+use crate::model::Zoom;
 
 /// The picture's place in the window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,18 +14,25 @@ pub struct Placement {
     /// Window position of the picture's origin; outside `area` when it is larger.
     pub x: i32,
     pub y: i32,
+    /// Colours are mixed where a guest pixel is no whole number of pixels.
+    pub smooth: bool,
 }
 
 impl Placement {
     /// Places a picture of `guest` in `area`. A picture that is larger than the area moves with the pointer at
     /// `look` (window pixels), so that its edges are reached at the area's edges.
     pub fn new(area: Rect, guest: Size, zoom: Zoom, look: (f64, f64)) -> Self {
+        let times = |n: u32| {
+            Size::new(
+                guest.width.saturating_mul(n),
+                guest.height.saturating_mul(n),
+            )
+        };
         let shown = match zoom {
             Zoom::Fit => fit(area, guest),
-            Zoom::Times(n) => Size::new(
-                guest.width.saturating_mul(n.max(1)),
-                guest.height.saturating_mul(n.max(1)),
-            ),
+            Zoom::Stretch => Size::new(area.w, area.h),
+            Zoom::Whole => times(whole(area, guest)),
+            Zoom::Times(_) => times(zoom.pixel_side()),
         };
         Self {
             area,
@@ -42,7 +40,13 @@ impl Placement {
             shown,
             x: origin(area.x, area.w, shown.width, look.0),
             y: origin(area.y, area.h, shown.height, look.1),
+            smooth: true,
         }
+    }
+
+    /// True if colours are not mixed.
+    pub fn is_sharp(&self) -> bool {
+        !self.smooth || self.is_whole()
     }
 
     /// True if each guest pixel is one physical pixel.
@@ -144,6 +148,13 @@ fn fit(area: Rect, guest: Size) -> Size {
     Size::new(narrow(shown_w), narrow(shown_h))
 }
 
+/// How many times a picture fits, at least once.
+fn whole(area: Rect, guest: Size) -> u32 {
+    (area.w / guest.width.max(1))
+        .min(area.h / guest.height.max(1))
+        .max(1)
+}
+
 /// Centred if it fits, else moved in proportion to where the pointer is.
 fn origin(start: u32, room: u32, shown: u32, look: f64) -> i32 {
     let start = f64::from(start);
@@ -218,6 +229,22 @@ mod tests {
         let other = Placement::new(AREA, Size::new(1280, 800), Zoom::Times(1), (0.0, 34.0));
         assert_eq!(other.guest_pixel(0.0, 34.0), Some((0, 0)));
         assert_eq!(other.visible(), Some(AREA));
+    }
+
+    #[test]
+    fn whole_multiples_fit_and_stretching_fills_the_window() {
+        assert_eq!(place(300, 250, Zoom::Whole).shown, Size::new(600, 500));
+        assert!(place(300, 250, Zoom::Whole).is_sharp());
+        assert!(place(1280, 800, Zoom::Whole).is_exact());
+        let stretched = place(640, 480, Zoom::Stretch);
+        assert_eq!(stretched.visible(), Some(AREA));
+        assert_eq!(stretched.guest_pixel(999.9, 633.9), Some((639, 479)));
+        assert!(!stretched.is_sharp());
+        let sharp = Placement {
+            smooth: false,
+            ..stretched
+        };
+        assert!(sharp.is_sharp());
     }
 
     #[test]

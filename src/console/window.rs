@@ -1,35 +1,39 @@
 //! The event loop: takes what the window, the screen and the owner say, and lets the stage paint.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use winit::application::ApplicationHandler;
 use winit::event::{DeviceEvent, DeviceId, WindowEvent};
 use winit::event_loop::{ActiveEventLoop, ControlFlow, EventLoop, EventLoopProxy};
 use winit::platform::wayland::EventLoopBuilderExtWayland;
 use winit::platform::x11::EventLoopBuilderExtX11;
-use winit::raw_window_handle::{HasWindowHandle, RawWindowHandle};
 use winit::window::WindowId;
 
-use crate::desktop::KeyGrab;
-use crate::display::frame::{Size, Wake};
-use crate::display::keys::KeyCode;
-use crate::display::{DisplayError, Screen};
-use crate::language::{self, Language, fill, later, told, tr};
+use crate::desktop::{Heard, PictureClipboard};
+use crate::display::frame::{Figures, Following, Wake};
+use crate::display::keys::{HostKeys, KeyCode};
+use crate::display::record::End;
+use crate::display::{DisplayError, Input, Screen};
+use crate::engine::message::Command;
+use crate::language::{self, Language, fill, later, tr};
 use crate::model::{Failure, State};
 
-use super::bar::{BarView, Message, Request};
-use super::guest_picture::GuestPicture;
+use super::bar::{Message, Request};
 use super::keyboard::Keyboard;
 use super::owner::Owner;
 use super::pointer::Pointer;
 use super::session::Session;
+use super::sharing::Sharing;
 use super::stage::{self, Stage};
-use super::{ConsoleOptions, ConsoleTarget, chord, screenshot};
+use super::system_keys::SystemKeys;
+use super::{ConsoleOptions, ConsoleTarget};
 
 mod input;
+mod picture;
 
 /// Where the picture comes from.
 pub enum Source {
@@ -47,10 +51,19 @@ pub enum Event {
     Picture,
     /// The owner has news; one is on its way at most.
     Owner,
+    /// This computer's clipboard has an answer.
+    Clipboard,
     /// A key while the keyboard is grabbed.
     Key { code: u16, down: bool },
-    /// A screenshot was kept, or not.
-    Kept(Result<PathBuf, String>),
+    /// The window can be seen, or not.
+    InSight(bool),
+    /// A screenshot was kept and copied, or not.
+    Kept {
+        kept: Result<PathBuf, String>,
+        copied: Result<(), String>,
+    },
+    /// A recording has ended, and why if it is not kept.
+    Recorded(Result<(PathBuf, End), String>),
 }
 
 /// Runs the window until it is closed.
@@ -85,20 +98,30 @@ pub fn run(source: Source, options: ConsoleOptions) -> Result<(), Failure> {
             Session::new(target.name, Some((target.machine, owner)), None, wake)
         }
     };
+    let waking = proxy.clone();
     let mut console = Console {
+        sharing: Sharing::new(move || {
+            waking.send_event(Event::Clipboard).ok(); // The loop has ended.
+        }),
         options,
         session,
         stage: None,
         keyboard: Keyboard::default(),
+        host_keys: HostKeys::default(),
         pointer: Pointer::default(),
         hold: None,
-        grab: None,
+        system_keys: None,
         focused: false,
         over_bar: false,
         pending,
         proxy,
         saving: None,
         failure: None,
+        told_length: None,
+        figures: Figures::new(Instant::now()),
+        following: Following::Idle,
+        unseen: false,
+        clipboard: Arc::default(),
     };
     let ended = event_loop.run_app(&mut console);
     let failure = console.failure.take();
@@ -110,7 +133,7 @@ pub fn run(source: Source, options: ConsoleOptions) -> Result<(), Failure> {
 /// At most one wake is on its way at any time.
 fn wake(proxy: &EventLoopProxy<Event>, pending: &Arc<AtomicBool>) -> Wake {
     // The proxy is `Send`, not `Sync`.
-    let (proxy, pending) = (std::sync::Mutex::new(proxy.clone()), Arc::clone(pending));
+    let (proxy, pending) = (Mutex::new(proxy.clone()), Arc::clone(pending));
     Arc::new(move || {
         if !pending.swap(true, Ordering::AcqRel)
             && let Ok(proxy) = proxy.lock()
@@ -135,11 +158,13 @@ struct Console {
     /// `None` until the event loop runs.
     stage: Option<Stage>,
     keyboard: Keyboard,
+    /// What stays with the desktop.
+    host_keys: HostKeys,
     pointer: Pointer,
     /// The guest's pointer is relative, and has ours.
     hold: Option<Hold>,
-    /// X11 only.
-    grab: Option<KeyGrab>,
+    /// `None` until the event loop runs.
+    system_keys: Option<SystemKeys>,
     focused: bool,
     /// egui believes the pointer is over its parts.
     over_bar: bool,
@@ -148,6 +173,15 @@ struct Console {
     /// Writes a screenshot; one at a time.
     saving: Option<JoinHandle<()>>,
     failure: Option<Failure>,
+    figures: Figures,
+    /// Seconds of a recording that the bar tells.
+    told_length: Option<u64>,
+    /// What was last told of the guest's following.
+    following: Following,
+    /// The compositor has stopped asking for pictures (Wayland), so the guest draws for nobody.
+    unseen: bool,
+    clipboard: Arc<Mutex<PictureClipboard>>,
+    sharing: Sharing,
 }
 
 impl ApplicationHandler<Event> for Console {
@@ -157,8 +191,9 @@ impl ApplicationHandler<Event> for Console {
         }
         match Stage::new(event_loop, &self.session.name, self.options) {
             Ok(stage) => {
-                self.grab = self.key_grab(&stage);
+                self.system_keys = Some(self.system_keys(&stage));
                 self.stage = Some(stage);
+                self.take_first_look();
                 self.take_picture();
             }
             Err(failure) => {
@@ -175,24 +210,18 @@ impl ApplicationHandler<Event> for Console {
                 self.take_picture();
             }
             Event::Owner => self.hear_owner(),
+            Event::Clipboard => {} // `about_to_wait` looks.
             Event::Key { code, down } => self.key(KeyCode(code), down),
-            Event::Kept(result) => {
-                let message = match result {
-                    Ok(path) => {
-                        let path = path.display();
-                        Message::Done(fill("Screenshot kept as {path}", &[("path", &path)]))
-                    }
-                    Err(why) => Message::Trouble(told(&why).into_owned()),
-                };
-                self.say(message);
-            }
+            Event::InSight(seen) => self.session.set_visible(seen),
+            Event::Recorded(ended) => self.recorded(ended),
+            Event::Kept { kept, copied } => self.say(picture::kept_message(kept, copied)),
         }
     }
 
     fn window_event(&mut self, event_loop: &ActiveEventLoop, _: WindowId, event: WindowEvent) {
         match &event {
             WindowEvent::CloseRequested => event_loop.exit(),
-            WindowEvent::RedrawRequested => self.on_stage(Stage::repaint_all),
+            WindowEvent::RedrawRequested => self.redraw_requested(),
             WindowEvent::Resized(size) => {
                 self.feed_overlay(&event);
                 self.on_stage(|stage| stage.resized(*size));
@@ -203,7 +232,8 @@ impl ApplicationHandler<Event> for Console {
                 self.on_stage(|stage| stage.resized(stage.window.inner_size()));
                 self.lay_out();
             }
-            WindowEvent::Occluded(hidden) => self.session.set_visible(!hidden),
+            WindowEvent::Occluded(_) => {} // Says nothing of minimised windows: see `Event::InSight`.
+            WindowEvent::DroppedFile(path) => self.sharing.drop_file(path.clone()),
             WindowEvent::Focused(focused) => self.focus(*focused, &event),
             WindowEvent::KeyboardInput { .. }
             | WindowEvent::ModifiersChanged(_)
@@ -227,24 +257,36 @@ impl ApplicationHandler<Event> for Console {
 
     fn about_to_wait(&mut self, event_loop: &ActiveEventLoop) {
         self.session.reopen_if_due();
+        if self.stage.as_mut().is_some_and(Stage::gave_up_fitting) {
+            self.lay_out();
+        }
+        self.tell_following();
+        if self.sharing.follow(&mut self.session, self.focused) {
+            self.on_stage(|stage| stage.overlay.ask());
+        }
         let requests = self.draw_overlay();
         for request in requests {
             self.carry_out(request, event_loop);
         }
-        self.update_grab();
+        self.update_system_keys();
         self.present();
+        self.watch_sight();
         self.update_pointer_look(event_loop);
         let due = self.stage.as_ref().and_then(Stage::due);
-        let due = [due, self.session.due()].into_iter().flatten().min();
+        let counted = self.stage.as_ref().filter(|stage| stage.look.figures);
+        let figures = counted.map(|_| self.figures.due());
+        let due = [due, figures, self.session.due(), self.sharing.due()];
+        let due = due.into_iter().flatten().min();
         event_loop.set_control_flow(due.map_or(ControlFlow::Wait, ControlFlow::WaitUntil));
     }
 
     fn exiting(&mut self, _: &ActiveEventLoop) {
         self.session.send(crate::display::Input::ReleaseAll);
-        self.grab = None;
+        self.system_keys = None;
         if let Some(saving) = self.saving.take() {
             saving.join().ok(); // A panic was already reported by the panic hook.
         }
+        self.session.finish_recording();
         self.stage = None;
     }
 }
@@ -260,41 +302,14 @@ impl Console {
         self.on_stage(|stage| stage.overlay.event(&stage.window, event));
     }
 
-    fn guest_size(&self) -> Size {
-        let picture = self.session.picture.as_ref();
-        picture.map(GuestPicture::size).unwrap_or_default()
-    }
-
-    fn lay_out(&mut self) {
-        let (guest, look) = (self.guest_size(), self.pointer.at);
-        self.on_stage(|stage| stage.lay_out(guest, look));
-    }
-
-    /// Takes what is new on the screen.
-    fn take_picture(&mut self) {
-        let before = (self.session.info.status.clone(), self.session.is_live());
-        let news = self.session.refresh();
-        let changed = before != (self.session.info.status.clone(), self.session.is_live());
-        let guest = self.guest_size();
-        self.on_stage(|stage| {
-            if let Some(news) = &news {
-                stage.add(news);
-            }
-            stage.follow(guest);
-            if changed {
-                stage.overlay.ask();
-                stage.repaint_all();
-            }
-        });
-        self.lay_out();
-    }
-
     fn hear_owner(&mut self) {
         let name = self.session.name.clone();
         if !self.session.hear() {
             return;
         }
         self.keyboard.release_by(self.session.settings.release_key);
+        self.take_first_look();
+        self.host_keys.set(&self.session.settings.host_keys);
         if name != self.session.name {
             let title = stage::title(&self.session.name);
             self.on_stage(|stage| stage.window.set_title(&title));
@@ -306,122 +321,58 @@ impl Console {
         self.take_picture();
     }
 
+    /// The window begins as the last one was.
+    fn take_first_look(&mut self) {
+        if let Some(look) = self.stage.as_ref().and(self.session.take_first_look()) {
+            self.choose(look);
+        }
+    }
+
     fn say(&mut self, message: Message) {
         self.session.say(message);
         self.on_stage(|stage| stage.overlay.ask());
     }
 
-    fn draw_overlay(&mut self) -> Vec<Request> {
-        let hint = self.hint();
-        let Self { stage, session, .. } = self;
-        let Some(stage) = stage else {
-            return Vec::new();
-        };
-        if session.message_ended() {
-            stage.overlay.ask();
-        }
-        stage.draw_overlay(|stage| {
-            let view = BarView {
-                name: session.name.clone(),
-                standing: session.standing(),
-                zoom: stage.zoom,
-                full_screen: stage.full_screen,
-                way: stage.way(),
-                live: session.is_live(),
-                message: session.message().unwrap_or(Message::Hint(hint)),
-                no_engine: session.no_engine(),
-            };
-            (view, session.card())
-        })
-    }
-
-    fn present(&mut self) {
-        let dim = self.session.card().is_some();
-        let Some(stage) = &mut self.stage else {
-            return;
-        };
-        let way = stage.way();
-        let result = stage.present(self.session.picture.as_mut(), dim);
-        if stage.way() != way {
-            stage.overlay.ask();
-        }
-        if let Err(error) = result {
-            let why = told(&error.to_string()).into_owned();
-            let text = fill("The picture can't be shown: {why}", &[("why", &why)]);
-            self.say(Message::Trouble(text));
-        }
-    }
-
     fn carry_out(&mut self, request: Request, event_loop: &ActiveEventLoop) {
         match request {
-            Request::Zoom(zoom) => {
-                self.on_stage(|stage| {
-                    stage.zoom = zoom;
-                    stage.overlay.ask();
-                });
-                self.lay_out();
+            Request::Choose(look) => {
+                self.session.keep_look(look);
+                self.choose(look);
             }
-            Request::FullScreen(on) => self.full_screen(on),
-            Request::Press(chord) => {
-                for input in chord::presses(&chord) {
-                    self.session.send(input);
+            Request::FullScreen(on) => self.full_screen(on, None),
+            Request::FullScreenOn(monitor) => self.full_screen(true, Some(monitor)),
+            Request::Head(head) => self.session.show_head(head),
+            Request::Press(keys) => {
+                let down = keys.iter().map(|code| (*code, true));
+                let up = keys.iter().rev().map(|code| (*code, false));
+                for (code, down) in down.chain(up) {
+                    self.session.send(Input::Key { code, down });
                 }
             }
             Request::Screenshot => self.screenshot(),
+            Request::Record(on) => self.record(on),
             Request::Act(action) => self.session.act(action),
+            Request::Mute(muted) => self.session.mute(muted),
+            Request::GiveClipboard => self.sharing.give(&mut self.session),
+            Request::TakeClipboard => self.sharing.take(&mut self.session),
+            Request::Change(change) => self.session.ask(|machine| Command::Change {
+                machine,
+                changes: vec![change],
+            }),
             Request::Again => self.session.reopen_now(),
             Request::Close => event_loop.exit(),
         }
     }
 
-    fn full_screen(&mut self, on: bool) {
-        self.on_stage(|stage| stage.set_full_screen(on));
-        self.lay_out();
-    }
-
-    fn screenshot(&mut self) {
-        if self
-            .saving
-            .as_ref()
-            .is_some_and(|saving| !saving.is_finished())
-        {
-            return;
-        }
-        let still = match self.session.picture.as_mut().map(GuestPicture::still) {
-            Some(Ok(still)) if still.width > 0 => still,
-            Some(Err(error)) => {
-                return self.say(Message::Trouble(told(&error.to_string()).into_owned()));
-            }
-            Some(Ok(_)) | None => {
-                return self.say(Message::Trouble(tr("There is no picture yet").to_owned()));
-            }
-        };
-        let (name, proxy) = (self.session.name.clone(), self.proxy.clone());
-        let save = move || {
-            let kept = screenshot::keep(&still, &name).map_err(|error| error.to_string());
-            proxy.send_event(Event::Kept(kept)).ok(); // The loop has ended.
-        };
-        let named = std::thread::Builder::new().name("console-screenshot".to_owned());
-        match named.spawn(save) {
-            Ok(thread) => self.saving = Some(thread),
-            Err(error) => {
-                let text = fill("No screenshot: {error}", &[("error", &error)]);
-                self.say(Message::Trouble(text));
-            }
-        }
-    }
-
-    fn key_grab(&self, stage: &Stage) -> Option<KeyGrab> {
-        let window = match stage.window.window_handle().ok()?.as_raw() {
-            RawWindowHandle::Xlib(handle) => u32::try_from(handle.window).ok()?,
-            RawWindowHandle::Xcb(handle) => handle.window.get(),
-            _ => return None,
-        };
+    fn system_keys(&self, stage: &Stage) -> SystemKeys {
         let proxy = self.proxy.clone();
-        let on_key = move |code, down| {
-            proxy.send_event(Event::Key { code, down }).ok(); // The loop has ended.
-        };
-        KeyGrab::new(window, on_key).ok() // Without it the desktop keeps its shortcuts; the bar says so.
+        SystemKeys::new(&stage.window, move |heard| {
+            let event = match heard {
+                Heard::Key { code, down } => Event::Key { code, down },
+                Heard::InSight(seen) => Event::InSight(seen),
+            };
+            proxy.send_event(event).ok(); // The loop has ended.
+        })
     }
 
     /// The machine can take input.
@@ -434,11 +385,13 @@ impl Console {
     }
 
     /// When nothing else is to be said.
-    fn hint(&self) -> String {
+    fn hint(&mut self) -> String {
         if !self.takes_input() {
             return String::new();
         }
-        let text = match (self.keyboard.is_captured(), self.grab.is_some()) {
+        let taken = self.system_keys.as_mut();
+        let taken = taken.is_some_and(SystemKeys::can_be_taken);
+        let text = match (self.keyboard.is_captured(), taken) {
             (true, true) => later("Press {key} to release the keyboard"),
             (true, false) => {
                 later("{key} releases the keyboard; your desktop keeps its own shortcuts")

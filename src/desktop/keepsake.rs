@@ -62,7 +62,11 @@ fn user_folders(home: &Path) -> String {
 /// The folder that such a list has for `key`, written as `KEY="$HOME/…"` or `KEY="/…"`.
 fn chosen(list: &str, key: &str, home: &Path) -> Option<PathBuf> {
     let line = |line: &str| {
-        let value = line.trim().strip_prefix(key)?.trim_start().strip_prefix('=')?;
+        let value = line
+            .trim()
+            .strip_prefix(key)?
+            .trim_start()
+            .strip_prefix('=')?;
         let value = value.trim().trim_matches('"');
         match value.strip_prefix("$HOME") {
             Some(rest) => Some(home.join(rest.trim_start_matches('/'))),

@@ -1,4 +1,5 @@
-//! Takes the keyboard on X11, so that Super, Alt+Tab and the like reach the guest.
+//! Takes the keyboard on X11, so that Super, Alt+Tab and the like reach the guest, and tells whether the window is in
+//! sight.
 //!
 //! The grab is made on a connection of our own; while it holds, X sends the keys there and nowhere else. A thread
 //! reads them and hands them on as evdev codes.
@@ -12,8 +13,8 @@ use x11rb::errors::{ConnectError, ConnectionError, ReplyError, ReplyOrIdError};
 use x11rb::protocol::Event;
 use x11rb::protocol::xkb::{self, ConnectionExt as _};
 use x11rb::protocol::xproto::{
-    ClientMessageEvent, ConnectionExt as _, CreateWindowAux, EventMask, GrabMode, GrabStatus,
-    Window, WindowClass,
+    ChangeWindowAttributesAux, ClientMessageEvent, ConnectionExt as _, CreateWindowAux, EventMask,
+    GrabMode, GrabStatus, Visibility, Window, WindowClass,
 };
 use x11rb::rust_connection::RustConnection;
 use x11rb::{CURRENT_TIME, NONE};
@@ -49,18 +50,23 @@ pub struct KeyGrab {
     thread: Option<JoinHandle<()>>,
 }
 
+/// What a [`KeyGrab`] hears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// While the keyboard is held, by evdev code; a key that repeats comes as further presses.
+    Key { code: u16, down: bool },
+    /// The window can be seen, or not: minimised, on another desktop, or wholly covered.
+    InSight(bool),
+}
+
 /// What [`KeyGrab`] tells its thread, as the first word of a client message.
 const GRAB: u32 = 1;
 const RELEASE: u32 = 2;
 const STOP: u32 = 3;
 
 impl KeyGrab {
-    /// For the X11 window `window`. `on_key` gets evdev codes while the keyboard is held, from a thread of ours;
-    /// a key that repeats comes as further presses.
-    pub fn new(
-        window: Window,
-        on_key: impl Fn(u16, bool) + Send + 'static,
-    ) -> Result<Self, GrabError> {
+    /// For the X11 window `window`. `hear` is called from a thread of ours.
+    pub fn new(window: Window, hear: impl Fn(Heard) + Send + 'static) -> Result<Self, GrabError> {
         let (connection, screen) = RustConnection::connect(None)?;
         let connection = Arc::new(connection);
         let root = connection
@@ -73,10 +79,13 @@ impl KeyGrab {
         let class = WindowClass::INPUT_ONLY;
         connection.create_window(0, mailbox, root, 0, 0, 1, 1, 0, class, 0, &no_aux)?;
         detect_repeats(&connection)?;
+        let sight = EventMask::STRUCTURE_NOTIFY | EventMask::VISIBILITY_CHANGE;
+        let aux = ChangeWindowAttributesAux::new().event_mask(sight);
+        connection.change_window_attributes(window, &aux)?.check()?;
         let reader = Reader {
             connection: Arc::clone(&connection),
             window,
-            on_key,
+            hear,
         };
         let thread = std::thread::Builder::new()
             .name("key-grab".to_owned())
@@ -132,16 +141,21 @@ fn detect_repeats(connection: &RustConnection) -> Result<(), GrabError> {
 struct Reader<F> {
     connection: Arc<RustConnection>,
     window: Window,
-    on_key: F,
+    hear: F,
 }
 
-impl<F: Fn(u16, bool)> Reader<F> {
+impl<F: Fn(Heard)> Reader<F> {
     /// Ends when told to, or with the connection.
     fn run(&self) {
         while let Ok(event) = self.connection.wait_for_event() {
             match event {
                 Event::KeyPress(key) => self.key(key.detail, true),
                 Event::KeyRelease(key) => self.key(key.detail, false),
+                Event::UnmapNotify(_) => (self.hear)(Heard::InSight(false)),
+                Event::VisibilityNotify(change) => {
+                    let covered = change.state == Visibility::FULLY_OBSCURED;
+                    (self.hear)(Heard::InSight(!covered));
+                }
                 Event::ClientMessage(message) => match message.data.as_data32()[0] {
                     GRAB => self.grab(),
                     RELEASE => self.release(),
@@ -155,7 +169,8 @@ impl<F: Fn(u16, bool)> Reader<F> {
 
     fn key(&self, code: u8, down: bool) {
         if let Some(code) = code.checked_sub(EVDEV_OFFSET) {
-            (self.on_key)(u16::from(code), down);
+            let code = u16::from(code);
+            (self.hear)(Heard::Key { code, down });
         }
     }
 

@@ -1,11 +1,20 @@
-//! The host's desktop: what its window system keeps from a window unless asked.
+//! The host's desktop: what its window system keeps from a window unless asked, its browser, its sound server.
 
 mod appearance;
+mod clipboard;
 mod keepsake;
 mod key_grab;
 mod link;
+mod picture_clipboard;
+mod pointer;
+mod shortcut_inhibit;
+pub mod sound;
 
 pub use self::appearance::{Appearance, follow};
-pub use self::key_grab::{GrabError, KeyGrab};
-pub use self::link::open_link;
+pub use self::clipboard::{Clipboard, ClipboardNews};
 pub use self::keepsake::{KeepError, Place, create as create_keepsake};
+pub use self::key_grab::{GrabError, Heard, KeyGrab};
+pub use self::link::{open_folder_of, open_link};
+pub use self::picture_clipboard::{CopyError, PictureClipboard};
+pub use self::pointer::pointer_on_screen;
+pub use self::shortcut_inhibit::{InhibitError, ShortcutInhibit};

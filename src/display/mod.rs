@@ -1,4 +1,5 @@
-//! The guest's screen: QEMU's D-Bus display or RFB behind one [`Screen`], read through a [`frame::FrameSlot`].
+//! The guest's screen: QEMU's D-Bus display or RFB behind one [`Screen`], read through a [`frame::FrameSlot`]; and its
+//! [`sound`].
 //!
 //! This room knows nothing of QMP, windows or egui. It gets a connected unix stream: the D-Bus peer-to-peer socket
 //! that QEMU was given by `add_client`, or a connected RFB socket.
@@ -24,8 +25,9 @@ pub mod ppm;
 pub mod record;
 mod rfb;
 mod screen;
+pub mod sound;
 
-pub use self::dbus::Offer;
+pub use self::dbus::{Offer, SoundLink};
 pub use self::input::{Button, Input};
 pub use self::screen::Screen;
 

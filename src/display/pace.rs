@@ -30,16 +30,23 @@ fn run(slot: &FrameSlot, wake: &Wake, mut alarm: impl FnMut()) {
             Task::Stop => return,
             Task::Alarm => alarm(),
             Task::Wake => {
-                not_before = Instant::now() + PACE;
+                not_before = following(not_before, Instant::now());
                 wake();
             }
             Task::Copy(map, epoch, damage) => {
-                not_before = Instant::now() + PACE;
+                not_before = following(not_before, Instant::now());
                 copy(slot, &map, epoch, &damage, &mut buffer);
                 wake();
             }
         }
     }
+}
+
+/// When the wake after one at `now` may come, which was due at `due`. One that came a little late does not shift
+/// those after it, or frames would be joined that the guest drew apart.
+fn following(due: Instant, now: Instant) -> Instant {
+    let late = now.saturating_duration_since(due);
+    if late < PACE { due + PACE } else { now + PACE }
 }
 
 fn copy(slot: &FrameSlot, map: &SharedMap, epoch: u64, damage: &Damage, buffer: &mut Vec<u8>) {
@@ -61,6 +68,15 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
+
+    #[test]
+    fn a_late_wake_does_not_shift_those_after_it_and_a_pause_owes_none() {
+        let due = Instant::now();
+        assert_eq!(following(due, due), due + PACE);
+        assert_eq!(following(due, due + PACE / 4), due + PACE);
+        let long_after = due + PACE * 9;
+        assert_eq!(following(due, long_after), long_after + PACE);
+    }
 
     #[test]
     fn a_flood_of_news_wakes_about_sixty_times_a_second_and_the_last_is_not_lost() {

@@ -134,6 +134,9 @@ fn asked(command: &Command) -> Option<String> {
         Command::DeleteDisk { .. } => "delete a disk",
         Command::PressKeys { .. } => "press keys",
         Command::TypeText { .. } => "type text",
+        Command::OfferClipboard { .. } => "give the clipboard to the guest",
+        Command::TakeClipboard { .. } => "take the guest's clipboard",
+        Command::SendFiles { files, .. } => return Some(format!("send {} files", files.len())),
         Command::Screenshot { .. } => "take a picture",
         Command::EmptyTrash => "empty the trash",
         Command::CancelJob(_) => "cancel a job",
@@ -144,7 +147,9 @@ fn asked(command: &Command) -> Option<String> {
         Command::ConsoleShown { shown: false, .. } => "the screen's own window closed",
         Command::Recognise { .. }
         | Command::Watch(_)
+        | Command::ResizeGuest { .. }
         | Command::OpenDisplay { .. }
+        | Command::OpenSerial { .. }
         | Command::Stats { .. }
         | Command::CommandLine { .. }
         | Command::ShowTrash
@@ -178,6 +183,8 @@ mod tests {
             force_after: None,
             running: None,
             console_open: false,
+            sound: Default::default(),
+            agent: None,
             job: None,
         }))
     }
@@ -192,8 +199,8 @@ mod tests {
             action: Action::Start,
         };
         chronicle.command(&start, name);
-        let text = "hunter2".to_owned();
-        chronicle.command(&Command::TypeText { machine, text }, name);
+        let typing = crate::model::Typing::new("hunter2".to_owned());
+        chronicle.command(&Command::TypeText { machine, typing }, name);
         chronicle.event(&report(State::Off, None));
         chronicle.event(&report(State::Running, None));
         chronicle.event(&report(State::Running, None));

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::message::{Command, Event, RequestId};
+use super::parcel::Parcel;
 use super::wire::Wire;
 use crate::model::{Answer, Failure};
 
 /// Grows when [`Command`] or [`Event`] change in a way an older peer can't read.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// How long the owner may take to say who it is.
 const WELCOME_PATIENCE: Duration = Duration::from_secs(5);
@@ -172,7 +173,9 @@ impl Client {
     pub fn send(&mut self, command: Command) -> Result<RequestId, ClientError> {
         let id = RequestId(self.next);
         self.next += 1;
-        self.wire.send(&Ask::Request { id, command }, None)?;
+        let parcel = command.parcel().cloned();
+        let fd = parcel.as_ref().and_then(Parcel::fd);
+        self.wire.send(&Ask::Request { id, command }, fd)?;
         Ok(id)
     }
 

@@ -12,6 +12,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use super::client::{Ask, PROTOCOL, Say};
 use super::hub::{Delivery, Listener, ListenerId};
 use super::message::Command;
+use super::parcel::Parcel;
 use super::supervisor::Message;
 use super::wire::{self, Wire};
 
@@ -182,12 +183,13 @@ impl Session {
     }
 
     fn listen(&self, wire: &Wire) {
-        while let Ok(Some((ask, _))) = wire.receive::<Ask>() {
+        while let Ok(Some((ask, fd))) = wire.receive::<Ask>() {
+            let parcel = fd.map(Parcel::from).unwrap_or_default();
             let message = match ask {
                 Ask::Request { id, command } => Message::Request {
                     listener: self.id,
                     id,
-                    command: Box::new(command),
+                    command: Box::new(command.with_parcel(parcel)),
                 },
                 Ask::Yield => Message::Request {
                     listener: self.id,

@@ -86,6 +86,12 @@ impl Facts {
         }
     }
 
+    /// Whether sound can be had through the D-Bus display.
+    pub fn dbus_sound(&self) -> bool {
+        let audio = self.qemu.as_ref().map(|qemu| &qemu.capabilities.audio);
+        audio.is_ok_and(|drivers| drivers.iter().any(|driver| driver == "dbus"))
+    }
+
     /// Where the firmware lies; `None` for BIOS, which QEMU brings along.
     pub fn firmware(&self, kind: FirmwareKind) -> Result<Option<FirmwareCode>, Failure> {
         match kind {

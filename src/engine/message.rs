@@ -7,9 +7,11 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::parcel::Parcel;
 use crate::model::{
-    Action, Answer, Change, ComputerReport, Failure, HostLoad, JobId, JobReport, LayerId,
-    MachineId, MachineReport, NewDisk, NewMachine, Sample, Settings, TrashReport, Whereabouts,
+    Action, Answer, Change, ClipKind, ComputerReport, Failure, HostLoad, JobId, JobReport, LayerId,
+    MachineId, MachineReport, NewDisk, NewMachine, Sample, Settings, TrashReport, Typing,
+    Whereabouts,
 };
 
 /// Numbers a request so that its answer can be told from others. Chosen by the asker.
@@ -69,14 +71,44 @@ pub enum Command {
         machine: MachineId,
         keys: Vec<String>,
     },
-    /// Types `text` on a US keyboard.
+    /// Types a text; answered when it is typed, or at once if it can't be typed whole.
     TypeText {
         machine: MachineId,
-        text: String,
+        typing: Typing,
+    },
+    /// Puts something into the guest's clipboard. Answered with [`Answer::Done`] once the guest's agent was told,
+    /// with [`Answer::Unchanged`] if the guest has it already.
+    OfferClipboard {
+        machine: MachineId,
+        kind: ClipKind,
+        #[serde(skip)]
+        content: Parcel,
+    },
+    /// Asks for what was copied in the guest; comes back as a file descriptor.
+    TakeClipboard {
+        machine: MachineId,
+    },
+    /// Sends files into the guest, to where its agent keeps them. Answered when they are there.
+    SendFiles {
+        machine: MachineId,
+        files: Vec<PathBuf>,
+    },
+    /// Asks the guest's agent to make the screen so large, in pixels: for displays that are not told by themselves.
+    ResizeGuest {
+        machine: MachineId,
+        width: u32,
+        height: u32,
     },
     /// Asks for a connected display socket; comes back as a file descriptor.
     OpenDisplay {
         machine: MachineId,
+    },
+    /// Asks for a connection to the serial port; a connected stream socket comes back as a file descriptor, with the
+    /// bytes of the port in both directions. Several may have one at a time.
+    OpenSerial {
+        machine: MachineId,
+        /// Begin with what was said before.
+        history: bool,
     },
     /// Asks for the guest's screen as a PPM; comes back as a file descriptor.
     Screenshot {
@@ -135,7 +167,12 @@ impl Command {
             | Self::DeleteDisk { machine, .. }
             | Self::PressKeys { machine, .. }
             | Self::TypeText { machine, .. }
+            | Self::OfferClipboard { machine, .. }
+            | Self::TakeClipboard { machine }
+            | Self::SendFiles { machine, .. }
+            | Self::ResizeGuest { machine, .. }
             | Self::OpenDisplay { machine }
+            | Self::OpenSerial { machine, .. }
             | Self::Screenshot { machine }
             | Self::Stats { machine }
             | Self::CommandLine { machine }
@@ -156,6 +193,22 @@ impl Command {
             | Self::HandOver
             | Self::Raise => None,
         }
+    }
+
+    /// What goes along as a file descriptor.
+    pub fn parcel(&self) -> Option<&Parcel> {
+        match self {
+            Self::OfferClipboard { content, .. } => Some(content),
+            _ => None,
+        }
+    }
+
+    /// Takes what came along.
+    pub fn with_parcel(mut self, parcel: Parcel) -> Self {
+        if let Self::OfferClipboard { content, .. } = &mut self {
+            *content = parcel;
+        }
+        self
     }
 }
 

@@ -19,15 +19,19 @@ mod load;
 mod making;
 pub mod message;
 pub mod offline;
+pub mod parcel;
 pub mod picture;
 mod redact;
+pub mod relay;
 mod report;
 pub mod screen;
+mod sound;
 mod supervisor;
 mod wire;
 mod worker;
 
 use std::collections::BTreeMap;
+use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -39,7 +43,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::display::Screen;
 use crate::library::{Library, Opened, Places};
-use crate::model::{Answer, ComputerReport, DisplayPath, Failure, MachineId};
+use crate::model::{Answer, Clip, ComputerReport, DisplayPath, Failure, MachineId};
 use client::{Client, ClientError};
 use control::Control;
 use hub::{Delivery, Listener, WINDOW};
@@ -84,6 +88,10 @@ pub struct Engine {
     deliveries: Receiver<Delivery>,
     next_request: AtomicU64,
     screens: Mutex<BTreeMap<MachineId, Arc<Screen>>>,
+    /// What was fetched from guests' clipboards.
+    clips: Mutex<BTreeMap<MachineId, Clip>>,
+    /// Connections to serial ports that were not taken yet, with the length of their history.
+    serials: Mutex<BTreeMap<MachineId, (UnixStream, u64)>>,
     wake: Arc<dyn Fn() + Send + Sync>,
     supervisor: Option<JoinHandle<()>>,
 }
@@ -135,6 +143,8 @@ impl Engine {
             deliveries,
             next_request: AtomicU64::new(1),
             screens: Mutex::default(),
+            clips: Mutex::default(),
+            serials: Mutex::default(),
             wake,
             supervisor: Some(supervisor),
         })
@@ -179,6 +189,19 @@ impl Engine {
         screens.remove(&machine);
     }
 
+    /// What a guest's clipboard holds, once after [`Command::TakeClipboard`] was answered.
+    pub fn take_clip(&self, machine: MachineId) -> Option<Clip> {
+        let mut clips = self.clips.lock().unwrap_or_else(PoisonError::into_inner);
+        clips.remove(&machine)
+    }
+
+    /// The connection to a machine's serial port that [`Command::OpenSerial`] brought, and how many of its first bytes
+    /// were said before. Gives it once.
+    pub fn take_serial(&self, machine: MachineId) -> Option<(UnixStream, u64)> {
+        let mut serials = self.serials.lock().unwrap_or_else(PoisonError::into_inner);
+        serials.remove(&machine)
+    }
+
     /// Whether the engine still owns the library.
     pub fn is_alive(&self) -> bool {
         self.supervisor
@@ -189,31 +212,45 @@ impl Engine {
     /// Takes what comes with an event: a display socket becomes a screen.
     fn receive(&self, delivery: Delivery) -> Event {
         let Delivery { event, fd } = delivery;
-        if let (
+        let (
             Event::Answer {
-                result: Ok(Answer::Display { machine, path }),
-                ..
+                result: Ok(answer), ..
             },
             Some(fd),
         ) = (&event, fd)
-        {
-            let stream = UnixStream::from(fd);
-            let screen = match path {
-                DisplayPath::Dbus => Screen::dbus(stream, Arc::clone(&self.wake)),
-                DisplayPath::Rfb => Screen::rfb(stream, Arc::clone(&self.wake)),
-            };
-            match screen {
-                Ok(screen) => {
-                    let mut screens = self.screens.lock().unwrap_or_else(PoisonError::into_inner);
-                    screens.insert(*machine, Arc::new(screen));
-                }
-                Err(error) => {
-                    return Event::Notice(Failure::new(
-                        "The screen can't be shown",
-                        error.to_string(),
-                    ));
+        else {
+            return event;
+        };
+        match answer {
+            Answer::Display { machine, path } => {
+                let stream = UnixStream::from(fd);
+                let screen = match path {
+                    DisplayPath::Dbus => Screen::dbus(stream, Arc::clone(&self.wake)),
+                    DisplayPath::Rfb => Screen::rfb(stream, Arc::clone(&self.wake)),
+                };
+                match screen {
+                    Ok(screen) => {
+                        let screens = self.screens.lock();
+                        let mut screens = screens.unwrap_or_else(PoisonError::into_inner);
+                        screens.insert(*machine, Arc::new(screen));
+                    }
+                    Err(error) => {
+                        let what = "The screen can't be shown";
+                        return Event::Notice(Failure::new(what, error.to_string()));
+                    }
                 }
             }
+            Answer::Serial { machine, history } => {
+                let mut serials = self.serials.lock().unwrap_or_else(PoisonError::into_inner);
+                serials.insert(*machine, (UnixStream::from(fd), *history));
+            }
+            Answer::Clipboard { machine, kind } => {
+                let mut clips = self.clips.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Ok(clip) = parcel::clip(*kind, fd.as_fd()) {
+                    clips.insert(*machine, clip);
+                }
+            }
+            _ => {} // No other brings a descriptor.
         }
         event
     }

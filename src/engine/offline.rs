@@ -45,6 +45,13 @@ fn running(process: &Process) -> Live {
     Live::of_process(state, process)
 }
 
+/// What a machine's guest said on its serial port in the run that goes on or was last, at most 1 MiB; `folder` is
+/// the machine's.
+pub fn serial_log(folder: &Path) -> Result<Vec<u8>, Failure> {
+    crate::library::serial_tail(folder)
+        .map_err(|error| Failure::new("The console's log can't be read", error.to_string()))
+}
+
 fn run_state(monitor: &Path) -> State {
     let Ok((client, _events)) = Client::connect(monitor, PATIENCE) else {
         return State::NotResponding;

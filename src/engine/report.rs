@@ -191,6 +191,8 @@ mod tests {
             force_after: None,
             running: None,
             console_open: false,
+            sound: Default::default(),
+            agent: None,
             job: None,
         };
         let log = ["2026-11-25 22:31:07 Asked for Payroll: Start".to_owned()];

@@ -16,6 +16,7 @@ mod newcomer;
 mod places;
 pub mod save;
 mod scan;
+mod serial_log;
 mod settings;
 mod snapshot;
 mod sweep;
@@ -23,7 +24,7 @@ mod text;
 mod trash;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use error::LibraryError;
 pub use files::{Sighting, Space, allocated, free_space};
@@ -32,6 +33,7 @@ pub use lock::{Holder, Library, Opened};
 pub use newcomer::{Leftover, Newcomer};
 pub use places::{Places, RuntimeError, prepare_runtime};
 pub use scan::{Broken, Entry, Loaded};
+pub use serial_log::{SerialLog, tail as serial_tail};
 pub use settings::{SettingsFile, read_settings, save_settings};
 pub use snapshot::{
     DiskPoint, MemoryForm, MemoryStore, SnapshotEntry, SnapshotKind, SnapshotRecord, StoredFile,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Board, BootOrder, ByteSize, Cdrom, Clock, Cpu, Device, DeviceKind, Disk, FirmwareKind, LayerId,
-    Machine, MemoryBacking, Topology,
+    Machine, MemoryBacking, Share, Topology,
 };
 
 /// One edit of a machine, as `orangery set` and the hardware page send it.
@@ -16,6 +16,17 @@ pub enum Change {
     Notes(String),
     Tags(Vec<String>),
     Icon(String),
+    /// How loud it is heard, in per cent.
+    Volume(u8),
+    Muted(bool),
+    /// Whether the guest may hear the microphone.
+    Microphone(bool),
+    /// The layout that text is typed with; empty for the desktop's own.
+    Keyboard(String),
+    /// Our clipboard and dropped files on their way to the guest.
+    ShareToGuest(Share),
+    /// The guest's clipboard on its way to us.
+    ShareFromGuest(Share),
     /// How many processors; they are arranged as one socket.
     Cpus(u32),
     /// All of the processors at once.
@@ -53,7 +64,16 @@ impl Change {
     /// When the change takes effect on `machine`, which runs.
     pub fn effect(&self, machine: &Machine) -> Effect {
         match self {
-            Self::Name(_) | Self::Notes(_) | Self::Tags(_) | Self::Icon(_) => Effect::AtOnce,
+            Self::Name(_)
+            | Self::Notes(_)
+            | Self::Tags(_)
+            | Self::Icon(_)
+            | Self::Keyboard(_)
+            | Self::Volume(_)
+            | Self::Muted(_)
+            | Self::Microphone(_)
+            | Self::ShareToGuest(_)
+            | Self::ShareFromGuest(_) => Effect::AtOnce,
             Self::Medium(_) if machine.has(|kind| matches!(kind, DeviceKind::Cdrom(_))) => {
                 Effect::AtOnce
             }
@@ -108,6 +128,12 @@ pub fn apply(machine: &mut Machine, change: Change) {
         Change::Notes(notes) => machine.notes = notes,
         Change::Tags(tags) => machine.tags = tags,
         Change::Icon(icon) => machine.icon = icon,
+        Change::Volume(volume) => machine.sound.volume = volume.min(100),
+        Change::Muted(muted) => machine.sound.muted = muted,
+        Change::Microphone(allowed) => machine.sound.microphone = allowed,
+        Change::Keyboard(layout) => machine.keyboard = layout,
+        Change::ShareToGuest(share) => machine.sharing.to_guest = share,
+        Change::ShareFromGuest(share) => machine.sharing.from_guest = share,
         Change::Cpus(count) => {
             machine.cpu.count = count;
             machine.cpu.topology = None;
@@ -196,6 +222,23 @@ pub fn changes_between(old: &Machine, new: &Machine) -> Vec<Change> {
     push(old.notes != new.notes, &|| Change::Notes(new.notes.clone()));
     push(old.tags != new.tags, &|| Change::Tags(new.tags.clone()));
     push(old.icon != new.icon, &|| Change::Icon(new.icon.clone()));
+    let (heard, wanted) = (old.sound, new.sound);
+    push(heard.volume != wanted.volume, &|| {
+        Change::Volume(wanted.volume)
+    });
+    push(heard.muted != wanted.muted, &|| Change::Muted(wanted.muted));
+    push(heard.microphone != wanted.microphone, &|| {
+        Change::Microphone(wanted.microphone)
+    });
+    push(old.keyboard != new.keyboard, &|| {
+        Change::Keyboard(new.keyboard.clone())
+    });
+    push(old.sharing.to_guest != new.sharing.to_guest, &|| {
+        Change::ShareToGuest(new.sharing.to_guest)
+    });
+    push(old.sharing.from_guest != new.sharing.from_guest, &|| {
+        Change::ShareFromGuest(new.sharing.from_guest)
+    });
     push(old.cpu != new.cpu, &|| Change::Cpu(new.cpu.clone()));
     push(old.memory != new.memory, &|| Change::Memory(new.memory));
     push(old.memory_backing != new.memory_backing, &|| {

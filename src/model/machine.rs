@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     Board, BootOrder, ByteSize, Clock, Cpu, Device, DeviceKind, Disk, Firmware, LayerRef,
-    MemoryBacking, Timestamp,
+    MemoryBacking, Sharing, SoundSettings, Timestamp,
 };
 
 /// Identifies a machine for as long as its folder exists; never reused.
@@ -100,8 +100,15 @@ pub struct Machine {
     /// The word of a picture for the list; empty for the usual one.
     #[serde(default)]
     pub icon: String,
+    /// The keyboard layout that the guest has, as X11 names it; empty for the desktop's own.
+    #[serde(default)]
+    pub keyboard: String,
+    #[serde(default)]
+    pub sharing: Sharing,
     #[serde(default)]
     pub saved: Option<SavedState>,
+    #[serde(default)]
+    pub sound: SoundSettings,
     /// When it was moved to the trash.
     #[serde(default)]
     pub trashed: Option<Timestamp>,
@@ -129,7 +136,10 @@ impl Machine {
             tags: Vec::new(),
             notes: String::new(),
             icon: String::new(),
+            keyboard: String::new(),
+            sharing: Sharing::default(),
             saved: None,
+            sound: SoundSettings::default(),
             trashed: None,
         }
     }

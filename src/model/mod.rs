@@ -17,10 +17,14 @@ mod places;
 mod recognised;
 mod report;
 mod rules;
+mod screen;
 mod settings;
+mod sharing;
 mod size;
+mod sound;
 mod state;
 mod time;
+mod typing;
 
 pub use action::Action;
 pub use change::{
@@ -53,10 +57,16 @@ pub use report::{
     Answer, JobId, JobReport, JobState, MachineReport, Sample, Traffic, TrashReport, TrashedMachine,
 };
 pub use rules::{Complaint, Part, check_cpus, check_memory, complaints, no_room, read_memory};
+pub use screen::{Drawing, Recorded, ScreenSettings, Zoom};
 pub use settings::{
     ClosePolicy, Confirmations, DisplayPath, GroupBy, LanguageChoice, LibraryFrom, ListSettings,
-    ReleaseKey, Settings, SortBy, ThemeChoice, Whereabouts,
+    OwnCombination, ReleaseKey, Settings, SortBy, ThemeChoice, Whereabouts,
+};
+pub use sharing::{
+    AgentState, Clip, ClipKind, DesktopAgent, GuestClip, MAX_IMAGE, MAX_TEXT, Share, Sharing,
 };
 pub use size::{ByteSize, SizeError};
+pub use sound::{SoundReport, SoundSettings, SoundState};
 pub use state::State;
 pub use time::Timestamp;
+pub use typing::Typing;

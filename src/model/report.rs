@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Accelerator, ByteSize, Failure, Machine, MachineId, Recognised, Standing, State, Timestamp,
+    Accelerator, ByteSize, ClipKind, DesktopAgent, Failure, Machine, MachineId, Recognised,
+    SoundReport, Standing, State, Timestamp,
 };
 
 /// Everything a screen needs to know about one machine.
@@ -35,6 +36,11 @@ pub struct MachineReport {
     pub running: Option<Box<Machine>>,
     /// A console window of its own shows the screen.
     pub console_open: bool,
+    #[serde(default)]
+    pub sound: SoundReport,
+    /// The agent in the guest's desktop, while the machine runs.
+    #[serde(default)]
+    pub agent: Option<DesktopAgent>,
     /// The job that works on this machine.
     pub job: Option<JobId>,
 }
@@ -150,6 +156,8 @@ impl TrashReport {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Answer {
     Done,
+    /// It was so already.
+    Unchanged,
     Created(MachineId),
     /// An argument list, program first.
     CommandLine(Vec<String>),
@@ -162,8 +170,19 @@ pub enum Answer {
         machine: MachineId,
         path: super::DisplayPath,
     },
+    /// A connected socket of the serial port came along as a file descriptor.
+    Serial {
+        machine: MachineId,
+        /// How many of its first bytes were said before.
+        history: u64,
+    },
     /// A binary PPM came along as a file descriptor.
     Picture,
+    /// What the guest's clipboard holds came along as a file descriptor.
+    Clipboard {
+        machine: MachineId,
+        kind: ClipKind,
+    },
     /// The newest lines of the app's own log, oldest first.
     Log(Vec<String>),
     /// The end of what a machine's QEMU wrote, at most 16 KiB; empty if nothing.

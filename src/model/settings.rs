@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::ScreenSettings;
+
 /// What closing the window does while machines run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -168,6 +170,16 @@ pub struct ListSettings {
     pub folded: Vec<String>,
 }
 
+/// A combination of keys that the user made for the "Send keys" menus.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OwnCombination {
+    /// Empty: its keys are its name.
+    pub name: String,
+    /// As they are written: `Ctrl+Alt+F2`.
+    pub keys: String,
+}
+
 /// Everything in `settings.ron`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -183,8 +195,14 @@ pub struct Settings {
     pub library: Option<PathBuf>,
     pub confirm: Confirmations,
     pub release_key: ReleaseKey,
+    /// For the "Send keys" menus, before the usual ones.
+    pub combinations: Vec<OwnCombination>,
+    /// Combinations that stay with the desktop while a guest has the keyboard: `Alt+Tab`.
+    pub host_keys: Vec<String>,
     /// Seconds between two thumbnails of a running machine; 0 for none.
     pub thumbnails: u16,
+    /// How guests' screens are shown.
+    pub screen: ScreenSettings,
     /// Shortcuts that differ from the usual ones: a command's word, and keys as they are written
     /// (`Ctrl+Shift+P`), empty for none.
     pub shortcuts: BTreeMap<String, String>,
@@ -194,6 +212,8 @@ pub struct Settings {
 impl Settings {
     /// What [`Settings::scale`] may be, in percent.
     pub const SCALES: std::ops::RangeInclusive<u16> = 75..=200;
+    /// As many own combinations, and as many of the desktop's, fit a menu.
+    pub const MAX_COMBINATIONS: usize = 24;
 }
 
 /// Who said where the library lies.
@@ -231,7 +251,10 @@ impl Default for Settings {
             library: None,
             confirm: Confirmations::default(),
             release_key: ReleaseKey::default(),
+            combinations: Vec::new(),
+            host_keys: Vec::new(),
             thumbnails: 10,
+            screen: ScreenSettings::default(),
             shortcuts: BTreeMap::new(),
             list: ListSettings::default(),
         }

@@ -2,7 +2,8 @@
 
 use crate::model::{
     Board, Cdrom, Change, Cpu, DeviceKind, Disk, DiskBus, DiskSource, Display, DisplayModel, Era,
-    Mac, Machine, MachineId, NewMachine, Nic, NicModel, Origin, Source, Timestamp, apply,
+    Mac, Machine, MachineId, NewMachine, Nic, NicModel, Origin, Sound, SoundModel, Source,
+    Timestamp, apply,
 };
 
 /// The first resolution of a new machine's screen, pixels.
@@ -58,7 +59,11 @@ pub fn machine(spec: &NewMachine, parts: Parts) -> Machine {
     let before = before_disk(spec.era);
     let after = after_disk(spec.era, Mac::local(mac));
     let cdrom = DeviceKind::Cdrom(Cdrom { medium });
-    for kind in before.into_iter().chain(disk).chain(after).chain([cdrom]) {
+    let sound = DeviceKind::Sound(Sound {
+        model: sound_model(spec),
+    });
+    let last = [cdrom, sound];
+    for kind in before.into_iter().chain(disk).chain(after).chain(last) {
         // A new board has room for all of them.
         if let Some(device) = machine.new_device(kind) {
             apply(&mut machine, Change::Add(device));
@@ -81,6 +86,14 @@ fn disk_bus(era: Era) -> DiskBus {
         Era::Virtio => DiskBus::Virtio,
         Era::Sata => DiskBus::Sata,
         Era::Ide => DiskBus::Ide,
+    }
+}
+
+/// What the guest's system has a driver for. The test card drives AC’97.
+fn sound_model(spec: &NewMachine) -> SoundModel {
+    match (&spec.source, spec.era) {
+        (Source::TestCard { .. }, _) | (_, Era::Ide) => SoundModel::Ac97,
+        (_, Era::Virtio | Era::Sata) => SoundModel::Hda,
     }
 }
 

@@ -61,6 +61,10 @@ pub enum Errand {
     ShowSettings,
     ShowHelp,
     FullScreen,
+    /// Silences the open machine, or ends that.
+    Mute,
+    /// The dialog that types a text into the shown machine.
+    TypeText,
     /// The list of all commands.
     Palette,
     /// From a page of the window to the machines.
@@ -68,7 +72,7 @@ pub enum Errand {
 }
 
 impl Errand {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::NewMachine,
         Self::Search,
         Self::ShowTrash,
@@ -76,6 +80,8 @@ impl Errand {
         Self::ShowSettings,
         Self::ShowHelp,
         Self::FullScreen,
+        Self::Mute,
+        Self::TypeText,
         Self::Palette,
         Self::Back,
     ];
@@ -98,6 +104,8 @@ impl Errand {
                 Icon::Maximize,
                 Some(KeyboardShortcut::new(Modifiers::NONE, Key::F11)),
             ),
+            Self::Mute => ("Mute or unmute", Icon::VolumeX, ctrl(Key::M)),
+            Self::TypeText => ("Type text…", Icon::TextCursorInput, ctrl(Key::T)),
             Self::Palette => ("Commands", Icon::Command, ctrl(Key::K)),
             Self::Back => (
                 "Back to the machines",

@@ -1,10 +1,12 @@
 //! What a screen asks of the app.
 
+use std::path::PathBuf;
+
 use crate::engine::message::Command;
 use crate::model::{ClosePolicy, ListSettings, MachineId};
 
 use super::actions::Errand;
-use super::screen_view::Pointer;
+use super::pointer::Pointer;
 use super::settings_page::Section;
 use super::toasts::ToastId;
 
@@ -26,6 +28,8 @@ pub enum Ask {
     ShowHardware(MachineId),
     /// Open the menu of key combinations.
     ShowKeys(MachineId),
+    /// Open the dialog that types a text into the guest.
+    TypeInto(MachineId),
     /// Ask before removing a machine for good.
     ConfirmDelete(MachineId),
     Errand(Errand),
@@ -33,6 +37,8 @@ pub enum Ask {
     Pick(FilePick),
     /// Keep the guest's screen as a picture.
     Screenshot(MachineId),
+    /// Begins to record the screen that is shown, or ends it.
+    Record(MachineId),
     /// The command line of the next start, to be shown on the machine's page.
     CommandLine(MachineId),
     /// Open the settings at one of their parts.
@@ -41,13 +47,23 @@ pub enum Ask {
     OpenLink(&'static str),
     /// Write a problem report that was shown.
     SaveReport(String),
+    /// Keep a copy of what a machine's guest said on its serial port.
+    SaveSerialLog(MachineId),
+    /// Show a file in the desktop's file manager.
+    OpenFolder(PathBuf),
     /// Let the shown problem report go.
     CloseReport,
     DismissToast(ToastId),
     /// The pointer did something on a guest's screen.
     Pointer(MachineId, Pointer),
+    /// The guest's screen has room for this many pixels.
+    GuestSize(MachineId, (u32, u32)),
     /// The keyboard goes to this guest from now on, or comes back.
     Capture(Option<MachineId>),
+    /// Our clipboard goes to the guest that is shown.
+    GiveClipboard,
+    /// What was copied in the guest that is shown comes into our clipboard.
+    TakeClipboard,
     Leave(LeaveStep),
 }
 

@@ -15,7 +15,7 @@ use super::theme::{self, palette};
 use super::view::View;
 use super::{Ask, FilePick, computer_page};
 use crate::engine::message::Command;
-use crate::language::{later, told, tr};
+use crate::language::{fill, later, told, tr};
 use crate::model::{Accelerator, ByteSize, CheckLevel, NewMachine, Source, free_name};
 
 /// One way to a first machine.
@@ -222,8 +222,19 @@ pub fn nothing_chosen_ui(ui: &mut Ui) {
 }
 
 /// Shown over the window while a file is dragged over it.
-pub fn drop_hint_ui(ui: &Ui) {
+pub fn drop_hint_ui(ui: &Ui, view: &View) {
     let p = palette(ui);
+    let (glyph, text) = match view.drop_on {
+        Some(guest) => {
+            let name = view.name(guest);
+            let text = fill("Drop to send it into {name}", &[("name", &name)]);
+            (Icon::MonitorDown, text)
+        }
+        None => (
+            Icon::Disc3,
+            tr("Drop to make a machine from this file").to_owned(),
+        ),
+    };
     let room = ui.ctx().content_rect();
     let layer = egui::LayerId::new(egui::Order::Tooltip, egui::Id::unique("drop hint"));
     let painter = ui.ctx().layer_painter(layer);
@@ -234,7 +245,7 @@ pub fn drop_hint_ui(ui: &Ui) {
     icon::paint(
         &painter,
         room.center() - vec2(0.0, 26.0),
-        Icon::Disc3,
+        glyph,
         56.0,
         p.accent,
     );
@@ -243,7 +254,7 @@ pub fn drop_hint_ui(ui: &Ui) {
     painter.text(
         badge.center(),
         Align2::CENTER_CENTER,
-        tr("Drop to make a machine from this file"),
+        text,
         theme::semibold(theme::TITLE),
         p.text,
     );

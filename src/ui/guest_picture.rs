@@ -4,7 +4,7 @@ use egui::{ColorImage, Context, TextureHandle, TextureOptions};
 
 use super::view::{GuestCursor, LiveScreen};
 pub use crate::display::frame::ScreenStatus;
-use crate::display::frame::{Cursor, Patch, Viewer, Want};
+use crate::display::frame::{Cursor, Following, Patch, ScreenInfo, Viewer, Want};
 use crate::model::MachineId;
 
 /// What a viewer for a [`GuestPicture`] has to want.
@@ -46,8 +46,13 @@ impl GuestPicture {
         self.viewer.slot().info().status
     }
 
-    /// Takes what is new; returns the screen once there is a picture.
-    pub fn update(&mut self, ctx: &Context, sharp: bool) -> Option<LiveScreen> {
+    /// Takes what is new; returns the screen once there is a picture. `seen` is called if something is new.
+    pub fn update(
+        &mut self,
+        ctx: &Context,
+        sharp: bool,
+        seen: impl FnOnce(),
+    ) -> Option<LiveScreen> {
         let options = if sharp {
             TextureOptions::NEAREST
         } else {
@@ -56,7 +61,12 @@ impl GuestPicture {
         let Self {
             viewer, texture, ..
         } = self;
-        viewer.take(|patch| upload(ctx, texture, &patch, options));
+        if viewer
+            .take(|patch| upload(ctx, texture, &patch, options))
+            .is_some()
+        {
+            seen();
+        }
         if self.sharp != sharp {
             self.sharp = sharp;
             self.upload_again(options);
@@ -64,13 +74,29 @@ impl GuestPicture {
         let texture = self.texture.clone()?;
         let [width, height] = texture.size();
         let cursor = self.update_cursor(ctx);
+        let info = self.viewer.slot().info();
         Some(LiveScreen {
             machine: self.machine,
             texture,
             width: width as u32,
             height: height as u32,
             cursor,
+            told_room: None,
+            following: Following::default(),
+            figures: None,
+            recording: None,
+            absolute: info.absolute_pointer,
+            caps_lock: info.leds.map(|leds| leds.caps_lock),
         })
+    }
+
+    pub fn info(&self) -> ScreenInfo {
+        self.viewer.slot().info()
+    }
+
+    /// How many changes of its picture the machine has told of.
+    pub fn updates(&self) -> u64 {
+        self.viewer.slot().updates()
     }
 
     /// Sampling belongs to a texture's upload, so another one needs all pixels again.

@@ -72,9 +72,14 @@ pub const DISPLAY: Help = Help {
     text: "virtio follows the window's size and can have several screens. Standard VGA and Cirrus are for systems without a driver for it.",
     link: "https://www.qemu.org/docs/master/system/devices/virtio/virtio-gpu.html",
 };
+pub const SHARING: Help = Help {
+    title: "Sharing",
+    text: "What is copied on one side can be pasted on the other, and files dropped on the guest's screen arrive in it, if spice-vdagent runs in the guest. You are asked before anything goes over unless you choose always, so a guest that you don't trust sees only what you paste into it.",
+    link: INVOCATION,
+};
 pub const SOUND: Help = Help {
     title: "Sound",
-    text: "The card that the guest finds; HDA suits every system since 2005, AC’97 and Sound Blaster 16 older ones. Orangery does not play anything yet.",
+    text: "The card that the guest finds; HDA suits every system since 2005, AC’97 and Sound Blaster 16 older ones. It is heard through PipeWire or PulseAudio; how loud, and whether the guest may hear the microphone, is chosen at the speaker below its screen.",
     link: INVOCATION,
 };
 pub const USB: Help = Help {
@@ -99,7 +104,7 @@ pub const EXPERT: Help = Help {
 };
 
 /// All of them, in the order of the hardware page.
-pub const ALL: [&Help; 14] = [
+pub const ALL: [&Help; 15] = [
     &MACHINE,
     &PROCESSORS,
     &MEMORY,
@@ -109,6 +114,7 @@ pub const ALL: [&Help; 14] = [
     &DRIVES,
     &NETWORK,
     &DISPLAY,
+    &SHARING,
     &SOUND,
     &USB,
     &OTHER,

@@ -19,15 +19,18 @@ pub mod machine_page;
 mod making;
 pub mod new_machine;
 pub mod palette;
+pub mod pointer;
 pub mod program;
 pub mod report_dialog;
 pub mod screen_view;
 pub mod settings_page;
 pub mod shell;
 pub mod shortcuts;
+pub mod terminal;
 pub mod theme;
 pub mod toasts;
 pub mod trash_page;
+pub mod type_dialog;
 pub mod view;
 
 mod ask;

@@ -1,70 +1,78 @@
-//! The guest's screen as a widget: paints its texture and turns the pointer into guest pixels.
+//! The guest's screen as a widget: paints its texture and has the pointer followed.
 
-use egui::{Color32, PointerButton, Pos2, Rect, Sense, Ui, Vec2, pos2, vec2};
+use egui::{Color32, Pos2, Rect, Sense, Ui, Vec2, pos2, vec2};
 
 use super::Ask;
-use super::theme::palette;
+use super::pointer::Hand;
+use super::theme::{self, palette};
 use super::view::LiveScreen;
+use crate::display::frame::Reading;
 use crate::language::tr;
-use crate::model::MachineId;
+use crate::model::{MachineId, ScreenSettings, Zoom};
 
-/// What the pointer did on the guest's screen, in guest pixels.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Pointer {
-    Moved {
-        x: u32,
-        y: u32,
-    },
-    Button {
-        button: PointerButton,
-        pressed: bool,
-    },
-    /// Notches of the wheel; up and right are positive.
-    Wheel {
-        right: i32,
-        up: i32,
-    },
+/// Where the guest's screen was painted in the last frame, if it was.
+pub fn room_of_screen(ctx: &egui::Context) -> Option<Rect> {
+    let (frame, room) = ctx.data(|data| data.get_temp::<(u64, Rect)>(seen_id()))?;
+    (frame + 1 >= ctx.cumulative_frame_nr()).then_some(room)
 }
 
-/// How the picture is sized.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Scaling {
-    /// As large as fits, shape kept.
-    #[default]
-    Fit,
-    /// One guest pixel on one pixel of this computer, sharp.
-    Sharp,
+fn seen_id() -> egui::Id {
+    egui::Id::unique("guest screen")
 }
 
 /// Where a guest of `guest` pixels is painted inside `room`.
 ///
-/// At 1:1 the corner is snapped to whole pixels so that nothing is blurred. Of a picture larger
-/// than the room, `pan` says which part is seen: 0 is the left or upper end, 1 the other.
-pub fn place(
-    room: Rect,
-    guest: (u32, u32),
-    scaling: Scaling,
-    pixels_per_point: f32,
-    pan: Vec2,
-) -> Rect {
+/// Where a guest pixel is a whole number of pixels the corner is snapped to whole pixels, so that nothing is blurred.
+/// Of a picture larger than the room, `pan` says which part is seen: 0 is the left or upper end, 1 the other.
+pub fn place(room: Rect, guest: (u32, u32), zoom: Zoom, pixels_per_point: f32, pan: Vec2) -> Rect {
     let size = vec2(guest.0.max(1) as f32, guest.1.max(1) as f32);
-    match scaling {
-        Scaling::Fit => {
-            let scale = (room.width() / size.x).min(room.height() / size.y);
-            Rect::from_center_size(room.center(), size * scale.max(0.0))
+    let fit = (room.width() / size.x).min(room.height() / size.y).max(0.0);
+    let times = fit * pixels_per_point;
+    match zoom {
+        Zoom::Fit if is_nearly_whole(times, size) => {
+            whole(room, size, times.round(), pixels_per_point, pan)
         }
-        Scaling::Sharp => {
-            let size = size / pixels_per_point;
-            let free = room.size() - size;
-            let start = |free: f32, pan: f32| free * if free < 0.0 { pan } else { 0.5 };
-            let snap = |at: f32| (at * pixels_per_point).round() / pixels_per_point;
-            let corner = pos2(
-                snap(room.left() + start(free.x, pan.x)),
-                snap(room.top() + start(free.y, pan.y)),
-            );
-            Rect::from_min_size(corner, size)
-        }
+        Zoom::Fit => Rect::from_center_size(room.center(), size * fit),
+        Zoom::Stretch => room,
+        Zoom::Whole => whole(
+            room,
+            size,
+            (times + 0.001).floor().max(1.0),
+            pixels_per_point,
+            pan,
+        ),
+        Zoom::Times(_) => whole(room, size, zoom.pixel_side() as f32, pixels_per_point, pan),
     }
+}
+
+/// Less than a pixel is missing over the whole width or height.
+fn is_nearly_whole(times: f32, size: Vec2) -> bool {
+    let off = (times - times.round()).abs();
+    times.round() >= 1.0 && off * size.max_elem() <= 1.0
+}
+
+fn whole(room: Rect, size: Vec2, times: f32, pixels_per_point: f32, pan: Vec2) -> Rect {
+    let size = size * times / pixels_per_point;
+    let free = room.size() - size;
+    let start = |free: f32, pan: f32| free * if free < 0.0 { pan } else { 0.5 };
+    let snap = |at: f32| (at * pixels_per_point).round() / pixels_per_point;
+    let corner = pos2(
+        snap(room.left() + start(free.x, pan.x)),
+        snap(room.top() + start(free.y, pan.y)),
+    );
+    Rect::from_min_size(corner, size)
+}
+
+/// Whole pixels of this computer in `room`, each `side` pixels of it one of the guest's.
+fn pixels(room: Rect, side: u32, pixels_per_point: f32) -> (u32, u32) {
+    let whole = |from: f32, to: f32| {
+        let (from, to) = (from * pixels_per_point, to * pixels_per_point);
+        ((to + 0.01).floor() - (from - 0.01).ceil()).max(0.0) as u32 / side.max(1)
+    };
+    (
+        whole(room.left(), room.right()),
+        whole(room.top(), room.bottom()),
+    )
 }
 
 /// Where a large picture is panned to while the pointer is at `at`: its ends come into sight a
@@ -90,33 +98,43 @@ pub fn to_guest(picture: Rect, guest: (u32, u32), at: Pos2) -> (u32, u32) {
 
 /// Paints the screen over all available room and passes the pointer on.
 ///
-/// A click takes the keyboard for the guest.
+/// A click takes the keyboard for the guest, and the pointer too where the guest has no tablet.
 pub fn screen_ui(
     ui: &mut Ui,
     screen: &LiveScreen,
-    scaling: Scaling,
+    look: &ScreenSettings,
     captured: bool,
+    hand: &mut Hand,
     asks: &mut Vec<Ask>,
 ) {
     let room = ui.available_rect_before_wrap();
+    let frame = ui.ctx().cumulative_frame_nr();
+    ui.data_mut(|data| data.insert_temp(seen_id(), (frame, room)));
     let response = ui.allocate_rect(room, Sense::click_and_drag());
     let name = tr("The guest's screen");
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, name));
     let guest = (screen.width, screen.height);
     let pan = pan(ui, room, screen.machine, &response);
-    let picture = place(room, guest, scaling, ui.ctx().pixels_per_point(), pan);
+    let picture = place(room, guest, look.zoom, ui.ctx().pixels_per_point(), pan);
     letterbox(ui, room, picture);
     let whole = Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0));
     let painter = ui.painter_at(room);
     painter.image(screen.texture.id(), picture, whole, Color32::WHITE);
     cursor_ui(ui, &painter, screen, picture, &response);
+    if let Some(figures) = &screen.figures {
+        figures_ui(ui, &painter, room, figures);
+    }
+    let pixels = pixels(room, look.zoom.pixel_side(), ui.ctx().pixels_per_point());
+    if look.follow && screen.told_room != Some(pixels) {
+        asks.push(Ask::GuestSize(screen.machine, pixels));
+    }
     let pressed = response.clicked() || response.drag_started();
     if pressed && !captured {
         asks.push(Ask::Capture(Some(screen.machine)));
-    } else if captured && response.clicked_elsewhere() {
+    } else if captured && screen.absolute && response.clicked_elsewhere() {
         asks.push(Ask::Capture(None));
     }
-    pointer(ui, screen.machine, guest, picture, &response, asks);
+    hand.follow(ui, screen, picture, captured, &response, asks);
 }
 
 /// The pan by the pointer, or where it was when the pointer left.
@@ -155,13 +173,17 @@ fn cursor_ui(
     picture: Rect,
     response: &egui::Response,
 ) {
-    let (Some(cursor), Some(at)) = (&screen.cursor, response.hover_pos()) else {
+    let at = response.hover_pos().filter(|at| picture.contains(*at));
+    let Some(at) = at.filter(|_| screen.absolute) else {
         return;
     };
-    if !picture.contains(at) {
-        return;
-    }
     ui.ctx().set_cursor_icon(egui::CursorIcon::None);
+    let Some(cursor) = &screen.cursor else {
+        // The guest draws its pointer into the picture, or none: this only says where ours is.
+        painter.circle_filled(at, 2.0, Color32::WHITE);
+        painter.circle_stroke(at, 2.5, egui::Stroke::new(1.0, Color32::BLACK));
+        return;
+    };
     let scale = picture.width() / screen.width.max(1) as f32;
     let hot = vec2(cursor.hot.0 as f32, cursor.hot.1 as f32) * scale;
     let rect = Rect::from_min_size(at - hot, cursor.texture.size_vec2() * scale);
@@ -169,63 +191,29 @@ fn cursor_ui(
     painter.image(cursor.texture.id(), rect, whole, Color32::WHITE);
 }
 
-fn pointer(
-    ui: &Ui,
-    machine: MachineId,
-    guest: (u32, u32),
-    picture: Rect,
-    response: &egui::Response,
-    asks: &mut Vec<Ask>,
-) {
-    let inside = response.contains_pointer() || response.dragged() || response.drag_stopped();
-    if !inside {
-        return;
-    }
-    ui.input(|input| {
-        for event in &input.events {
-            let pointer = match *event {
-                egui::Event::PointerMoved(at) => moved(picture, guest, at),
-                egui::Event::PointerButton {
-                    pos,
-                    button,
-                    pressed,
-                    ..
-                } => {
-                    asks.push(Ask::Pointer(machine, moved(picture, guest, pos)));
-                    Pointer::Button { button, pressed }
-                }
-                egui::Event::MouseWheel { unit, delta, .. } => wheel(unit, delta),
-                _ => continue,
-            };
-            asks.push(Ask::Pointer(machine, pointer));
-        }
-    });
-}
-
-fn moved(picture: Rect, guest: (u32, u32), at: Pos2) -> Pointer {
-    let (x, y) = to_guest(picture, guest, at);
-    Pointer::Moved { x, y }
-}
-
-fn wheel(unit: egui::MouseWheelUnit, delta: Vec2) -> Pointer {
-    /// Points of a touchpad's scrolling that make one notch.
-    const POINTS_PER_NOTCH: f32 = 20.0;
-    let notches = match unit {
-        egui::MouseWheelUnit::Line => delta,
-        egui::MouseWheelUnit::Page => delta * 3.0,
-        egui::MouseWheelUnit::Point => delta / POINTS_PER_NOTCH,
-    };
-    let whole = |notches: f32| {
-        if notches == 0.0 {
-            0
-        } else {
-            (notches.abs().clamp(1.0, 20.0) * notches.signum()) as i32
-        }
-    };
-    Pointer::Wheel {
-        right: whole(notches.x),
-        up: whole(notches.y),
-    }
+/// Frame and latency figures in the corner.
+fn figures_ui(ui: &Ui, painter: &egui::Painter, room: Rect, reading: &Reading) {
+    let p = palette(ui);
+    let delay = reading.key_to_pixel.map_or_else(
+        || "–".to_owned(),
+        |delay| format!("{:.1}", delay.as_secs_f64() * 1000.0),
+    );
+    let lines = [
+        (format!("{:.1}", reading.shown), tr("frames/s shown")),
+        (format!("{:.1}", reading.updates), tr("guest updates/s")),
+        (delay, tr("ms from key to pixel")),
+        (String::new(), tr("drawn as a texture of this window")),
+    ];
+    let text: Vec<String> = lines
+        .iter()
+        .map(|(number, what)| format!("{number} {what}").trim().to_owned())
+        .collect();
+    let font = theme::regular(theme::SMALL);
+    let galley = painter.layout_no_wrap(text.join("\n"), font, p.text);
+    let corner = room.left_top() + vec2(8.0, 8.0);
+    let ground = Rect::from_min_size(corner, galley.size()).expand(6.0);
+    painter.rect_filled(ground, 4.0, p.side);
+    painter.galley(corner, galley, p.text);
 }
 
 #[cfg(test)]
@@ -238,24 +226,18 @@ mod tests {
 
     #[test]
     fn fitting_keeps_the_shape_and_fills_one_side() {
-        let picture = place(
-            room(800.0, 400.0),
-            (1280, 800),
-            Scaling::Fit,
-            1.0,
-            Vec2::ZERO,
-        );
+        let picture = place(room(800.0, 400.0), (1280, 800), Zoom::Fit, 1.0, Vec2::ZERO);
         assert_eq!(picture.size(), vec2(640.0, 400.0));
         assert_eq!(picture.center(), room(800.0, 400.0).center());
     }
 
     #[test]
     fn one_to_one_lies_on_whole_pixels_at_any_scale() {
-        for scale in [1.0, 1.25, 1.5, 2.0] {
+        for scale in [1.0, 1.25, 1.5, 1.75, 2.0] {
             let picture = place(
                 room(901.0, 603.0),
                 (640, 480),
-                Scaling::Sharp,
+                Zoom::Times(1),
                 scale,
                 Vec2::ZERO,
             );
@@ -266,11 +248,32 @@ mod tests {
     }
 
     #[test]
+    fn a_guest_that_was_given_the_rooms_pixels_is_shown_one_to_one() {
+        for scale in [1.0, 1.25, 1.5, 1.75, 2.0] {
+            let room = room(901.0, 603.0);
+            let guest = pixels(room, 1, scale);
+            let picture = place(room, guest, Zoom::Fit, scale, Vec2::ZERO);
+            let exact = place(room, guest, Zoom::Times(1), scale, Vec2::ZERO);
+            assert_eq!(picture, exact, "at scale {scale}");
+        }
+        assert_eq!(pixels(room(801.0, 401.0), 2, 1.0), (400, 200));
+    }
+
+    #[test]
+    fn whole_multiples_are_as_large_as_fits_and_stretching_leaves_nothing() {
+        let place = |guest, zoom| place(room(800.0, 400.0), guest, zoom, 1.0, Vec2::ZERO);
+        assert_eq!(place((300, 150), Zoom::Whole).size(), vec2(600.0, 300.0));
+        assert_eq!(place((1280, 800), Zoom::Whole).size(), vec2(1280.0, 800.0));
+        assert_eq!(place((300, 150), Zoom::Times(2)).size(), vec2(600.0, 300.0));
+        assert_eq!(place((640, 480), Zoom::Stretch), room(800.0, 400.0));
+    }
+
+    #[test]
     fn every_part_of_a_large_picture_can_be_reached() {
         let room = room(800.0, 400.0);
         for (at, corner) in [(room.min, room.min), (room.max, room.max)] {
             let pan = pan_towards(room, at);
-            let picture = place(room, (1280, 800), Scaling::Sharp, 1.0, pan);
+            let picture = place(room, (1280, 800), Zoom::Times(1), 1.0, pan);
             let seen = if corner == room.min {
                 picture.min
             } else {
@@ -282,13 +285,7 @@ mod tests {
 
     #[test]
     fn every_point_is_a_pixel_of_the_guest() {
-        let picture = place(
-            room(800.0, 400.0),
-            (1280, 800),
-            Scaling::Fit,
-            1.0,
-            Vec2::ZERO,
-        );
+        let picture = place(room(800.0, 400.0), (1280, 800), Zoom::Fit, 1.0, Vec2::ZERO);
         assert_eq!(to_guest(picture, (1280, 800), picture.min), (0, 0));
         assert_eq!(to_guest(picture, (1280, 800), picture.max), (1279, 799));
         assert_eq!(to_guest(picture, (1280, 800), picture.center()), (640, 400));

@@ -10,20 +10,21 @@ use super::close_dialog::CloseDialog;
 use super::confirmation::Confirmation;
 use super::help_page::HelpPage;
 use super::library::LibraryList;
-use super::machine_page::{MachinePage, Tab};
+use super::machine_page::{MachinePage, Tab, sound};
 use super::new_machine::NewMachineDialog;
 use super::palette::CommandPalette;
 use super::settings_page::SettingsPage;
 use super::theme::{self, palette};
 use super::trash_page::TrashPage;
+use super::type_dialog::TypeDialog;
 use super::view::View;
 use super::{
     Ask, FilePick, computer_page, empty_page, footer, kit, making, report_dialog, settings_page,
-    shortcuts, toasts,
+    shortcuts, terminal, toasts,
 };
 use crate::engine::message::Command;
 use crate::language::tr;
-use crate::model::{Failure, MachineId, MachineReport, NewMachine, Recognised};
+use crate::model::{Action, Failure, MachineId, MachineReport, NewMachine, Recognised};
 
 /// What the right side shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +47,7 @@ pub struct Shell {
     pub machine_page: MachinePage,
     trash: TrashPage,
     new_machine: Option<NewMachineDialog>,
+    typing: Option<TypeDialog>,
     palette: Option<CommandPalette>,
     close: CloseDialog,
     settings: SettingsPage,
@@ -67,6 +69,13 @@ impl Shell {
     pub fn wants_screen(&self, view: &View) -> Option<MachineId> {
         self.shown(view)
             .filter(|report| self.machine_page.wants_screen(report))
+            .map(|report| report.id)
+    }
+
+    /// The machine whose serial console is in sight.
+    pub fn wants_terminal(&self, view: &View) -> Option<MachineId> {
+        self.shown(view)
+            .filter(|_| self.machine_page.tab == Tab::Terminal && !view.full_screen)
             .map(|report| report.id)
     }
 
@@ -127,6 +136,27 @@ impl Shell {
         }
     }
 
+    fn type_into(&mut self, view: &View, machine: Option<MachineId>) {
+        let report = machine.and_then(|id| view.machine(id));
+        let able = |report: &&MachineReport| {
+            actions::verdict(report, Action::SendKeys, view.handed_over).is_ok()
+        };
+        self.typing = report.filter(able).map(TypeDialog::new);
+    }
+
+    /// How typing ended; returns a failure that no dialog shows.
+    pub fn typed(&mut self, machine: MachineId, result: Result<(), Failure>) -> Option<Failure> {
+        match &mut self.typing {
+            Some(dialog) => {
+                if dialog.answered(machine, result) {
+                    self.typing = None;
+                }
+                None
+            }
+            None => result.err(),
+        }
+    }
+
     pub fn run_errand(&mut self, view: &View, errand: Errand) {
         match errand {
             Errand::NewMachine => self.open_new_machine(view, None),
@@ -137,11 +167,13 @@ impl Shell {
             Errand::ShowHelp => self.page = Page::Help,
             Errand::Back => self.page = Page::Machine,
             Errand::Palette => self.palette = Some(CommandPalette::default()),
+            Errand::Mute => {} // For the engine, see `settle`.
             Errand::FullScreen => {
                 if self.shown(view).is_some() {
                     self.machine_page.tab = Tab::Screen;
                 }
             }
+            Errand::TypeText => self.type_into(view, self.shown(view).map(|report| report.id)),
         }
     }
 
@@ -159,6 +191,7 @@ impl Shell {
                     self.select(machine);
                     self.machine_page.tab = Tab::Screen;
                 }
+                Ask::TypeInto(machine) => self.type_into(view, Some(machine)),
                 Ask::ConfirmDelete(machine) => self.trash.confirm_delete(machine),
                 Ask::Rename(machine) => self.library.rename(view, machine),
                 Ask::EditTags(machines) => self.library.edit_tags(view, machines),
@@ -175,6 +208,9 @@ impl Shell {
                         left.push(Ask::Many(passed));
                     }
                 }
+                Ask::Errand(Errand::Mute) => {
+                    left.extend(self.shown(view).map(sound::toggle_mute));
+                }
                 Ask::Errand(errand) => {
                     self.run_errand(view, errand);
                     if errand == Errand::FullScreen {
@@ -184,13 +220,19 @@ impl Shell {
                 Ask::Engine(_)
                 | Ask::Pick(_)
                 | Ask::Screenshot(_)
+                | Ask::Record(_)
                 | Ask::CommandLine(_)
                 | Ask::OpenLink(_)
                 | Ask::SaveReport(_)
+                | Ask::SaveSerialLog(_)
+                | Ask::OpenFolder(_)
                 | Ask::CloseReport
                 | Ask::DismissToast(_)
+                | Ask::GuestSize(..)
                 | Ask::Pointer(..)
                 | Ask::Capture(_)
+                | Ask::GiveClipboard
+                | Ask::TakeClipboard
                 | Ask::Leave(_) => left.push(ask),
             }
         }
@@ -213,7 +255,7 @@ impl Shell {
         self.dialogs_ui(ui, view, &mut asks);
         toasts::toasts_ui(ui, &view.toasts, &mut asks);
         if ui.input(|input| !input.raw.hovered_files.is_empty()) {
-            empty_page::drop_hint_ui(ui);
+            empty_page::drop_hint_ui(ui, view);
         }
         let mut left = self.settle(view, asks);
         self.confirmation.ui(ui, view, &mut left); // What it asked for already passes.
@@ -233,8 +275,10 @@ impl Shell {
 
     fn shortcuts(&self, ui: &Ui, view: &View, asks: &mut Vec<Ask>) {
         let busy = self.new_machine.is_some() || self.palette.is_some() || view.leaving.is_some();
-        let asked = self.confirmation.is_open() || view.program.report.is_some();
-        if busy || asked || view.captured.is_some() || self.settings.wants_keys() {
+        let asked =
+            self.confirmation.is_open() || view.program.report.is_some() || self.typing.is_some();
+        let typing = view.captured.is_some() || terminal::has_focus(ui.ctx());
+        if busy || asked || typing || self.settings.wants_keys() {
             return;
         }
         scale_ui(ui, view, asks);
@@ -328,6 +372,11 @@ impl Shell {
             && !dialog.ui(ui, view, asks)
         {
             self.new_machine = None;
+        }
+        if let Some(dialog) = &mut self.typing
+            && !dialog.ui(ui, view, asks)
+        {
+            self.typing = None;
         }
         if let Some(mut palette) = self.palette.take() {
             let marked = self.library.marked(view);

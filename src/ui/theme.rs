@@ -8,6 +8,7 @@ use egui::{
 };
 
 use crate::model::{State, ThemeChoice};
+use crate::terminal::Ink;
 
 /// The width of the library at the left.
 pub const SIDEBAR: f32 = 288.0;
@@ -140,6 +141,133 @@ impl Palette {
             }
         }
     }
+}
+
+/// The colours of a terminal: its own, and the sixteen that programs name.
+#[derive(Clone, Copy, Debug)]
+pub struct Inks {
+    pub ground: Color32,
+    pub text: Color32,
+    pub cursor: Color32,
+    pub selection: Color32,
+    pub found: Color32,
+    pub found_here: Color32,
+    /// Text on what was found.
+    pub on_found: Color32,
+    named: [Color32; 16],
+}
+
+const DARK_INKS: Inks = Inks {
+    ground: hex(0x0d_12_0f),
+    text: hex(0xdd_e5_dd),
+    cursor: hex(0xff_b0_5c),
+    selection: hex(0x3d_4f_6b),
+    found: hex(0x8a_74_1e),
+    found_here: hex(0xff_a2_3f),
+    on_found: hex(0x0b_0f_0d),
+    named: [
+        hex(0x1d_25_21),
+        hex(0xe8_63_5c),
+        hex(0x5f_d3_87),
+        hex(0xe0_b8_4a),
+        hex(0x6b_9b_f2),
+        hex(0xc5_85_e0),
+        hex(0x4f_c4_cf),
+        hex(0xc4_cf_c6),
+        hex(0x7b_8a_80),
+        hex(0xff_8f_88),
+        hex(0x8f_ee_af),
+        hex(0xff_dc_7a),
+        hex(0x9c_bf_ff),
+        hex(0xe3_b3_f5),
+        hex(0x8d_e8_f0),
+        hex(0xff_ff_ff),
+    ],
+};
+
+const LIGHT_INKS: Inks = Inks {
+    ground: hex(0xff_ff_ff),
+    text: hex(0x1c_21_1b),
+    cursor: hex(0xa2_48_00),
+    selection: hex(0xbf_d6_f5),
+    found: hex(0xff_e2_9a),
+    found_here: hex(0xff_a2_3f),
+    on_found: hex(0x21_12_00),
+    named: [
+        hex(0x1c_21_1b),
+        hex(0xb3_26_1e),
+        hex(0x1c_73_3a),
+        hex(0x8a_62_00),
+        hex(0x21_55_c4),
+        hex(0x8a_2d_a8),
+        hex(0x0b_6f_7d),
+        hex(0xc9_cd_c4),
+        hex(0x66_6e_63),
+        hex(0xd1_3a_31),
+        hex(0x1f_8a_45),
+        hex(0xa0_73_00),
+        hex(0x3b_6f_e0),
+        hex(0xa5_46_c4),
+        hex(0x0f_84_94),
+        hex(0xf4_f5_f0),
+    ],
+};
+
+impl Inks {
+    /// A colour that the guest names.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the guest says the colour, not the look of the window"
+    )]
+    pub fn color(&self, ink: Ink) -> Color32 {
+        match ink {
+            Ink::Text => self.text,
+            Ink::Ground => self.ground,
+            Ink::Index(index @ 0..=15) => self.named[usize::from(index)],
+            Ink::Index(index @ 16..=231) => {
+                let level = |step: u8| if step == 0 { 0 } else { 55 + 40 * step };
+                let cube = index - 16;
+                Color32::from_rgb(level(cube / 36), level(cube / 6 % 6), level(cube % 6))
+            }
+            Ink::Index(grey) => Color32::from_gray(8 + 10 * (grey - 232)),
+            Ink::Rgb(red, green, blue) => Color32::from_rgb(red, green, blue),
+        }
+    }
+
+    /// `ink`, moved away from `ground` until it can be read: programs choose their colours for one theme.
+    pub fn readable(&self, ink: Color32, ground: Color32) -> Color32 {
+        const ENOUGH: f32 = 3.0;
+        let text_is_far = contrast(self.text, ground) >= contrast(self.ground, ground);
+        let far = if text_is_far { self.text } else { self.ground };
+        (0_u8..=8)
+            .map(|step| ink.lerp_to_gamma(far, f32::from(step) / 8.0))
+            .find(|color| contrast(*color, ground) >= ENOUGH)
+            .unwrap_or(far)
+    }
+}
+
+/// The terminal's colours in the theme that `ui` is drawn in.
+pub fn inks(ui: &Ui) -> &'static Inks {
+    if ui.visuals().dark_mode {
+        &DARK_INKS
+    } else {
+        &LIGHT_INKS
+    }
+}
+
+/// How far two colours are apart, 1 to 21 (WCAG 2.1, contrast ratio).
+fn contrast(a: Color32, b: Color32) -> f32 {
+    let luminance = |color: Color32| {
+        let linear = egui::Rgba::from(color);
+        0.2126 * linear.r() + 0.7152 * linear.g() + 0.0722 * linear.b()
+    };
+    let (a, b) = (luminance(a), luminance(b));
+    (a.max(b) + 0.05) / (a.min(b) + 0.05)
+}
+
+/// The letters of a terminal.
+pub fn terminal() -> FontId {
+    FontId::monospace(14.0)
 }
 
 /// The colours of the theme that `ui` is drawn in.
@@ -310,14 +438,33 @@ fn set_widgets(widgets: &mut egui::style::Widgets, p: &Palette) {
 mod tests {
     use super::*;
 
-    fn luminance(color: Color32) -> f32 {
-        let linear = egui::Rgba::from(color);
-        0.2126 * linear.r() + 0.7152 * linear.g() + 0.0722 * linear.b()
-    }
-
-    fn contrast(a: Color32, b: Color32) -> f32 {
-        let (a, b) = (luminance(a), luminance(b));
-        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    #[test]
+    fn every_colour_a_guest_can_name_is_readable_on_the_terminals_ground() {
+        for inks in [&DARK_INKS, &LIGHT_INKS] {
+            assert!(contrast(inks.text, inks.ground) >= 7.0);
+            assert!(contrast(inks.text, inks.selection) >= 4.5);
+            for found in [inks.found, inks.found_here] {
+                assert!(contrast(inks.on_found, found) >= 4.0);
+            }
+            for index in 0..=255 {
+                let ink = inks.readable(inks.color(Ink::Index(index)), inks.ground);
+                assert!(contrast(ink, inks.ground) >= 3.0, "{index}");
+                let below = inks.color(Ink::Index(index));
+                let black = inks.readable(inks.color(Ink::Index(0)), below);
+                assert!(contrast(black, below) >= 3.0, "black on {index}");
+            }
+            for index in 1..=6 {
+                let named = inks.color(Ink::Index(index));
+                assert!(contrast(named, inks.ground) >= 4.5, "{index}");
+            }
+        }
+        let inks = &DARK_INKS;
+        assert_eq!(inks.color(Ink::Index(16)), Color32::BLACK);
+        assert_eq!(inks.color(Ink::Index(231)), Color32::WHITE);
+        assert_eq!(
+            inks.color(Ink::Index(255)),
+            inks.color(Ink::Rgb(238, 238, 238))
+        );
     }
 
     #[test]

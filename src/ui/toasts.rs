@@ -29,6 +29,8 @@ pub struct Toast {
     pub undo: Option<(MachineId, Action)>,
     /// Machines that can be taken out of the trash together.
     pub restore: Vec<MachineId>,
+    /// The guest whose clipboard can be taken over.
+    pub take: Option<MachineId>,
     since: Timestamp,
 }
 
@@ -42,6 +44,7 @@ impl Toast {
             failed: true,
             undo: None,
             restore: Vec::new(),
+            take: None,
             since: now,
         }
     }
@@ -55,8 +58,16 @@ impl Toast {
             failed: false,
             undo: None,
             restore: Vec::new(),
+            take: None,
             since: now,
         }
+    }
+
+    /// Offers to take over what was copied in a guest.
+    #[must_use]
+    pub fn take(mut self, machine: MachineId) -> Self {
+        self.take = Some(machine);
+        self
     }
 
     /// Offers to take it back by `action`.
@@ -98,6 +109,11 @@ impl Toasts {
 
     pub fn dismiss(&mut self, id: ToastId) {
         self.shown.retain(|(known, _)| *known != id);
+    }
+
+    /// Drops the question whether to take over what was copied in a guest: it has something else now.
+    pub fn withdraw(&mut self) {
+        self.shown.retain(|(_, toast)| toast.take.is_none());
     }
 
     /// Drops good news that has been read.
@@ -142,6 +158,8 @@ fn toast_ui(ui: &mut Ui, id: ToastId, toast: &Toast, asks: &mut Vec<Ask>) {
     let p = palette(ui);
     let (glyph, color) = if toast.failed {
         (Icon::CircleAlert, p.error)
+    } else if toast.take.is_some() {
+        (Icon::ClipboardCopy, p.accent_text)
     } else {
         (Icon::CircleCheck, p.leaf)
     };
@@ -205,6 +223,12 @@ fn undo_ui(ui: &mut Ui, id: ToastId, toast: &Toast, asks: &mut Vec<Ask>) {
         && kit::secondary(ui, true, Some(Icon::Undo2), tr("Undo")).clicked()
     {
         asks.push(Ask::Engine(Command::Act { machine, action }));
+        asks.push(Ask::DismissToast(id));
+    }
+    if toast.take.is_some()
+        && kit::secondary(ui, true, Some(Icon::ClipboardCopy), tr("Take it")).clicked()
+    {
+        asks.push(Ask::TakeClipboard);
         asks.push(Ask::DismissToast(id));
     }
     if !toast.restore.is_empty()

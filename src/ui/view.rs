@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use egui::{ColorImage, TextureHandle, TextureOptions};
 
+use crate::display::frame::{Following, Reading};
 use crate::engine::message::Event;
 use crate::model::{
     ComputerReport, Failure, HostLoad, JobId, JobReport, JobState, MachineId, MachineReport,
-    Sample, Settings, State, Timestamp, TrashReport,
+    Recorded, Sample, Settings, State, Timestamp, TrashReport,
 };
+use crate::terminal::Terminal;
 
 use super::history::History;
 use super::program::Program;
@@ -40,9 +42,13 @@ pub struct View {
     pub command_lines: BTreeMap<MachineId, Vec<String>>,
     /// The live screen of the machine whose page is open.
     pub screen: Option<LiveScreen>,
+    /// The serial console of the machine whose page is open.
+    pub terminal: Option<(MachineId, Arc<Terminal>)>,
     /// The guest that gets the keyboard.
     pub captured: Option<MachineId>,
     pub full_screen: bool,
+    /// Whose picture is under the files that are dragged over the window.
+    pub drop_on: Option<MachineId>,
     pub now: Timestamp,
     /// Another process has the library; nothing can be changed from here.
     pub handed_over: bool,
@@ -66,6 +72,17 @@ pub struct LiveScreen {
     pub width: u32,
     pub height: u32,
     pub cursor: Option<GuestCursor>,
+    /// The guest has a tablet: it is told where the pointer is, not how it moves.
+    pub absolute: bool,
+    /// Caps lock is on in the guest, as far as it tells.
+    pub caps_lock: Option<bool>,
+    /// The size that the guest was last asked for, in its pixels.
+    pub told_room: Option<(u32, u32)>,
+    pub following: Following,
+    /// While they are wanted.
+    pub figures: Option<Reading>,
+    /// While it is being recorded.
+    pub recording: Option<Recorded>,
 }
 
 /// The pointer as the guest draws it.

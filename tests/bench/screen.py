@@ -11,7 +11,7 @@ import zlib
 
 import process
 
-WIDTH, HEIGHT = 1600, 1000
+SIZE = 1600, 1000
 # Every eighth row is looked at: a row of text, a line or a picture can't hide between them.
 STEP = 8
 # A blank window has one colour or two; text and pictures have many.
@@ -25,8 +25,9 @@ FRAME_ROW, FRAME_BITS = 7, 32
 class Screen:
     """An Xvfb of our own, with a session bus, as a desktop would have."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, size=SIZE):
         self.folder = folder
+        self.width, self.height = size
         os.makedirs(folder, exist_ok=True)
         self.log = os.path.join(folder, "log")
         self.display = self._start_server()
@@ -40,7 +41,7 @@ class Screen:
         read, write = os.pipe()
         with open(self.log, "ab") as log:
             self.server = subprocess.Popen(
-                ["Xvfb", "-displayfd", str(write), "-screen", "0", f"{WIDTH}x{HEIGHT}x24",
+                ["Xvfb", "-displayfd", str(write), "-screen", "0", f"{self.width}x{self.height}x24",
                  "-fbdir", self.folder, "-nolisten", "tcp", "-noreset", "-br"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 pass_fds=[write], start_new_session=True)
@@ -74,10 +75,10 @@ class Screen:
 
     def row(self, y):
         begin = self.start + y * self.stride
-        return self.pixels[begin:begin + WIDTH * 4]
+        return self.pixels[begin:begin + self.width * 4]
 
     def sample(self):
-        return [self.row(y) for y in range(0, HEIGHT, STEP)]
+        return [self.row(y) for y in range(0, self.height, STEP)]
 
     def wait_until_painted(self, before, patience):
         """Seconds on the monotonic clock at which something drawn is on the screen."""
@@ -103,7 +104,7 @@ class Screen:
     def find_strip(self):
         """The pixel at which the test card's strip begins, shown 1:1; None if it is not there."""
         wanted = b"".join((b"\xff" if bit == "1" else b"\x00") * CELL for bit in MAGIC)
-        for y in range(2, HEIGHT - CELL * 9, STEP):
+        for y in range(2, self.height - CELL * 9, STEP):
             x = self.row(y)[0::4].find(wanted)
             if x >= 0:
                 top = y
@@ -149,9 +150,9 @@ class Screen:
     def keep_picture(self, path):
         """Writes what is on the screen as a PNG, to be looked at."""
         lines = []
-        for y in range(HEIGHT):
+        for y in range(self.height):
             row = self.row(y)
-            line = bytearray(WIDTH * 3)
+            line = bytearray(self.width * 3)
             line[0::3], line[1::3], line[2::3] = row[2::4], row[1::4], row[0::4]
             lines.append(b"\0" + line)
 
@@ -161,7 +162,7 @@ class Screen:
 
         with open(path, "wb") as file:
             file.write(b"\x89PNG\r\n\x1a\n")
-            file.write(chunk(b"IHDR", struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 2, 0, 0, 0)))
+            file.write(chunk(b"IHDR", struct.pack(">IIBBBBB", self.width, self.height, 8, 2, 0, 0, 0)))
             file.write(chunk(b"IDAT", zlib.compress(b"".join(lines), 1)))
             file.write(chunk(b"IEND", b""))
 

@@ -121,6 +121,15 @@ fn the_picture_and_the_keys_go_on_without_the_owner_and_an_off_machine_is_starte
         card.is_some_and(|card| card.keys != before.keys && card.frame > before.frame)
     });
 
+    // The next owner listens to the machine's sound and so takes the controls; the window takes them back.
+    house.run(&["stats", "Card"]);
+    let before = house.card(&window).unwrap();
+    wait("a key beside the next owner", || {
+        house.desktop.xdotool("key b");
+        let card = house.card(&window);
+        card.is_some_and(|card| card.keys != before.keys && card.frame > before.frame)
+    });
+
     house.run(&["power-off", "Card"]);
     wait("the card that says off", || house.start_button(&window));
     let [_, _, width, height] = house.desktop.place(&window);

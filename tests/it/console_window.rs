@@ -1,208 +1,18 @@
 //! A console's own window on a desktop of its own, over a real guest: the test card.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop there"
+)]
 
-use std::io::{BufRead, BufReader, IoSlice};
-use std::mem::MaybeUninit;
-use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
-use std::path::Path;
-use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use orangery::console::{self, ConsoleOptions, PresenterChoice};
-use orangery::display::Screen;
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
-
-use crate::card::{self, CardReport};
-use crate::console_desktop::{Desktop, Shot, wait};
-use crate::display_live::machine::Machine;
-
-/// Height of the bar at scale 1.
-const BAR: usize = 36;
-/// By its X11 code: by name xdotool would press the left one as well.
-const RIGHT_CTRL: &str = "key 105";
-const MONITOR: &str = "ORANGERY_TEST_MONITOR";
-const PRESENTER: &str = "ORANGERY_TEST_PRESENTER";
-
-/// The window of the other tests: a process of its own, since a process can have one event loop only.
-#[test]
-#[ignore = "the other tests run it as their window"]
-fn child() {
-    let Some(monitor) = std::env::var_os(MONITOR) else {
-        return;
-    };
-    let stream = display(Path::new(&monitor));
-    let name = std::env::var(PRESENTER).unwrap_or_default();
-    let presenter = PresenterChoice::from_name(&name).unwrap_or_default();
-    let connect = |wake| Screen::dbus(stream, wake);
-    let options = ConsoleOptions {
-        presenter,
-        any_thread: true,
-    };
-    console::run_with("Test card", connect, options).unwrap();
-}
-
-/// Asks the monitor for a display connection, as the owner of a library does.
-fn display(monitor: &Path) -> UnixStream {
-    let mut qmp = BufReader::new(UnixStream::connect(monitor).unwrap());
-    let (ours, theirs) = UnixStream::pair().unwrap();
-    let mut ask = |command: &str, fd: Option<&UnixStream>| {
-        let fds: Vec<_> = fd.iter().map(|fd| fd.as_fd()).collect();
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut control = SendAncillaryBuffer::new(&mut space);
-        if !fds.is_empty() {
-            assert!(control.push(SendAncillaryMessage::ScmRights(&fds)));
-        }
-        let socket = qmp.get_ref().as_fd();
-        let text = [IoSlice::new(command.as_bytes())];
-        rustix::net::sendmsg(socket, &text, &mut control, SendFlags::empty()).unwrap();
-        let mut line = String::new();
-        while !line.contains("\"return\"") {
-            line.clear();
-            assert!(qmp.read_line(&mut line).unwrap() > 0, "{command}");
-            assert!(!line.contains("\"error\""), "{line}");
-        }
-    };
-    ask("{\"execute\":\"qmp_capabilities\"}\n", None);
-    let getfd = "{\"execute\":\"getfd\",\"arguments\":{\"fdname\":\"window\"}}\n";
-    ask(getfd, Some(&theirs));
-    let add =
-        r#"{"execute":"add_client","arguments":{"protocol":"@dbus-display","fdname":"window"}}"#;
-    ask(&format!("{add}\n"), None);
-    ours
-}
-
-/// The test card in a window.
-struct Stage {
-    desktop: Desktop,
-    machine: Machine,
-    window: String,
-    child: Child,
-    _home: tempfile::TempDir,
-}
-
-impl Stage {
-    fn start(presenter: &str, size: (u32, u32)) -> Option<Self> {
-        Self::start_with(presenter, size, &["-device", "virtio-tablet-pci"])
-    }
-
-    fn start_with(presenter: &str, size: (u32, u32), devices: &[&str]) -> Option<Self> {
-        let desktop = Desktop::start(size.0, size.1)?;
-        let home = tempfile::tempdir().unwrap();
-        let monitor = home.path().join("monitor");
-        let monitor_option = format!("unix:{},server=on,wait=off", monitor.display());
-        let drive = concat!(
-            "file=",
-            env!("ORANGERY_TEST_CARD"),
-            ",format=raw,if=virtio,snapshot=on"
-        );
-        let screen = ["-device", "virtio-vga", "-device", "virtio-keyboard-pci"];
-        let rest = ["-drive", drive, "-qmp", &monitor_option];
-        let all = [&screen[..], devices, &rest[..]].concat();
-        let machine = Machine::start_with("q35", "a console window", &all)?;
-        let child = desktop
-            .command(std::env::current_exe().unwrap().to_str().unwrap())
-            .args([
-                "console_window::child",
-                "--exact",
-                "--ignored",
-                "--nocapture",
-            ])
-            .env(MONITOR, &monitor)
-            .env(PRESENTER, presenter)
-            .env("HOME", home.path())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        let window = desktop.window("Orangery");
-        let stage = Self {
-            desktop,
-            machine,
-            window,
-            child,
-            _home: home,
-        };
-        Some(stage)
-    }
-
-    /// Where the guest's picture starts in a screenshot of the window, and its size.
-    fn picture(&self) -> Shot {
-        let shot = self.desktop.shot(&self.window);
-        shot.part(0, BAR, shot.width, shot.height - BAR)
-    }
-
-    fn card(&self) -> Option<CardReport> {
-        let picture = self.picture();
-        card::decode_rgb(&picture.rgb, picture.width, picture.height).ok()
-    }
-
-    #[track_caller]
-    fn wait_card(&self, what: &str, until: impl Fn(&CardReport) -> bool) -> CardReport {
-        let mut last = None;
-        wait(what, || {
-            last = self.card();
-            last.as_ref().is_some_and(&until)
-        });
-        last.unwrap()
-    }
-
-    /// Waits until the window has the guest's size and shows the running card one to one.
-    fn ready(&self) {
-        self.wait_card("the card in the window", |card| {
-            card.virtio_screen && card.tablet
-        });
-        self.desktop
-            .xdotool(&format!("windowfocus --sync {}", self.window));
-    }
-
-    /// Moves the pointer to a place in the window.
-    fn point(&self, x: i32, y: i32) {
-        self.desktop
-            .xdotool(&format!("mousemove --window {} {x} {y}", self.window));
-    }
-
-    /// The stopped guest's picture is what the window shows.
-    fn assert_exact(&mut self) {
-        self.machine.qmp("stop", "{}");
-        let dump = self.machine.screendump();
-        let wanted: Vec<u8> = dump
-            .rgba
-            .chunks(4)
-            .flat_map(|pixel| pixel[..3].to_vec())
-            .collect();
-        let mut differing = usize::MAX;
-        wait("the last picture", || {
-            let shown = self.picture();
-            assert_eq!(
-                (shown.width, shown.height),
-                (dump.width as usize, dump.height as usize)
-            );
-            let pairs = shown.rgb.chunks(3).zip(wanted.chunks(3));
-            differing = pairs.filter(|(a, b)| a != b).count();
-            differing == 0
-        });
-        self.machine.qmp("cont", "{}");
-    }
-}
-
-impl Drop for Stage {
-    fn drop(&mut self) {
-        if let Some(folder) = std::env::var_os("ORANGERY_TEST_SHOTS") {
-            let path = Path::new(&folder).join(format!("{}.png", self.child.id()));
-            let path = path.display().to_string();
-            self.desktop
-                .command("import")
-                .args(["-window", "root", &path])
-                .status()
-                .ok();
-        }
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
-}
+use crate::card;
+use crate::console_desktop::{Shot, wait};
+use crate::console_stage::{RIGHT_CTRL, Stage};
 
 #[test]
 fn one_guest_pixel_is_one_screen_pixel_and_keys_and_pointer_arrive() {
-    let Some(mut stage) = Stage::start("softbuffer", (1600, 1200)) else {
+    let Some(mut stage) = Stage::start("copied", (1600, 1200)) else {
         return;
     };
     stage.ready();
@@ -210,7 +20,7 @@ fn one_guest_pixel_is_one_screen_pixel_and_keys_and_pointer_arrive() {
     let before = stage.wait_card("the card", |_| true).keys;
     stage.desktop.xdotool("key a");
     stage.wait_card("a key", |card| card.keys == before.wrapping_add(1));
-    stage.point(300, 200 + BAR as i32);
+    stage.point(300, 200 + stage.bar as i32);
     stage.wait_card("the pointer", |card| {
         (card.pointer_x, card.pointer_y) == (300, 200)
     });
@@ -221,7 +31,7 @@ fn one_guest_pixel_is_one_screen_pixel_and_keys_and_pointer_arrive() {
 
 #[test]
 fn losing_the_focus_lifts_every_key_and_button() {
-    let Some(mut stage) = Stage::start("softbuffer", (1600, 1200)) else {
+    let Some(mut stage) = Stage::start("copied", (1600, 1200)) else {
         return;
     };
     stage.ready();
@@ -259,7 +69,7 @@ fn losing_the_focus_lifts_every_key_and_button() {
 
 #[test]
 fn right_ctrl_and_the_bar_work_and_full_screen_fills_the_screen() {
-    let Some(stage) = Stage::start("softbuffer", (1440, 1000)) else {
+    let Some(stage) = Stage::start("copied", (1440, 1000)) else {
         return;
     };
     stage.ready();
@@ -287,7 +97,7 @@ fn right_ctrl_and_the_bar_work_and_full_screen_fills_the_screen() {
 
 #[test]
 fn the_x_server_reads_the_guests_memory_itself_and_menus_stay_on_top() {
-    let Some(mut stage) = Stage::start("shm", (1600, 1200)) else {
+    let Some(mut stage) = Stage::start("direct", (1600, 1200)) else {
         return;
     };
     stage.ready();
@@ -303,10 +113,10 @@ fn the_x_server_reads_the_guests_memory_itself_and_menus_stay_on_top() {
     );
 
     let [_, _, width, _] = stage.desktop.place(&stage.window);
-    stage.point(width - 175, BAR as i32 / 2);
+    stage.point(width - 175, stage.bar as i32 / 2);
     stage.desktop.xdotool("click 1");
     let menu = |shot: &Shot| {
-        let part = shot.part(width as usize - 200, BAR + 100, 60, 100);
+        let part = shot.part(width as usize - 200, stage.bar + 100, 60, 100);
         part.rgb
             .chunks(3)
             .filter(|pixel| **pixel == [0x19, 0x20, 0x1c])
@@ -327,7 +137,7 @@ fn the_x_server_reads_the_guests_memory_itself_and_menus_stay_on_top() {
 
 #[test]
 fn a_scaled_picture_is_whole_in_both_ways() {
-    for presenter in ["softbuffer", "shm"] {
+    for presenter in ["copied", "direct"] {
         let Some(stage) = Stage::start(presenter, (1000, 700)) else {
             return;
         };
@@ -349,7 +159,7 @@ fn a_scaled_picture_is_whole_in_both_ways() {
 
 #[test]
 fn a_relative_pointer_is_taken_by_a_click_and_let_go_by_right_ctrl() {
-    let Some(stage) = Stage::start_with("shm", (1600, 1200), &[]) else {
+    let Some(stage) = Stage::start_with("direct", (1600, 1200), &[]) else {
         return;
     };
     let before = stage.wait_card("the card", |card| card.virtio_screen && !card.tablet);
@@ -370,4 +180,113 @@ fn a_relative_pointer_is_taken_by_a_click_and_let_go_by_right_ctrl() {
         stage.wait_card("the card", |_| true).pointer_x,
         moved.pointer_x
     );
+}
+
+#[test]
+fn one_to_one_is_one_to_one_at_every_scale_of_the_desktop() {
+    let Some(mut stage) = Stage::start("direct", (1600, 1200)) else {
+        return;
+    };
+    stage.ready();
+    for (presenter, scale) in [("copied", 1.25), ("direct", 1.5), ("copied", 1.75)] {
+        stage.reopen(presenter, scale);
+        stage.ready();
+        stage.assert_exact();
+    }
+}
+
+#[test]
+fn the_guest_takes_the_size_that_the_person_gives_the_window() {
+    let Some(mut stage) = Stage::start("direct", (1600, 1200)) else {
+        return;
+    };
+    stage.ready();
+    let [_, _, width, height] = stage.desktop.place(&stage.window);
+    let before = (width as usize, height as usize - stage.bar);
+    stage
+        .desktop
+        .xdotool(&format!("windowsize --sync {} 1100 736", stage.window));
+    wait("the guest in the window's size", || {
+        let dump = stage.machine.screendump();
+        (dump.width, dump.height) == (1100, 700)
+    });
+    assert_ne!(before, (1100, 700));
+    stage.ready();
+    stage.assert_exact();
+}
+
+/// Names of the window's threads.
+fn threads(stage: &Stage) -> Vec<String> {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", stage.process())).unwrap();
+    let name = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm")).ok();
+    tasks.flatten().filter_map(name).collect()
+}
+
+#[test]
+fn a_minimised_window_has_the_guest_draw_for_nobody() {
+    let Some(mut stage) = Stage::start("direct", (1600, 1200)) else {
+        return;
+    };
+    stage.ready();
+    let listens = |stage: &Stage| threads(stage).iter().any(|name| name == "screen-listen\n");
+    assert!(listens(&stage));
+    stage
+        .desktop
+        .xdotool(&format!("windowminimize {}", stage.window));
+    wait("no listener", || !listens(&stage));
+    stage
+        .desktop
+        .xdotool(&format!("windowactivate {}", stage.window));
+    wait("a listener", || listens(&stage));
+    stage.ready();
+    stage.assert_exact();
+}
+
+#[test]
+fn keys_of_the_desktop_reach_the_guest_while_it_has_the_keyboard() {
+    let Some(stage) = Stage::start("direct", (1600, 1200)) else {
+        return;
+    };
+    stage.ready();
+    let mut keys = stage.wait_card("the card", |_| true).keys;
+    // Openbox has Alt+Tab and Super+D; the print key is many a desktop's.
+    for (chord, presses) in [("super", 1), ("alt+Tab", 2), ("super+d", 2), ("Print", 1)] {
+        stage.desktop.xdotool(&format!("key {chord}"));
+        keys = keys.wrapping_add(presses);
+        stage.wait_card(chord, |card| card.keys == keys);
+        let focus = stage.desktop.xdotool("getwindowfocus");
+        assert_eq!(focus.trim(), stage.window, "{chord}");
+    }
+    stage.desktop.xdotool(RIGHT_CTRL);
+    stage.desktop.xdotool("key Print");
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(stage.wait_card("the card", |_| true).keys, keys);
+}
+
+#[test]
+fn a_screenshot_is_a_file_and_can_be_pasted() {
+    let Some(mut stage) = Stage::start("copied", (1600, 1200)) else {
+        return;
+    };
+    stage.ready();
+    stage.machine.qmp("stop", "{}");
+    let [_, _, width, _] = stage.desktop.place(&stage.window);
+    stage.point(width - 103, stage.bar as i32 / 2);
+    stage.desktop.xdotool("click 1");
+    let wanted = stage.machine.screendump();
+    let folder = stage.home().join("Pictures/Orangery");
+    wait("the file", || {
+        let files = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+        let mut pictures = files.filter_map(|file| {
+            let bytes = std::fs::read(file.path()).ok()?;
+            orangery::display::picture::Picture::from_png(&bytes).ok()
+        });
+        pictures.any(|picture| picture.rgba == wanted.rgba)
+    });
+    wait("the picture on the clipboard", || {
+        let arguments = ["-selection", "clipboard", "-t", "image/png", "-o"];
+        let pasted = stage.desktop.command("xclip").args(arguments).output();
+        let picture = orangery::display::picture::Picture::from_png(&pasted.unwrap().stdout);
+        picture.is_ok_and(|picture| picture.rgba == wanted.rgba)
+    });
 }

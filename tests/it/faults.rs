@@ -1,5 +1,6 @@
 //! What can go wrong, each with the message that a user reads: files, disks, QEMUs, peers and kills.
 
+mod agents;
 mod files;
 mod kills;
 mod peers;

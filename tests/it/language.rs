@@ -26,6 +26,7 @@ const NOT_WORDS: &[&str] = &[
     "Pictures",
     "Pictures/Orangery",
     "^Orangery$",
+    "Typing",
 ];
 
 /// The texts of the program, without those that are no words.

@@ -4,14 +4,17 @@
 
 mod adoption;
 mod clicked;
-mod debian;
+pub mod debian;
 mod graphs;
 mod hardware;
 mod life;
 mod others;
 mod parts;
 mod save;
+mod serial;
 mod shapes;
+mod sound;
+mod typing;
 
 use std::ffi::OsString;
 use std::fs;
@@ -108,6 +111,8 @@ impl House {
             .env_remove("XDG_CONFIG_HOME")
             .env_remove("DISPLAY")
             .env_remove("WAYLAND_DISPLAY")
+            .env_remove("PULSE_SERVER")
+            .env_remove("PULSE_RUNTIME_PATH")
             .envs(self.vars.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null());

@@ -13,9 +13,16 @@ use source::{Source, functions};
 const MAY_USE: &[(&str, &[&str])] = &[
     // The program starts itself as a confined child and as the KVM probe; neither may load anything first.
     ("main", &["cli", "app", "confine", "qemu::kvm"]),
-    ("cli", &["app", "console", "engine", "model"]),
+    // Of the terminal only what keeps a guest from harming the user's own.
+    (
+        "cli",
+        &["app", "console", "engine", "terminal::Filter", "model"],
+    ),
     // The window follows the desktop's dark or light.
-    ("app", &["ui", "desktop", "engine", "language", "model"]),
+    (
+        "app",
+        &["ui", "desktop", "engine", "language", "terminal", "model"],
+    ),
     (
         "console",
         &[
@@ -23,20 +30,43 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "desktop",
             "engine::client",
             "engine::message",
+            // The clipboards: what both windows do about them, and how their content travels.
+            "engine::parcel",
+            "engine::relay",
             "language",
             "model",
         ],
     ),
     (
         "ui",
-        &["display::frame", "engine::message", "language", "model"],
+        // Names of keys and keyboard layouts are shown and chosen. A serial console is what the screen remembers of
+        // it: scrolled, selected, searched.
+        &[
+            "display::frame",
+            "display::keys",
+            "engine::message",
+            "language",
+            "terminal",
+            "model",
+        ],
     ),
-    // The engine starts the program itself again: as an agent.
+    // The engine starts the program itself again: as an agent. The owner of a machine plays its sound, with or without
+    // a window.
     (
         "engine",
         &[
-            "confine", "library", "qemu", "display", "storage", "format", "network", "guest",
-            "gallery", "hosts", "model",
+            "confine",
+            "library",
+            "qemu",
+            "display",
+            "storage",
+            "format",
+            "network",
+            "guest",
+            "gallery",
+            "hosts",
+            "desktop::sound",
+            "model",
         ],
     ),
     ("storage", &["qemu", "confine", "library", "model"]),
@@ -51,6 +81,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("confine", &["model"]),
     ("desktop", &["model"]),
     ("language", &[]),
+    ("terminal", &[]),
     ("model", &[]),
 ];
 

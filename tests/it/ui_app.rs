@@ -1,6 +1,7 @@
 //! The app between engine and screens, with an engine that only answers what a test says.
 
 use std::cell::RefCell;
+use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ struct Script {
     sent: Vec<Command>,
     events: Vec<Event>,
     busy: bool,
+    serial: Option<(UnixStream, u64)>,
 }
 
 #[derive(Clone, Default)]
@@ -41,7 +43,15 @@ impl Backend for Fake {
         None
     }
 
+    fn take_clip(&self, _: MachineId) -> Option<Clip> {
+        None
+    }
+
     fn close_screen(&self, _: MachineId) {}
+
+    fn take_serial(&self, _: MachineId) -> Option<(UnixStream, u64)> {
+        self.0.borrow_mut().serial.take()
+    }
 }
 
 impl Fake {
@@ -428,6 +438,37 @@ fn language_scale_and_release_key_change_without_a_new_start() {
         orangery::language::spoken(),
         orangery::language::Language::English
     );
+}
+
+#[test]
+fn a_console_is_asked_for_once_it_is_looked_at_and_kept_for_later() {
+    let is_open = |command: &Command| matches!(command, Command::OpenSerial { history: true, .. });
+    let (mut harness, fake) = open(&[report(1, "Debian", State::Running)]);
+    assert_eq!(fake.sent(is_open), 0);
+    harness.get_by_label("Terminal").click();
+    harness.run_ok();
+    harness.run_ok();
+    assert_eq!(fake.sent(is_open), 1);
+    let (ours, mut guest) = UnixStream::pair().unwrap();
+    fake.0.borrow_mut().serial = Some((ours, 0));
+    harness.run_ok();
+    std::io::Write::write_all(&mut guest, b"login: ").unwrap();
+    let text = |harness: &Harness<'_, Option<App>>| {
+        let node = harness.query_by_role(egui::accesskit::Role::Terminal)?;
+        node.accesskit_node().value()
+    };
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while text(&harness).is_none_or(|text| !text.contains("login:")) {
+        assert!(std::time::Instant::now() < until, "{:?}", text(&harness));
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        harness.step();
+    }
+    harness.get_by_label("Overview").click();
+    harness.run_ok();
+    harness.get_by_label("Terminal").click();
+    harness.run_ok();
+    assert!(text(&harness).unwrap().contains("login:"));
+    assert_eq!(fake.sent(is_open), 1);
 }
 
 #[test]

@@ -4,14 +4,33 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use egui_kittest::Harness;
+use orangery::display::frame::Following;
 use orangery::engine::message::Event;
 use orangery::model::*;
 use orangery::ui::shell::Shell;
-use orangery::ui::view::View;
+use orangery::ui::view::{LiveScreen, View};
 use orangery::ui::{Ask, theme};
 use uuid::Uuid;
 
 pub const NOW: Timestamp = Timestamp(1_790_000_000);
+
+/// A live picture of the first machine, with a tablet.
+pub fn live(ctx: &egui::Context, image: egui::ColorImage) -> LiveScreen {
+    let [width, height] = image.size;
+    LiveScreen {
+        machine: id(1),
+        texture: ctx.load_texture("guest", image, egui::TextureOptions::LINEAR),
+        width: u32::try_from(width).unwrap(),
+        height: u32::try_from(height).unwrap(),
+        cursor: None,
+        absolute: true,
+        caps_lock: None,
+        told_room: None,
+        following: Following::Idle,
+        figures: None,
+        recording: None,
+    }
+}
 
 pub fn id(number: u128) -> MachineId {
     MachineId(Uuid::from_u128(
@@ -79,6 +98,8 @@ pub fn report(number: u128, name: &str, state: State) -> MachineReport {
         force_after: None,
         running: None,
         console_open: false,
+        sound: Default::default(),
+        agent: None,
         job: None,
     }
 }

@@ -315,7 +315,7 @@ fn nothing_can_be_asked_once_the_library_is_handed_over() {
 fn every_widget_of_every_page_has_a_name() {
     for state in State::ALL {
         let mut harness = with([report(1, "Debian", state)]);
-        for tab in ["Screen", "Hardware", "Log", "Overview"] {
+        for tab in ["Screen", "Terminal", "Hardware", "Log", "Overview"] {
             click(&mut harness, tab);
             harness.check_accessibility();
         }

@@ -4,6 +4,8 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 
 use super::*;
+use crate::display::keys;
+use crate::model::{Settings, Zoom};
 
 fn view() -> BarView {
     BarView {
@@ -12,12 +14,22 @@ fn view() -> BarView {
             state: State::Running,
             trashed: false,
         }),
-        zoom: Zoom::Fit,
+        look: ScreenSettings::default(),
+        badge: "Fit 62 %".to_owned(),
+        following: "The guest has 1280 × 800".to_owned(),
         full_screen: false,
+        monitors: Vec::new(),
+        heads: 1,
+        head: 0,
         way: Way::Copied,
+        share: None,
         live: true,
         message: Message::Hint("Press Right Ctrl to release the keyboard".to_owned()),
+        muted: Some(false),
+        microphone_on: false,
+        recording: None,
         no_engine: None,
+        keys: keys::offered(&Settings::default()),
     }
 }
 
@@ -40,20 +52,72 @@ fn click(view: &BarView, labels: &[&str]) -> Vec<Request> {
 
 #[test]
 fn each_button_asks_for_what_it_says() {
-    assert_eq!(click(&view(), &["1:1"]), [Request::Zoom(Zoom::Times(1))]);
+    let exact = ScreenSettings {
+        zoom: Zoom::Times(1),
+        ..ScreenSettings::default()
+    };
+    let chosen = click(&view(), &["Fit 62 %", "1:1"]);
+    assert_eq!(chosen, [Request::Choose(exact)]);
+    let alone = ScreenSettings {
+        follow: false,
+        ..ScreenSettings::default()
+    };
+    let chosen = click(&view(), &["Fit 62 %", "The guest follows the window"]);
+    assert_eq!(chosen, [Request::Choose(alone)]);
     assert_eq!(
         click(&view(), &["Full screen"]),
         [Request::FullScreen(true)]
     );
     assert_eq!(click(&view(), &["Pause"]), [Request::Act(Action::Pause)]);
+    assert_eq!(click(&view(), &["Mute"]), [Request::Mute(true)]);
+    let muted = BarView {
+        muted: Some(true),
+        ..view()
+    };
+    assert_eq!(click(&muted, &["Sound on"]), [Request::Mute(false)]);
     assert_eq!(
         click(&view(), &["Shut down"]),
         [Request::Act(Action::ShutDown)]
     );
-    let shot = click(&view(), &["Screenshot to Pictures/Orangery"]);
+    let shot = click(
+        &view(),
+        &["Screenshot: kept in Pictures/Orangery and copied"],
+    );
     assert_eq!(shot, [Request::Screenshot]);
     let keys = click(&view(), &["Send keys", "Ctrl+Alt+F2"]);
-    assert_eq!(keys, [Request::Press("ctrl-alt-f2".to_owned())]);
+    assert_eq!(
+        keys,
+        [Request::Press(vec![KeyCode(29), KeyCode(56), KeyCode(60)])]
+    );
+}
+
+#[test]
+fn a_recording_begins_tells_how_far_it_is_and_ends() {
+    let begin = click(&view(), &["Record the screen into Videos/Orangery"]);
+    assert_eq!(begin, [Request::Record(true)]);
+    let mut recording = view();
+    recording.recording = Some(Recorded {
+        length: std::time::Duration::from_secs(65),
+        size: crate::model::ByteSize(2 << 20),
+    });
+    let end = click(&recording, &["End the recording"]);
+    assert_eq!(end, [Request::Record(false)]);
+    let harness = Harness::new_ui(|ui| {
+        theme::install(ui.ctx());
+        bar_ui(ui, &recording, &mut Vec::new());
+    });
+    harness.get_by_label("Recording: 1:05, 2 MiB");
+}
+
+#[test]
+fn more_monitors_and_more_heads_are_offered_by_name() {
+    let mut rich = view();
+    rich.monitors = vec!["DP-1".to_owned(), "HDMI-2".to_owned()];
+    rich.heads = 2;
+    let on = click(&rich, &["Fit 62 %", "Full screen on HDMI-2"]);
+    assert_eq!(on, [Request::FullScreenOn(1)]);
+    let head = click(&rich, &["Fit 62 %", "The guest's screen 2"]);
+    assert_eq!(head, [Request::Head(1)]);
 }
 
 #[test]

@@ -69,7 +69,7 @@ impl Composer {
         if placement.is_exact() {
             guest.copy(shown, target, (x, y))?;
         } else {
-            let sharp = placement.is_whole();
+            let sharp = placement.is_sharp();
             self.scaler.prepare(placement.guest, placement.shown, sharp);
             let (at, stride) = (y * target.stride + x, target.stride);
             self.scaler

@@ -6,6 +6,7 @@ mod soft;
 mod x11;
 
 use crate::display::frame::{BadPicture, Damage, Rect, Size};
+use crate::language::tr;
 
 use super::guest_picture::GuestPicture;
 use super::raster::Canvas;
@@ -22,6 +23,8 @@ pub struct Scene<'a> {
     pub placement: Placement,
     /// The machine is off: its last picture is darkened.
     pub dim: bool,
+    /// The window system may read the guest's memory, if it can.
+    pub direct: bool,
     /// What lies over the picture: the bar and its menus. The guest is never painted there.
     pub overlays: &'a [Rect],
     /// Holds the pixels of the overlays, at their places in the window.
@@ -60,10 +63,28 @@ pub enum Way {
     Copied,
 }
 
+impl Way {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Direct => tr("direct"),
+            Self::Copied => tr("copied"),
+        }
+    }
+
+    pub fn explain(self) -> &'static str {
+        match self {
+            Self::Direct => tr("The window system reads the machine's memory itself"),
+            Self::Copied => tr("Changed pixels are copied into the window"),
+        }
+    }
+}
+
 /// Whether the window shows the scene now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shown {
     Now,
+    /// There was nothing to paint.
+    Nothing,
     /// The window system still reads the last picture: ask again in a few milliseconds, with the damage joined.
     Later,
 }

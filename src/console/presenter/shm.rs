@@ -108,7 +108,7 @@ impl Presenter for ShmPresenter {
         repaint: &Repaint,
     ) -> Result<Shown, PresentError> {
         let fits = |guest: &GuestPicture| {
-            let server = self.server.as_ref().filter(|_| !scene.dim);
+            let server = self.server.as_ref().filter(|_| scene.direct && !scene.dim);
             guest.map().zip(server).is_some_and(|(map, server)| {
                 can_show(map, &scene.placement) && !server.refuses(map)
             })

@@ -43,11 +43,11 @@ impl SoftPresenter {
         mut guest: Option<&mut GuestPicture>,
         damage: &[Rect],
         kept: &[Rect],
-    ) -> Result<(), PresentError> {
+    ) -> Result<Shown, PresentError> {
         let size = scene.size;
         let sides = (NonZeroU32::new(size.width), NonZeroU32::new(size.height));
         let (Some(width), Some(height)) = sides else {
-            return Ok(()); // A window without pixels.
+            return Ok(Shown::Nothing); // A window without pixels.
         };
         let apart = |rects: &[Rect]| -> Vec<Rect> {
             rects
@@ -57,7 +57,7 @@ impl SoftPresenter {
         };
         let new = apart(damage);
         if new.is_empty() {
-            return Ok(());
+            return Ok(Shown::Nothing);
         }
         if self.size != size {
             self.surface.resize(width, height)?;
@@ -81,7 +81,7 @@ impl SoftPresenter {
         buffer.present_with_damage(&rects)?;
         self.history.push_front(new);
         self.history.truncate(MAX_AGE);
-        Ok(())
+        Ok(Shown::Now)
     }
 }
 
@@ -98,8 +98,7 @@ impl Presenter for SoftPresenter {
                 damage.add(rect);
             }
         }
-        self.paint(scene, guest, damage.rects(), &[])?;
-        Ok(Shown::Now)
+        self.paint(scene, guest, damage.rects(), &[])
     }
 
     fn way(&self) -> Way {

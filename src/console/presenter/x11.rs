@@ -270,7 +270,7 @@ impl Server {
         let mut scaled = memory.scaled.take();
         if scaled
             .as_ref()
-            .is_none_or(|scaled| scaled.placement.shown != placement.shown)
+            .is_none_or(|scaled| !scales_alike(&scaled.placement, placement))
         {
             self.free_scaled(scaled)?;
             scaled = Some(self.scaled(placement)?);
@@ -354,7 +354,7 @@ impl Server {
             ..Transform::default()
         };
         connection.render_set_picture_transform(source, transform)?;
-        let filter: &[u8] = if placement.is_whole() {
+        let filter: &[u8] = if placement.is_sharp() {
             b"nearest"
         } else {
             b"bilinear"
@@ -384,6 +384,10 @@ pub fn can_show(map: &SharedMap, placement: &Placement) -> bool {
         && near(placement.x)
         && near(placement.y)
         && layout.size == placement.guest
+}
+
+fn scales_alike(a: &Placement, b: &Placement) -> bool {
+    a.shown == b.shown && a.is_sharp() == b.is_sharp()
 }
 
 fn is_same(a: &SharedMap, b: &SharedMap) -> bool {

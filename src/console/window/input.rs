@@ -10,7 +10,7 @@ use crate::display::Input;
 use crate::display::keys::KeyCode;
 
 use super::super::keyboard::Outcome;
-use super::{Console, Hold};
+use super::{Console, Hold, Stage};
 
 /// Toggles full screen while the bar has the keys.
 const F11: KeyCode = KeyCode(87);
@@ -20,7 +20,9 @@ impl Console {
         self.focused = focused;
         if !focused {
             self.session.send(Input::ReleaseAll);
+            self.sharing.forget_keys();
             self.keyboard.forget();
+            self.host_keys.forget();
             self.pointer.forget();
             self.release_pointer();
         }
@@ -60,16 +62,25 @@ impl Console {
 
     /// A key from wherever; repeats come as further presses, which is what QEMU expects of its host.
     pub(super) fn key(&mut self, code: KeyCode, down: bool) {
+        let desktops = self.host_keys.press(code, down);
         if self.menu_open() {
             return;
         }
+        if desktops && self.keyboard.is_captured() {
+            self.session.send(Input::ReleaseAll); // The guest must not keep what was held for it.
+            self.keyboard.forget();
+            return;
+        }
         match self.keyboard.key(code, down) {
-            Outcome::Guest(inputs) => inputs
-                .into_iter()
-                .for_each(|input| self.session.send(input)),
+            Outcome::Guest(inputs) => {
+                if down && !inputs.is_empty() {
+                    self.figures.key_sent(std::time::Instant::now());
+                }
+                self.sharing.send(&mut self.session, inputs);
+            }
             Outcome::Bar if code == F11 && down => {
                 let on = self.stage.as_ref().is_some_and(|stage| !stage.full_screen);
-                self.full_screen(on);
+                self.full_screen(on, None);
             }
             Outcome::Bar => {}
             Outcome::Toggled => self.keys_changed_hands(),
@@ -78,9 +89,11 @@ impl Console {
 
     fn keys_changed_hands(&mut self) {
         self.session.send(Input::ReleaseAll);
+        self.sharing.forget_keys();
         self.pointer.forget();
         if !self.keyboard.is_captured() {
             self.release_pointer();
+            self.on_stage(Stage::show_way_out);
         }
         self.on_stage(|stage| stage.overlay.ask());
     }
@@ -95,11 +108,12 @@ impl Console {
         !self.keyboard.is_captured() || self.menu_open() || !self.takes_input()
     }
 
-    /// The keyboard is held only while the guest is to have every key.
-    pub(super) fn update_grab(&mut self) {
-        let wanted = self.focused && !self.bar_has_keys();
-        if let Some(grab) = &mut self.grab {
-            grab.set(wanted);
+    /// The keyboard is held only while the guest is to have every key. X11 knows no exceptions from a grab, so it is
+    /// let go while the first keys of one are held.
+    pub(super) fn update_system_keys(&mut self) {
+        let wanted = self.focused && !self.bar_has_keys() && !self.host_keys.begun();
+        if let Some(keys) = &mut self.system_keys {
+            keys.set(wanted);
         }
     }
 
@@ -253,14 +267,14 @@ impl Console {
         };
         let on_guest = stage.placement.contains(at.0, at.1) && !stage.overlay.wants_pointer(at);
         if captured {
-            stage.look.hide(&stage.window);
+            stage.pointer_look.hide(&stage.window);
         } else if on_guest && live && absolute {
             let (window, placement) = (stage.window.clone(), stage.placement);
             stage
-                .look
+                .pointer_look
                 .guest(&window, event_loop, &info.cursor, &placement);
         } else {
-            stage.look.arrow(&stage.window);
+            stage.pointer_look.arrow(&stage.window);
         }
     }
 }

@@ -58,6 +58,7 @@ pub(in crate::display) fn run(stream: UnixStream, link: &Link) -> Result<(), Dis
             head: 0,
             listener: None,
             registering: None,
+            resizing: None,
         };
         driven(&connection, control.serve(messages)).await
     })
@@ -77,6 +78,8 @@ struct Control<'a> {
     listener: Option<Listener>,
     /// The call whose answer tells whether QEMU took the listener.
     registering: Option<NonZeroU32>,
+    /// The call whose answer tells whether the graphics card can be told a size.
+    resizing: Option<NonZeroU32>,
 }
 
 enum Event {
@@ -192,6 +195,14 @@ impl Control<'_> {
                 return Err(DisplayError::Peer { doing, reason });
             }
             Type::MethodReturn if header.reply_serial() == self.registering => self.registered(),
+            Type::Error | Type::MethodReturn
+                if header.reply_serial() == self.resizing && self.resizing.is_some() =>
+            {
+                self.resizing = None;
+                let able = message.message_type() == Type::MethodReturn;
+                let slot = &self.link.slot;
+                slot.edit_info(|info| info.resizable = Some(able));
+            }
             Type::Signal | Type::Error | Type::MethodReturn | Type::MethodCall => {}
         }
         Ok(())
@@ -245,7 +256,9 @@ impl Control<'_> {
             Order::Resize { w, h } => {
                 // Physical size in mm and offset: unknown.
                 let wish = (0_u16, 0_u16, 0_i32, 0_i32, w, h);
-                self.tell(CONSOLE, "SetUIInfo", &wish).await
+                let call = call(self.head, CONSOLE, "SetUIInfo", &wish, None)?;
+                self.resizing = Some(call.primary_header().serial_num());
+                self.send(&call).await
             }
             Order::Show(head) => self.show(head).await,
             Order::Refresh { .. } => Ok(()), // Only RFB asks for pictures.
@@ -296,10 +309,7 @@ impl Control<'_> {
         let fd = Fd::from(OwnedFd::from(theirs));
         let call = call(self.head, CONSOLE, "RegisterListener", &(fd,), None)?;
         self.registering = Some(call.primary_header().serial_num());
-        self.connection
-            .send(&call)
-            .await
-            .map_err(|_gone| DisplayError::Closed)
+        self.send(&call).await
     }
 
     /// A call without an answer.
@@ -314,10 +324,12 @@ impl Control<'_> {
             body,
             Some(Flags::NoReplyExpected),
         )?;
-        self.connection
-            .send(&message)
-            .await
-            .map_err(|_gone| DisplayError::Closed)
+        self.send(&message).await
+    }
+
+    async fn send(&self, message: &Message) -> Result<(), DisplayError> {
+        let sent = self.connection.send(message).await;
+        sent.map_err(|_gone| DisplayError::Closed)
     }
 }
 

@@ -1,10 +1,13 @@
-//! QEMU's D-Bus display, peer to peer: one connection for input and facts, one per shown picture.
+//! QEMU's D-Bus display, peer to peer: one connection for input and facts, one per shown picture, two for sound.
 //!
 //! QEMU and its guest stand still while we owe an answer, so the answers come from the listener's own thread
 //! ([`listener`]), which replies before it touches a pixel. Interfaces: QEMU's `ui/dbus-display1.xml`.
 
 mod control;
 mod listener;
+mod sound;
+#[cfg(test)]
+mod sound_tests;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +19,7 @@ use zbus::MessageStream;
 use zbus::export::futures_core::Stream;
 
 pub(super) use self::control::{Link, run};
+pub use self::sound::SoundLink;
 
 /// Messages that wait between the socket and us. Few, as each may be 128 MiB long.
 const MAX_QUEUED: usize = 4;

@@ -21,6 +21,18 @@ const CONSOLE_PATH: &str = "/org/qemu/Display1/Console_0";
 
 type Objects<'a> = HashMap<&'a str, HashMap<&'a str, Value<'a>>>;
 
+/// What QEMU never gets to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stall {
+    Never,
+    /// The list of its objects.
+    Objects,
+    /// The answer to our registering a listener.
+    Register,
+    /// Greeting the listener that it took.
+    Greeting,
+}
+
 /// QEMU's side, as far as it matters here.
 struct FakeQemu {
     main: Connection,
@@ -32,6 +44,10 @@ struct FakeQemu {
 
 impl FakeQemu {
     fn start() -> (Screen, Self) {
+        Self::start_with(Stall::Never)
+    }
+
+    fn start_with(stall: Stall) -> (Screen, Self) {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let screen = Screen::dbus(ours, Arc::new(|| {})).unwrap();
         let (listener_out, listeners) = bounded(8);
@@ -40,7 +56,7 @@ impl FakeQemu {
         let main = Connection::from(&messages);
         std::thread::Builder::new()
             .name("fake-qemu".to_owned())
-            .spawn(move || zbus::block_on(answer(messages, &listener_out, &call_out)))
+            .spawn(move || zbus::block_on(answer(messages, stall, &listener_out, &call_out)))
             .unwrap();
         let fake = Self {
             main,
@@ -85,7 +101,7 @@ impl FakeQemu {
     }
 }
 
-async fn serve(stream: UnixStream) -> zbus::Result<MessageStream> {
+pub(super) async fn serve(stream: UnixStream) -> zbus::Result<MessageStream> {
     let builder = connection::Builder::async_io_unix_stream(stream);
     builder
         .server(Guid::generate())?
@@ -96,10 +112,12 @@ async fn serve(stream: UnixStream) -> zbus::Result<MessageStream> {
 
 async fn answer(
     mut messages: MessageStream,
+    stall: Stall,
     listeners: &Sender<Connection>,
     calls: &Sender<String>,
 ) {
     let connection = Connection::from(&messages);
+    let mut kept = Vec::new();
     while let Some(message) = super::next_message(&mut messages).await {
         if message.message_type() != Type::MethodCall {
             continue;
@@ -107,6 +125,7 @@ async fn answer(
         let header = message.header();
         let body = message.body();
         match header.member().unwrap().as_str() {
+            "GetManagedObjects" if stall == Stall::Objects => {}
             "GetManagedObjects" => {
                 let console: Objects<'_> = HashMap::from([
                     (
@@ -130,13 +149,24 @@ async fn answer(
             }
             "RegisterListener" => {
                 let (fd,): (OwnedFd,) = body.deserialize().unwrap();
-                connection.reply(&header, &()).await.unwrap();
+                if stall != Stall::Register {
+                    connection.reply(&header, &()).await.unwrap();
+                }
+                if stall != Stall::Never {
+                    kept.push(fd);
+                    continue;
+                }
                 let stream = UnixStream::from(std::os::fd::OwnedFd::from(fd));
                 let messages = serve(stream).await.unwrap();
                 listeners.send(Connection::from(&messages)).unwrap();
             }
             member => {
-                assert!(header.primary().flags().contains(Flags::NoReplyExpected));
+                let quiet = header.primary().flags().contains(Flags::NoReplyExpected);
+                assert_eq!(quiet, member != "SetUIInfo");
+                if !quiet {
+                    let name = "org.qemu.Display1.Error.Unsupported"; // As a std VGA says.
+                    connection.reply_error(&header, name, &"").await.unwrap();
+                }
                 let arguments: Structure<'_> = body.deserialize().unwrap();
                 // A value prints as "uint32 5"; the number is enough.
                 let number =
@@ -346,6 +376,9 @@ fn input_reaches_qemu_in_its_own_numbers_and_keys_are_lifted_at_the_end() {
     assert_eq!([qemu.call(), qemu.call()], ["Press(4)", "Release(4)"]);
     screen.send(Input::Resize { w: 800, h: 600 });
     assert_eq!(qemu.call(), "SetUIInfo(0, 0, 0, 0, 800, 600)");
+    until("the card's answer", || {
+        screen.slot().info().resizable == Some(false)
+    });
     drop(screen);
     assert_eq!([qemu.call(), qemu.call()], ["Release(211)", "Release(5)"]);
 }
@@ -400,4 +433,22 @@ fn a_machine_that_does_not_answer_in_time_is_a_lost_screen() {
         panic!("it was lost a moment ago");
     };
     assert!(why.contains("did not answer within 2 seconds"), "{why}");
+}
+
+#[test]
+fn a_machine_that_stalls_in_any_answer_keeps_nobody_from_typing_or_leaving() {
+    for stall in [Stall::Objects, Stall::Register, Stall::Greeting] {
+        let (screen, qemu) = FakeQemu::start_with(stall);
+        let code = KeyCode::DELETE;
+        screen.send(Input::Key { code, down: true });
+        if stall != Stall::Objects {
+            assert_eq!(qemu.call(), "Press(211)", "{stall:?}");
+        }
+        until("what becomes of it", || match screen.slot().info().status {
+            ScreenStatus::Lost { .. } => stall != Stall::Greeting,
+            ScreenStatus::Blank => stall == Stall::Greeting, // A picture may yet come.
+            ScreenStatus::Connecting | ScreenStatus::Live | ScreenStatus::Hidden => false,
+        });
+        drop(screen); // Joins every thread.
+    }
 }

@@ -10,6 +10,8 @@
 //!
 //! The map is only copied to RGBA while somebody wants pixels.
 
+mod figures;
+mod follow;
 mod rect;
 mod slot;
 #[cfg(test)]
@@ -17,6 +19,8 @@ mod tests;
 
 use std::sync::Arc;
 
+pub use self::figures::{Figures, Reading};
+pub use self::follow::{Follow, Following};
 pub use self::rect::{Damage, MAX_DAMAGE_RECTS, Rect, Size};
 pub(in crate::display) use self::slot::Task;
 pub use self::slot::{Change, FrameSlot, Patch, Viewer, Want};
@@ -93,6 +97,8 @@ pub struct ScreenInfo {
     pub takes_input: bool,
     /// `None` until the machine told.
     pub leds: Option<Leds>,
+    /// Whether the machine's graphics card can tell the guest of another size; `None` until it was asked to.
+    pub resizable: Option<bool>,
     /// Graphical outputs of the machine, at least 1.
     pub heads: u32,
     /// Grows with each change of picture or info.
@@ -108,6 +114,7 @@ impl Default for ScreenInfo {
             absolute_pointer: true,
             takes_input: true,
             leds: None,
+            resizable: None,
             heads: 1,
             generation: 0,
         }

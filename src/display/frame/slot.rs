@@ -41,7 +41,7 @@ pub struct Change {
     pub surface: Surface,
 }
 
-/// The newest picture and everything about it. Shared by the screen's threads and any number of viewers.
+/// The newest picture and everything about it, for the screen's threads and any number of viewers.
 #[derive(Debug, Default)]
 pub struct FrameSlot {
     state: Mutex<State>,
@@ -64,6 +64,8 @@ struct State {
     /// As many as our own windows have views, so a handful.
     viewers: Vec<Seen>,
     next_viewer: u64,
+    /// Changes of the picture that the machine told of.
+    updates: u64,
     news: bool,
     closed: bool,
     alarm: Option<Instant>,
@@ -100,13 +102,6 @@ impl FrameSlot {
         Ok(slot)
     }
 
-    /// A slot without a picture, for a machine whose screen is not open.
-    pub fn empty(status: ScreenStatus) -> Arc<Self> {
-        let slot = Self::default();
-        slot.set_status(status);
-        Arc::new(slot)
-    }
-
     /// Everything but the pixels.
     pub fn info(&self) -> ScreenInfo {
         self.lock().info.clone()
@@ -115,6 +110,11 @@ impl FrameSlot {
     /// Where the pixels are now.
     pub fn surface(&self) -> Surface {
         self.lock().surface.clone()
+    }
+
+    /// How many changes of the picture the machine has told of so far.
+    pub fn updates(&self) -> u64 {
+        self.lock().updates
     }
 
     /// A new viewer, to which the whole picture is news.
@@ -203,6 +203,7 @@ impl FrameSlot {
     /// QEMU wrote into the map within this rectangle.
     pub(in crate::display) fn map_damage(&self, x: i32, y: i32, w: i32, h: i32) {
         self.change(|state| {
+            state.updates += 1;
             let (x, y, w, h) = (x.into(), y.into(), w.into(), h.into());
             if let Some(rect) = Rect::clipped(x, y, w, h, state.info.size) {
                 state.stale.add(rect);
@@ -213,7 +214,10 @@ impl FrameSlot {
 
     /// All that was sent together is painted: a new picture may be looked at.
     pub(in crate::display) fn finish_paint(&self) {
-        self.change(|state| state.painted |= matches!(state.surface, Surface::Owned));
+        self.change(|state| {
+            state.updates += 1;
+            state.painted |= matches!(state.surface, Surface::Owned);
+        });
     }
 
     /// Paints inline pixels, `bytes` in `layout` with its origin at `x`, `y`. Cut to the picture.

@@ -129,9 +129,6 @@ fn a_still_picture_is_a_slot_too() {
     let mut viewer = slot.watch(Want::Pixels);
     assert_eq!(taken(&mut viewer)[0].2, [1, 2, 3, 255, 4, 5, 6, 255]);
     assert!(FrameSlot::still(Size::new(0, 1), &[]).is_err());
-    let slot = FrameSlot::empty(ScreenStatus::Hidden);
-    assert_eq!(slot.info().status, ScreenStatus::Hidden);
-    assert_eq!(taken(&mut slot.watch(Want::Pixels)), []);
 }
 
 #[test]

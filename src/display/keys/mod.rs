@@ -1,8 +1,14 @@
 //! Keys: evdev codes, QEMU's numbers and names, X11 keysyms, chords and text.
 
+mod combination;
+mod layout;
+mod paste;
 mod table;
 mod text;
 
+pub use self::combination::{CombinationError, HostKeys, Offered, offered, read, written};
+pub use self::layout::Layout;
+pub use self::paste::{Fate, PasteKeys};
 use self::table::{ALIASES, KEYS, Key};
 pub use self::text::{UntypableChar, type_text};
 
@@ -11,9 +17,14 @@ pub use self::text::{UntypableChar, type_text};
 pub struct KeyCode(pub u16);
 
 impl KeyCode {
+    pub const ESC: Self = Self(1);
+    pub const TAB: Self = Self(15);
+    pub const ENTER: Self = Self(28);
     pub const LEFT_CTRL: Self = Self(29);
     pub const LEFT_SHIFT: Self = Self(42);
     pub const LEFT_ALT: Self = Self(56);
+    pub const CAPS_LOCK: Self = Self(58);
+    pub const RIGHT_ALT: Self = Self(100);
     pub const DELETE: Self = Self(111);
 
     /// QEMU's number of the key, or `None` for a key no PC keyboard has.
@@ -25,6 +36,11 @@ impl KeyCode {
     pub fn qcode(self) -> Option<&'static str> {
         let key = self.entry()?;
         key.in_qemu.then_some(key.name)
+    }
+
+    /// QEMU's name of the key or ours; [`Self::from_name`] knows it.
+    pub fn name(self) -> Option<&'static str> {
+        self.entry().map(|key| key.name)
     }
 
     /// X11 keysym of the unshifted key on a US keyboard.
@@ -55,8 +71,9 @@ fn single_character(name: &str) -> Option<KeyCode> {
     let (character, None) = (chars.next()?, chars.next()) else {
         return None;
     };
-    match text::chord_for(character)?.as_slice() {
-        [key] => Some(*key),
+    let chords = Layout::find(Layout::DEFAULT)?.chords(character)?;
+    match chords.as_slice() {
+        [chord] if chord.len() == 1 => chord.first().copied(),
         _ => None,
     }
 }

@@ -206,6 +206,10 @@ pub(super) const KEYS: &[Key] = &[
 /// Other names people and QEMU use.
 pub(super) const ALIASES: &[(&str, u16)] = &[
     ("altgr", 100),
+    ("arrowdown", 108),
+    ("arrowleft", 105),
+    ("arrowright", 106),
+    ("arrowup", 103),
     ("asterisk", 55),
     ("back", 14),
     ("bksp", 14),

@@ -1,90 +1,98 @@
-//! Typing text into a guest with a US keyboard layout.
+//! Typing text into a guest, by its keyboard layout.
 
-use super::KeyCode;
+use super::{KeyCode, Layout};
 
-/// A character that a US keyboard cannot type.
+/// A character that a layout cannot type. Nothing was typed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the character \"{character}\" (number {position}) cannot be typed on a US keyboard; use the guest's clipboard for it"
-)]
+#[error("the character {} (number {position}) can't be typed with the layout “{}”{}", self.shown(), layout.name, hint(others))]
 pub struct UntypableChar {
     pub character: char,
     /// Counted from 1.
     pub position: usize,
+    pub layout: &'static Layout,
+    /// Up to three layouts that could type the whole text.
+    pub others: Vec<&'static Layout>,
 }
 
-/// Keys of a US keyboard in rows: first code, then what the keys type without and with shift.
-const ROWS: &[(u16, &str, &str)] = &[
-    (2, "1234567890-=", "!@#$%^&*()_+"),
-    (16, "qwertyuiop[]", "QWERTYUIOP{}"),
-    (30, "asdfghjkl;'`", "ASDFGHJKL:\"~"),
-    (43, "\\zxcvbnm,./", "|ZXCVBNM<>?"),
-    (57, " ", ""),
-    (28, "\n", ""),
-    (15, "\t", ""),
-];
-
-/// The chords that type `text`, one for each character. Assumes a US layout in the guest and caps lock off.
-pub fn type_text(text: &str) -> Result<Vec<Vec<KeyCode>>, UntypableChar> {
-    let text = text.replace("\r\n", "\n");
-    let chord = |(at, character)| {
-        chord_for(character).ok_or(UntypableChar {
-            character,
-            position: at + 1,
-        })
-    };
-    text.chars().enumerate().map(chord).collect()
+fn hint(others: &[&Layout]) -> String {
+    if others.is_empty() {
+        return String::new();
+    }
+    let names: Vec<&str> = others.iter().map(|layout| layout.name).collect();
+    format!("; it can with {}", names.join(", "))
 }
 
-/// The keys for one character, shift first.
-pub(super) fn chord_for(character: char) -> Option<Vec<KeyCode>> {
-    ROWS.iter().find_map(|(first, plain, shifted)| {
-        let place = |row: &str| row.chars().position(|typed| typed == character);
-        let code = |place: usize| Some(KeyCode(first + u16::try_from(place).ok()?));
-        if let Some(place) = place(plain) {
-            return Some(vec![code(place)?]);
+impl UntypableChar {
+    /// The character between marks; those that are not seen, or join the one before them, by their number.
+    pub fn shown(&self) -> String {
+        let code = u32::from(self.character);
+        let invisible = self.character.is_control() || self.character.is_whitespace();
+        if invisible || matches!(code, 0x300..=0x36f | 0x200b..=0x200f | 0x202a..=0x202e | 0xfeff) {
+            format!("U+{code:04X}")
+        } else {
+            format!("“{}”", self.character)
         }
-        Some(vec![KeyCode::LEFT_SHIFT, code(place(shifted)?)?])
-    })
+    }
+}
+
+/// The chords that type `text` with `layout`: one for most characters, two where it takes a dead key. Assumes that
+/// caps lock is off.
+pub fn type_text(layout: &'static Layout, text: &str) -> Result<Vec<Vec<KeyCode>>, UntypableChar> {
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    let mut chords = Vec::new();
+    for (at, character) in text.chars().enumerate() {
+        let Some(more) = layout.chords(character) else {
+            return Err(UntypableChar {
+                character,
+                position: at + 1,
+                layout,
+                others: layouts_for(&text),
+            });
+        };
+        chords.extend(more);
+    }
+    Ok(chords)
+}
+
+fn layouts_for(text: &str) -> Vec<&'static Layout> {
+    let can = |layout: &&Layout| text.chars().all(|c| layout.chords(c).is_some());
+    let able = Layout::all().iter().filter(can);
+    able.take(3).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn all_of_ascii_can_be_typed() {
-        let text: String = (' '..='~').chain(['\n', '\t']).collect();
-        assert_eq!(type_text(&text).unwrap().len(), 97);
-        assert_eq!(type_text("a\r\nb").unwrap().len(), 3);
+    fn typed(layout: &str, text: &str) -> Result<Vec<Vec<KeyCode>>, UntypableChar> {
+        type_text(Layout::find(layout).unwrap(), text)
     }
 
     #[test]
-    fn shifted_characters_hold_shift_and_lie_on_the_right_key() {
-        let check = |character: char, name: &str| {
-            let key = KeyCode::from_name(name).unwrap();
-            let chord = chord_for(character).unwrap();
-            assert_eq!(chord, [KeyCode::LEFT_SHIFT, key], "{character}");
-        };
-        check('Q', "q");
-        check('|', "backslash");
-        check('?', "slash");
-        check('~', "grave_accent");
-        check('"', "apostrophe");
-        check('+', "equal");
-        check('{', "bracket_left");
+    fn line_ends_of_all_systems_are_enter() {
+        for text in ["a\r\nb", "a\rb", "a\nb"] {
+            assert_eq!(typed("us", text).unwrap()[1], [KeyCode::ENTER], "{text:?}");
+            assert_eq!(typed("us", text).unwrap().len(), 3, "{text:?}");
+        }
     }
 
     #[test]
-    fn a_character_that_cannot_be_typed_is_named_with_its_place() {
-        let error = type_text("grün").unwrap_err();
-        assert_eq!(
-            error,
-            UntypableChar {
-                character: 'ü',
-                position: 3
-            }
-        );
-        assert!(error.to_string().contains("\"ü\" (number 3)"));
+    fn a_character_that_cannot_be_typed_is_named_with_its_place_and_who_could() {
+        let error = typed("us", "grün").unwrap_err();
+        assert_eq!((error.character, error.position), ('ü', 3));
+        let text = error.to_string();
+        assert!(text.starts_with(
+            "the character “ü” (number 3) can't be typed with the layout “English (US)”; it can with English (US, international), English (UK), German"
+        ), "{text}");
+        let error = typed("de", "ok 漢").unwrap_err();
+        assert_eq!(error.position, 4);
+        assert!(error.others.is_empty());
+        let bell = typed("de", "\u{7}").unwrap_err().to_string();
+        assert!(bell.contains("U+0007"), "{bell}");
+    }
+
+    #[test]
+    fn a_german_sentence_takes_dead_keys_where_it_must() {
+        assert_eq!(typed("de", "Größe €25 @ ê").unwrap().len(), 14);
     }
 }

@@ -9,6 +9,7 @@ mod file;
 
 use std::fs::File;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -19,6 +20,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use self::canvas::Canvas;
 use self::file::Animation;
 use super::frame::{FrameSlot, Viewer, Want};
+use crate::model::{ByteSize, Recorded};
 
 /// Most pictures a second.
 pub const RATE: u32 = 15;
@@ -81,14 +83,15 @@ enum Order {
 }
 
 impl Recorder {
-    /// Begins to record what `slot` shows into `file`, an empty file open for reading and writing, until `limit` bytes.
+    /// Begins to record what `slot` shows, until `limit` bytes. `open` makes an empty file, open for reading and
+    /// writing, and names it; it is called in the recording thread.
     ///
-    /// `done` is called from the recording thread with what came of it; the file is complete and on disk then.
+    /// `done` is called there with what came of it: the file is complete and on disk then, or gone.
     pub fn start(
         slot: &Arc<FrameSlot>,
-        file: File,
+        open: impl FnOnce() -> io::Result<(PathBuf, File)> + Send + 'static,
         limit: u64,
-        done: impl FnOnce(Result<Recording, RecordError>) + Send + 'static,
+        done: impl FnOnce(Result<(PathBuf, Recording), RecordError>) + Send + 'static,
     ) -> io::Result<Self> {
         let (orders, taken) = bounded(4); // A screen is replaced now and then, not in bursts.
         let bytes = Arc::new(AtomicU64::new(0));
@@ -100,7 +103,7 @@ impl Recorder {
         };
         let thread = std::thread::Builder::new()
             .name("screen-record".to_owned())
-            .spawn(move || done(work.run(viewer, file)))?;
+            .spawn(move || done(work.run_into(viewer, open)))?;
         Ok(Self {
             orders,
             bytes,
@@ -114,9 +117,16 @@ impl Recorder {
         self.orders.try_send(Order::Follow(Arc::clone(slot))).ok(); // It has ended by itself.
     }
 
-    /// How long it has run, and the size of the file so far in bytes.
-    pub fn progress(&self) -> (Duration, u64) {
-        (self.begun.elapsed(), self.bytes.load(Ordering::Relaxed))
+    pub fn progress(&self) -> Recorded {
+        Recorded {
+            length: self.begun.elapsed(),
+            size: ByteSize(self.bytes.load(Ordering::Relaxed)),
+        }
+    }
+
+    /// It has ended by itself: full, or the file could not be written.
+    pub fn has_ended(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
     /// Ends the recording and waits until the file is complete.
@@ -146,6 +156,22 @@ struct Work {
 }
 
 impl Work {
+    /// What was begun and failed is removed: nothing can play it.
+    fn run_into(
+        self,
+        viewer: Viewer,
+        open: impl FnOnce() -> io::Result<(PathBuf, File)>,
+    ) -> Result<(PathBuf, Recording), RecordError> {
+        let (path, file) = open()?;
+        match self.run(viewer, file) {
+            Ok(recording) => Ok((path, recording)),
+            Err(error) => {
+                std::fs::remove_file(&path).ok(); // Somebody else has removed it.
+                Err(error)
+            }
+        }
+    }
+
     fn run(self, mut viewer: Viewer, file: File) -> Result<Recording, RecordError> {
         let mut tape = Tape::new(file);
         loop {

@@ -1,10 +1,11 @@
 //! Recordings are read back with the decoder and compared with what was shown.
 
 use std::io::{BufReader, Seek as _};
+use std::path::Path;
 use std::sync::mpsc;
 
 use super::*;
-use crate::display::frame::{Layout, PixelFormat, Rect, ScreenStatus, Size};
+use crate::display::frame::{Layout, PixelFormat, Rect, Size};
 
 const SCREEN: Size = Size::new(40, 30);
 
@@ -19,7 +20,7 @@ struct Studio {
 
 impl Studio {
     fn new() -> Self {
-        let slot = FrameSlot::empty(ScreenStatus::Connecting);
+        let slot = Arc::<FrameSlot>::default();
         let file = tempfile::tempfile().unwrap();
         Self {
             viewer: slot.watch(Want::Pixels),
@@ -61,6 +62,21 @@ fn paint(slot: &FrameSlot, rect: Rect, rgb: [u8; 3]) {
     };
     slot.paint(rect.x as i32, rect.y as i32, layout, &bytes);
     slot.finish_paint();
+}
+
+type Ended = mpsc::Receiver<Result<(PathBuf, Recording), RecordError>>;
+
+/// Records `slot` into a file of `folder`.
+fn start(slot: &Arc<FrameSlot>, folder: &Path, limit: u64) -> (Recorder, Ended) {
+    let (done, ended) = mpsc::channel();
+    let path = folder.join("recording.apng");
+    let open = move || {
+        let mut new = File::options();
+        let file = new.read(true).write(true).create_new(true).open(&path)?;
+        Ok((path, file))
+    };
+    let recorder = Recorder::start(slot, open, limit, move |end| done.send(end).unwrap());
+    (recorder.unwrap(), ended)
 }
 
 /// One frame of a recording as a player shows it.
@@ -197,16 +213,12 @@ fn the_pointer_is_seen_where_it_points_and_leaves_no_trace() {
 
 #[test]
 fn a_recording_ends_at_its_limit_and_can_be_played() {
-    let slot = FrameSlot::empty(ScreenStatus::Connecting);
+    let slot = Arc::<FrameSlot>::default();
     slot.set_owned(SCREEN).unwrap();
     paint(&slot, SCREEN.rect(), [1, 1, 1]);
-    let file = tempfile::tempfile().unwrap();
-    let (done, ended) = mpsc::channel();
-    let _recorder = Recorder::start(&slot, file.try_clone().unwrap(), 2000, move |end| {
-        done.send(end).unwrap();
-    })
-    .unwrap();
-    let recording = loop {
+    let folder = tempfile::tempdir().unwrap();
+    let (_recorder, ended) = start(&slot, folder.path(), 2000);
+    let (path, recording) = loop {
         paint(
             &slot,
             Rect::new(0, 0, 20, 20),
@@ -218,36 +230,34 @@ fn a_recording_ends_at_its_limit_and_can_be_played() {
     };
     assert_eq!(recording.end, End::Full);
     assert!((2000..4000).contains(&recording.bytes), "{recording:?}");
-    assert_eq!(play(file).len(), recording.frames as usize);
+    assert_eq!(
+        play(File::open(path).unwrap()).len(),
+        recording.frames as usize
+    );
 }
 
 #[test]
 fn a_recording_goes_on_with_the_next_screen_and_says_when_there_was_none() {
-    let (done, ended) = mpsc::channel();
-    let file = tempfile::tempfile().unwrap();
-    let first = FrameSlot::empty(ScreenStatus::Connecting);
-    let again = done.clone();
-    let recorder = Recorder::start(&first, file.try_clone().unwrap(), LIMIT, move |end| {
-        again.send(end).unwrap();
-    })
-    .unwrap();
-    let second = FrameSlot::empty(ScreenStatus::Connecting);
+    let folder = tempfile::tempdir().unwrap();
+    let first = Arc::<FrameSlot>::default();
+    let (recorder, ended) = start(&first, folder.path(), LIMIT);
+    let second = Arc::<FrameSlot>::default();
     second.set_owned(SCREEN).unwrap();
     paint(&second, SCREEN.rect(), [5, 6, 7]);
     recorder.follow(&second);
     recorder.stop();
-    assert_eq!(ended.recv().unwrap().unwrap().end, End::Stopped);
-    assert_eq!(play(file)[0].at(3, 3), [5, 6, 7]);
+    let (path, recording) = ended.recv().unwrap().unwrap();
+    assert_eq!(recording.end, End::Stopped);
+    assert_eq!(play(File::open(&path).unwrap())[0].at(3, 3), [5, 6, 7]);
 
-    let nothing = Recorder::start(&first, tempfile::tempfile().unwrap(), LIMIT, move |end| {
-        done.send(end).unwrap();
-    })
-    .unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let (nothing, ended) = start(&first, folder.path(), LIMIT);
     nothing.stop();
     assert!(matches!(
         ended.recv().unwrap(),
         Err(RecordError::NothingShown)
     ));
+    assert!(!path.exists(), "nobody can play it");
 }
 
 #[test]
@@ -256,7 +266,7 @@ fn a_disk_that_is_full_is_named() {
         eprintln!("skipped: there is no /dev/full here");
         return;
     };
-    let slot = FrameSlot::empty(ScreenStatus::Connecting);
+    let slot = Arc::<FrameSlot>::default();
     slot.set_owned(SCREEN).unwrap();
     paint(&slot, SCREEN.rect(), [5, 6, 7]);
     let mut tape = Tape::new(full);

@@ -6,11 +6,8 @@ use crate::engine::message::{Command, Event};
 use crate::engine::worker::Order;
 use crate::engine::{agent, edit};
 use crate::model::{
-    Action, Answer, Change, Failure, Machine, MachineId, State, check_name, permit,
+    Action, Answer, Change, Failure, Machine, MachineId, State, Typing, check_name, permit,
 };
-
-/// The longest text that is typed in one go, in characters.
-const MAX_TEXT: usize = 16 * 1024;
 
 impl Supervisor {
     /// Carries out a request, or keeps it until its machine's first look.
@@ -44,16 +41,17 @@ impl Supervisor {
             Command::Recognise { path } => self.recognise(asker, path),
             Command::Watch(machine) => self.watch(asker, machine),
             Command::PressKeys { machine, keys } => {
-                self.pass(asker, machine, Action::SendKeys, |asker| Order::Keys {
-                    keys,
-                    asker,
-                });
+                let order = |asker| Order::Keys { keys, asker };
+                self.pass(asker, machine, Action::SendKeys, order);
             }
-            Command::TypeText { machine, text } => self.type_text(asker, machine, text),
+            Command::TypeText { machine, typing } => self.type_text(asker, machine, typing),
             Command::OpenDisplay { machine } => {
-                self.pass(asker, machine, Action::OpenConsole, |asker| {
-                    Order::OpenDisplay { asker }
-                });
+                let order = |asker| Order::OpenDisplay { asker };
+                self.pass(asker, machine, Action::OpenConsole, order);
+            }
+            Command::OpenSerial { machine, history } => {
+                let order = |asker| Order::OpenSerial { asker, history };
+                self.pass(asker, machine, Action::SendKeys, order);
             }
             Command::Screenshot { machine } => {
                 self.pass(asker, machine, Action::Screenshot, |asker| {
@@ -64,18 +62,18 @@ impl Supervisor {
                     }
                 });
             }
+            command @ (Command::OfferClipboard { .. }
+            | Command::TakeClipboard { .. }
+            | Command::SendFiles { .. }
+            | Command::ResizeGuest { .. }) => self.share(asker, command),
             Command::Stats { machine } => {
-                self.pass(asker, machine, Action::Screenshot, |asker| Order::Stats {
-                    asker,
-                });
+                let order = |asker| Order::Stats { asker };
+                self.pass(asker, machine, Action::Screenshot, order);
             }
             Command::CommandLine { machine } => self.command_line(asker, machine),
             Command::ShowTrash => self.show_trash(asker),
             Command::EmptyTrash => self.empty_trash(asker, None),
-            Command::CancelJob(job) => {
-                self.cancel_job(job);
-                self.hub.answer(asker, Ok(Answer::Done), None);
-            }
+            Command::CancelJob(job) => self.cancel_job(asker, job),
             Command::Examine => {
                 self.look_at_disks();
                 self.examine();
@@ -193,18 +191,28 @@ impl Supervisor {
         self.hub.answer(asker, result.map(|()| Answer::Done), None);
     }
 
-    fn type_text(&mut self, asker: Asker, machine: MachineId, text: String) {
-        if text.chars().count() > MAX_TEXT {
+    fn type_text(&mut self, asker: Asker, machine: MachineId, mut typing: Typing) {
+        if typing.text.chars().count() > Typing::MAX_TEXT {
             let failure = Failure::new(
                 "The text was not typed",
-                format!("It is longer than {MAX_TEXT} characters"),
+                format!("It is longer than {} characters", Typing::MAX_TEXT),
             )
             .fix("Type it in parts");
             self.hub.answer(asker, Err(failure), None);
             return;
         }
+        if !self.permitted(asker, machine, Action::SendKeys) {
+            return;
+        }
+        let slot = &self.slots[&machine];
+        if let Some(record) = slot.machine.as_ref().filter(|_| typing.layout.is_empty()) {
+            typing.layout.clone_from(&record.keyboard);
+        }
+        let title = format!("Typing into {}", slot.name);
+        let job = self.new_job(Some(machine), title);
         self.pass(asker, machine, Action::SendKeys, |asker| Order::Type {
-            text,
+            typing: Box::new(typing),
+            job: Box::new(job),
             asker,
         });
     }

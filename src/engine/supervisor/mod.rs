@@ -17,6 +17,7 @@ mod message;
 mod own;
 mod recognising;
 mod records;
+mod sharing;
 mod slot;
 mod telling;
 mod trash;
@@ -38,7 +39,8 @@ use super::message::{Command, Event};
 use super::worker::Live;
 use crate::library::{Library, Places};
 use crate::model::{
-    ComputerReport, Failure, HostLoad, JobId, JobReport, JobState, MachineId, Settings, State,
+    Answer, ComputerReport, Failure, HostLoad, JobId, JobReport, JobState, MachineId, Settings,
+    State,
 };
 pub use message::{Message, record};
 pub use records::read_slots;
@@ -385,10 +387,11 @@ impl Supervisor {
         self.take_up_waiting();
     }
 
-    fn cancel_job(&self, job: JobId) {
+    fn cancel_job(&mut self, asker: Asker, job: JobId) {
         if let Some((_, switch)) = self.jobs.get(&job) {
             switch.store(true, Ordering::Relaxed);
         }
+        self.hub.answer(asker, Ok(Answer::Done), None);
     }
 
     /// The state of a machine, `Off` for one that is not there.

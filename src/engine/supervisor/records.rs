@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::{Message, Slot, Supervisor};
 use crate::engine::clock;
 use crate::engine::hub::Asker;
-use crate::engine::worker::Live;
+use crate::engine::worker::{Live, Order};
 use crate::library::{Broken, Entry, Library, Loaded};
 use crate::model::{Action, Answer, DeviceKind, DiskSource, Failure, Machine, MachineId, State};
 
@@ -91,7 +91,11 @@ impl Supervisor {
             .save(&record)
             .map_err(|error| error.failure(format!("{} was not changed", slot.name)))?;
         slot.name.clone_from(&record.name);
-        slot.machine = Some(record);
+        let sound = record.sound;
+        let before = slot.machine.replace(record);
+        if before.is_none_or(|before| before.sound != sound) {
+            slot.order(Order::Hear(sound)); // A worker that is too busy hears of the next change.
+        }
         Ok(())
     }
 

@@ -56,6 +56,8 @@ impl Slot {
             force_after: self.live.force_after,
             running: self.pending(),
             console_open: self.console.is_some(),
+            sound: self.live.sound.clone(),
+            agent: self.live.agent.clone(),
             job: self.job,
         }
     }

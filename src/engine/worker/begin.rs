@@ -13,7 +13,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::events::not_responding;
 use super::files::{Files, arguments, layers, rights, written_file};
-use super::{Begun, Live, Order, PATIENCE, Post, hardware, refuse_order};
+use super::{Begun, Live, Order, PATIENCE, Post, hardware, refuse_order, serial::Line};
 use crate::engine::clock;
 use crate::engine::facts::Facts;
 use crate::engine::hub::Asker;
@@ -105,6 +105,7 @@ pub fn adopt(post: &Post, adoption: Adoption, orders: &Receiver<Order>) -> Optio
                 }
                 live = Live::of_process(State::Running, &process); // Until the first look.
                 return Some(Begun {
+                    serial: Line::of(post, &process, true),
                     process,
                     qmp,
                     events,
@@ -228,13 +229,16 @@ impl<'a> Start<'a> {
         live.hardware = Some(Box::new(self.machine.clone()));
         self.post.publish(&live);
         match self.bring_up(&mut process).and_then(|(qmp, events)| {
+            // Before the guest runs, so that its first words are heard.
+            let serial = Line::of(self.post, &process, self.saved.is_some());
             self.let_run(&process, &qmp)?;
-            Ok((qmp, events))
+            Ok((qmp, events, serial))
         }) {
-            Ok((qmp, events)) => {
+            Ok((qmp, events, serial)) => {
                 live.state = State::Running;
                 live.since = clock::now();
                 Ok(Begun {
+                    serial,
                     process,
                     qmp,
                     events,

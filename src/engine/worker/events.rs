@@ -29,7 +29,6 @@ const IGNORED: &[&str] = &[
     "VNC_CONNECTED",
     "VNC_DISCONNECTED",
     "VNC_INITIALIZED",
-    "VSERPORT_CHANGE",
 ];
 
 impl Worker {
@@ -47,6 +46,7 @@ impl Worker {
                 );
                 return self.look();
             }
+            "VSERPORT_CHANGE" => self.port_changed(&event.data),
             "WATCHDOG" => return self.look(),
             "BLOCK_IO_ERROR" => {
                 self.disk_error(&event.data);
@@ -139,6 +139,7 @@ impl Worker {
 
     pub(super) fn beat(&mut self) -> Flow {
         self.next_beat = Instant::now() + BEAT_EVERY;
+        self.line.tick();
         self.process.bound_log().ok(); // A full disk here is told by the guest's own writes.
         let flow = self.look();
         if matches!(flow, Flow::Go) {

@@ -95,6 +95,7 @@ pub fn arguments(
         layers: &files.layers,
         sockets: &files.sockets,
         display: facts.display(display),
+        dbus_sound: facts.dbus_sound(),
         incoming,
         generation: uuid::Uuid::new_v4(),
     };

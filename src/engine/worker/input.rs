@@ -1,11 +1,10 @@
 //! Keys that a script or a menu presses, sent through the monitor.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{PATIENCE, Switches, Worker};
+use super::{PATIENCE, Worker};
 use crate::display::keys::{self, KeyCode};
 use crate::model::Failure;
 
@@ -24,27 +23,8 @@ impl Worker {
         self.strike(&chord, self.pace())
     }
 
-    /// Types on a US keyboard.
-    pub(super) fn type_text(&self, text: &str) -> Result<(), Failure> {
-        let chords = keys::type_text(text)
-            .map_err(|error| Failure::new("The text was not typed", error.to_string()))?;
-        let pace = self.pace();
-        for chord in chords {
-            let Switches { power_off, release } = &*self.switches;
-            if power_off.load(Ordering::Relaxed) || release.load(Ordering::Relaxed) {
-                return Err(Failure::new(
-                    "The text was not typed to its end",
-                    "The machine is being powered off or handed over",
-                ));
-            }
-            self.strike(&chord, pace)?;
-            std::thread::sleep(pace);
-        }
-        Ok(())
-    }
-
     /// A guest that took one of the tablets has drivers. Firmware never does.
-    fn pace(&self) -> Duration {
+    pub(super) fn pace(&self) -> Duration {
         let mice = self.qmp.call_raw("query-mice", json!({}), PATIENCE);
         let took_tablet = |mouse: &Value| mouse["current"] == true && mouse["absolute"] == true;
         match mice.as_ref().ok().and_then(Value::as_array) {
@@ -53,7 +33,7 @@ impl Worker {
         }
     }
 
-    fn strike(&self, chord: &[KeyCode], pace: Duration) -> Result<(), Failure> {
+    pub(super) fn strike(&self, chord: &[KeyCode], pace: Duration) -> Result<(), Failure> {
         let down = chord.iter().filter_map(|key| event(*key, true));
         self.send(down.collect())?;
         std::thread::sleep(pace);

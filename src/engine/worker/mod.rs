@@ -18,7 +18,11 @@ mod network;
 mod order;
 mod picture;
 mod save;
+mod serial;
+mod sharing;
+mod sound;
 mod stats;
+mod typing;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -30,9 +34,13 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use super::clock;
 use super::hub::Asker;
 use super::launches;
+use super::sound::Sound;
 use super::supervisor::{Message, record};
 use crate::library::Library;
-use crate::model::{Accelerator, Action, Answer, Failure, Machine, MachineId, State, Timestamp};
+use crate::model::{
+    Accelerator, Action, Answer, DesktopAgent, Failure, Machine, MachineId, SoundReport,
+    SoundState, State, Timestamp,
+};
 use crate::qemu::process::Process;
 use crate::qemu::qmp::{Client as QmpClient, QmpEvent};
 
@@ -41,6 +49,7 @@ pub use files::{disk_files, preview};
 pub use hardware::Edit;
 pub use order::Order;
 use order::refuse_order;
+pub use sharing::ToAgent;
 pub use stats::Level;
 
 /// Orders waiting for one worker: more than a person or script sends while it is busy.
@@ -70,6 +79,9 @@ pub struct Live {
     pub force_after: Option<Timestamp>,
     /// What QEMU was started with; the machine's file may have changed since.
     pub hardware: Option<Box<Machine>>,
+    pub sound: SoundReport,
+    /// The agent in the guest's desktop; `None` without QEMU.
+    pub agent: Option<DesktopAgent>,
 }
 
 impl Live {
@@ -83,6 +95,8 @@ impl Live {
             trouble,
             force_after: None,
             hardware: None,
+            sound: SoundReport::default(),
+            agent: None,
         }
     }
 
@@ -98,15 +112,6 @@ impl Live {
     }
 }
 
-/// What ends lengthy work of a worker.
-#[derive(Default)]
-struct Switches {
-    /// The machine is to be powered off: also ends a start under way.
-    power_off: AtomicBool,
-    /// The worker is to leave QEMU to the next owner.
-    release: AtomicBool,
-}
-
 /// The supervisor's side of a worker.
 pub struct Handle {
     /// Tells this worker from an earlier one of the same machine.
@@ -116,7 +121,8 @@ pub struct Handle {
     /// What it has not taken when it ends.
     untaken: Receiver<Order>,
     post: Arc<Post>,
-    switches: Arc<Switches>,
+    /// The machine is to be powered off: ends a start under way.
+    power_off: Arc<AtomicBool>,
     thread: JoinHandle<()>,
 }
 
@@ -135,14 +141,13 @@ impl Handle {
         };
         let passed = orders.try_send(order).is_ok();
         if power_off && passed {
-            self.switches.power_off.store(true, Ordering::Relaxed);
+            self.power_off.store(true, Ordering::Relaxed);
         }
         passed
     }
 
     /// Has the worker leave QEMU running and end.
     pub fn release(&mut self) {
-        self.switches.release.store(true, Ordering::Relaxed);
         self.orders = None;
     }
 
@@ -210,17 +215,16 @@ impl Post {
 
 /// Starts a worker that launches `machine`.
 pub fn launch(post: Post, launching: Launching) -> std::io::Result<Handle> {
-    spawn(post, move |post, orders, switches| {
-        begin::launch(&post, launching, &switches.power_off)
-            .map(|begun| Worker::new(post, orders, switches, begun))
+    spawn(post, move |post, orders, power_off| {
+        begin::launch(&post, launching, &power_off).map(|begun| Worker::new(post, orders, begun))
     })
 }
 
 /// Starts a worker that takes over a machine that runs already.
 pub fn adopt(post: Post, adoption: Adoption) -> std::io::Result<Handle> {
-    spawn(post, move |post, orders, switches| {
+    spawn(post, move |post, orders, _power_off| {
         begin::adopt(&post, adoption, &orders).map(|begun| {
-            let worker = Worker::new(post, orders, switches, begun);
+            let worker = Worker::new(post, orders, begun);
             worker.forget_counters();
             worker
         })
@@ -229,23 +233,23 @@ pub fn adopt(post: Post, adoption: Adoption) -> std::io::Result<Handle> {
 
 fn spawn(
     mut post: Post,
-    begin: impl FnOnce(Arc<Post>, Receiver<Order>, Arc<Switches>) -> Option<Worker> + Send + 'static,
+    begin: impl FnOnce(Arc<Post>, Receiver<Order>, Arc<AtomicBool>) -> Option<Worker> + Send + 'static,
 ) -> std::io::Result<Handle> {
     let (orders, inbox) = bounded(ORDERS_LEN);
     let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
     post.number = number;
     let post = Arc::new(post);
-    let switches = Arc::new(Switches::default());
+    let power_off = Arc::new(AtomicBool::new(false));
     let untaken = inbox.clone();
     let thread = std::thread::Builder::new()
         .name(format!("vm-{}", post.id.short()))
         .spawn({
-            let (post, switches) = (Arc::clone(&post), Arc::clone(&switches));
+            let (post, power_off) = (Arc::clone(&post), Arc::clone(&power_off));
             move || {
                 let _farewell = Farewell {
                     post: Arc::clone(&post),
                 };
-                if let Some(worker) = begin(post, inbox, switches) {
+                if let Some(worker) = begin(post, inbox, power_off) {
                     worker.run();
                 }
             }
@@ -255,7 +259,7 @@ fn spawn(
         orders: Some(orders),
         untaken,
         post,
-        switches,
+        power_off,
         thread,
     })
 }
@@ -275,6 +279,7 @@ pub struct Begun {
     pub live: Live,
     /// The hardware QEMU was started with.
     pub machine: Machine,
+    pub serial: Option<serial::Line>,
 }
 
 /// Whether the loop goes on.
@@ -293,40 +298,41 @@ struct Worker {
     live: Live,
     published: Option<Live>,
     machine: Machine,
+    serial: Option<serial::Line>,
     /// Who waits for the guest to be off.
     waiting_for_off: Vec<Asker>,
+    typing: Option<typing::UnderWay>,
     next_beat: Instant,
     missed_beats: u32,
     meter: stats::Meter,
     counters: network::Counters,
-    switches: Arc<Switches>,
+    sound: Sound,
+    line: sharing::Line,
     /// The picture that was published last, and when.
     last_thumbnail: Option<(Instant, Arc<Vec<u8>>)>,
 }
 
 impl Worker {
-    fn new(
-        post: Arc<Post>,
-        orders: Receiver<Order>,
-        switches: Arc<Switches>,
-        begun: Begun,
-    ) -> Self {
+    fn new(post: Arc<Post>, orders: Receiver<Order>, begun: Begun) -> Self {
         let started = begun.process.manifest().created;
         let age = Duration::from_secs(clock::now().0.saturating_sub(started.0));
         Self {
             post,
-            switches,
             orders,
             meter: stats::Meter::new(age),
             counters: network::Counters::default(),
+            sound: Sound::absent(SoundState::Off),
             last_thumbnail: None,
+            line: sharing::Line::new(&begun.process),
             process: begun.process,
             qmp: begun.qmp,
             events: begun.events,
             live: begun.live,
             published: None,
             machine: begun.machine,
+            serial: begun.serial,
             waiting_for_off: Vec::new(),
+            typing: None,
             next_beat: Instant::now() + BEAT_EVERY,
             missed_beats: 0,
         }
@@ -334,14 +340,17 @@ impl Worker {
 
     fn run(mut self) {
         self.live_on();
+        self.end_typing("The machine was powered off, saved or handed over");
         self.end_counting(); // A QEMU that goes on without us must not fill a file that nobody reads.
     }
 
     fn live_on(&mut self) {
+        self.look_at_agent();
         // What happened before we listened. A machine found paused is news as well: who adopts it waits for that.
         if matches!(self.look(), Flow::End) {
             return;
         }
+        self.open_sound();
         self.publish();
         loop {
             let patience = self.due().saturating_duration_since(Instant::now());
@@ -354,6 +363,16 @@ impl Worker {
                     Ok(event) => self.event(&event),
                     Err(_) => self.monitor_closed(),
                 },
+                recv(self.sound.news()) -> _news => {
+                    self.sound_changed();
+                    Flow::Go
+                }
+                recv(self.line.news) -> news => {
+                    if news.is_ok() {
+                        self.agent_changed();
+                    }
+                    Flow::Go
+                },
                 default(patience) => Flow::Go,
             };
             if matches!(flow, Flow::End) {
@@ -364,6 +383,7 @@ impl Worker {
                 return;
             }
             self.sample_if_due();
+            self.type_if_due();
         }
     }
 
@@ -376,16 +396,16 @@ impl Worker {
                 let result = self.press(&keys);
                 self.post.answer(asker, result.map(|()| Answer::Done));
             }
-            Order::Type { text, asker } => {
-                let result = self.type_text(&text);
-                self.post.answer(asker, result.map(|()| Answer::Done));
-            }
+            Order::Type { typing, job, asker } => self.type_text(&typing, *job, asker),
             Order::OpenDisplay { asker } => self.open_display(asker),
+            Order::OpenSerial { asker, history } => self.open_serial(asker, history),
             Order::Screenshot {
                 asker,
                 machine,
                 in_process,
             } => self.screenshot(asker, machine, in_process),
+            Order::Hear(settings) => self.hear(settings),
+            Order::ToAgent { what, asker } => self.to_agent(what, asker),
             Order::Thumbnail => self.thumbnail(),
             Order::Watch(level) => self.watch(level),
             Order::Stats { asker } => {

@@ -1,10 +1,11 @@
 //! What a worker is asked to do, and what is answered when it comes too late.
 
+use super::sharing::ToAgent;
 use super::stats::Level;
 use super::{Edit, Post, gone};
 use crate::engine::hub::Asker;
 use crate::engine::jobs::Job;
-use crate::model::{Action, Answer, MachineId};
+use crate::model::{Action, Answer, MachineId, SoundSettings, Typing};
 
 /// What a worker is asked to do.
 pub enum Order {
@@ -22,17 +23,28 @@ pub enum Order {
         asker: Asker,
     },
     Type {
-        text: String,
+        typing: Box<Typing>,
+        job: Box<Job>,
         asker: Asker,
     },
     OpenDisplay {
         asker: Asker,
+    },
+    OpenSerial {
+        asker: Asker,
+        history: bool,
     },
     Screenshot {
         asker: Asker,
         machine: MachineId,
         /// Wanted by the window of this process, which takes pixels instead of a file.
         in_process: bool,
+    },
+    /// So loud, from now on.
+    Hear(SoundSettings),
+    ToAgent {
+        what: ToAgent,
+        asker: Asker,
     },
     Thumbnail,
     /// Look at the machine so closely from now on.
@@ -52,17 +64,23 @@ pub(super) fn refuse_order(post: &Post, order: Order) {
             }
             asker
         }
-        Order::Save { job, asker } => {
+        Order::Save { job, asker } | Order::Type { job, asker, .. } => {
             job.end(Err(gone(post)));
             asker
         }
         Order::Edit(edit) => edit.asker,
+        Order::ToAgent { what, asker } => {
+            if let ToAgent::Send { job, .. } = what {
+                job.end(Err(gone(post)));
+            }
+            asker
+        }
         Order::Keys { asker, .. }
-        | Order::Type { asker, .. }
         | Order::OpenDisplay { asker }
+        | Order::OpenSerial { asker, .. }
         | Order::Screenshot { asker, .. }
         | Order::Stats { asker } => asker,
-        Order::Thumbnail | Order::Watch(_) => return,
+        Order::Hear(_) | Order::Thumbnail | Order::Watch(_) => return,
     };
     post.answer(asker, Err(gone(post)));
 }

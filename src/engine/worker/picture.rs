@@ -48,7 +48,7 @@ impl Worker {
     }
 
     /// `getfd` and `add_client` (qapi/misc.json) with one end of a socket pair.
-    fn connect_dbus(&self) -> Result<OwnedFd, Failure> {
+    pub(super) fn connect_dbus(&self) -> Result<OwnedFd, Failure> {
         let (ours, theirs) = UnixStream::pair()
             .map_err(|error| Failure::new("The screen can't be shown", error.to_string()))?;
         let name = json!({ "fdname": "display" });

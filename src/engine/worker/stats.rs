@@ -92,7 +92,7 @@ impl Worker {
 
     /// When something is due by the clock: the next heartbeat or measurement, the end of counting.
     pub(super) fn due(&self) -> Instant {
-        let others = [self.meter.next, self.counting_until()];
+        let others = [self.meter.next, self.counting_until(), self.typing_due()];
         others
             .into_iter()
             .flatten()

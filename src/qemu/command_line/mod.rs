@@ -30,7 +30,11 @@ use crate::model::{
 };
 use blocks::Access;
 pub use blocks::{drive_node, file_node, layer_node, medium_file_node, medium_nodes};
+pub use sound::passes_sound;
 use value::escape;
+
+/// The device id of the channel to the agent in the guest's desktop; its socket is `<id>-socket`.
+pub const SPICE_AGENT: &str = "spice-agent";
 
 /// The number that the memory file has in QEMU.
 pub const MEMORY_NUMBER: i32 = 10;
@@ -56,6 +60,8 @@ pub struct Launch<'a> {
     pub layers: &'a BTreeMap<LayerRef, PathBuf>,
     pub sockets: &'a Sockets,
     pub display: DisplayPath,
+    /// This QEMU can pass sound on through its D-Bus display.
+    pub dbus_sound: bool,
     /// Wait for a saved state.
     pub incoming: bool,
     /// The guest learns from a new one that it was rewound or forked.
@@ -270,7 +276,7 @@ fn channels(launch: &Launch<'_>, line: &mut Line) -> Result<(), CommandLineError
     ];
     line.device("virtio-serial-pci", &bus);
     for (id, path, name) in [
-        ("spice-agent", &sockets.spice_agent, "com.redhat.spice.0"),
+        (SPICE_AGENT, &sockets.spice_agent, "com.redhat.spice.0"),
         (
             "guest-agent",
             &sockets.guest_agent,
@@ -301,7 +307,11 @@ fn socket(id: &str, path: &Path, line: &mut Line) -> Result<(), CommandLineError
 
 fn screen(launch: &Launch<'_>, line: &mut Line) -> Result<(), CommandLineError> {
     match launch.display {
-        DisplayPath::Dbus => line.option("-display", "dbus,p2p=yes"),
+        DisplayPath::Dbus => {
+            let audio = sound::of_display(launch);
+            let audio = audio.map_or(String::new(), |id| format!(",audiodev={id}"));
+            line.option("-display", format!("dbus,p2p=yes{audio}"));
+        }
         DisplayPath::Rfb => {
             line.option("-display", "none");
             let path = escape(text(&launch.sockets.rfb)?);

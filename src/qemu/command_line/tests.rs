@@ -74,6 +74,7 @@ impl Facts {
             layers: &self.layers,
             sockets: &self.sockets,
             display: DisplayPath::Dbus,
+            dbus_sound: true,
             incoming: false,
             generation: Uuid::from_u128(7),
         }
@@ -147,6 +148,7 @@ fn secure_boot_and_emulation_with_private_memory_over_rfb_for_a_saved_state() {
         cpu_model: "max",
         memory: None,
         display: DisplayPath::Rfb,
+        dbus_sound: true,
         incoming: true,
         ..facts.launch(&machine)
     };
@@ -213,7 +215,6 @@ fn crowded(board: Board) -> Machine {
         DeviceKind::Floppy(crate::model::Floppy { medium }),
         nic(NicModel::E1000e, 1),
         nic(NicModel::Pcnet, 2),
-        DeviceKind::Sound(Default::default()),
         DeviceKind::Watchdog(Default::default()),
     ] {
         let device = machine.new_device(kind).unwrap();
@@ -260,6 +261,7 @@ fn no_launch_listens_on_tcp_or_lets_qemu_probe() {
     for display in [DisplayPath::Dbus, DisplayPath::Rfb] {
         let launch = Launch {
             display,
+            dbus_sound: true,
             ..facts.launch(&machine)
         };
         let args = command_line(&launch).unwrap();
@@ -268,7 +270,7 @@ fn no_launch_listens_on_tcp_or_lets_qemu_probe() {
             "tcp:",
             "host=",
             "-drive",
-            "-hda",
+            "-hda ",
             "telnet",
             "hostfwd",
             "-daemonize",

@@ -18,7 +18,7 @@ pub const LINKS: [Link; 2] = [
 ];
 
 /// Title and text; `{key}` is the key that gives the keyboard back.
-pub const FIRST_STEPS: [(&str, &str); 6] = [
+pub const FIRST_STEPS: [(&str, &str); 7] = [
     (
         "Make a machine",
         "Drop an installer ISO or a disk image on the window, or press “New machine”. What is not said is chosen to suit this computer; all of it can be changed later.",
@@ -26,6 +26,10 @@ pub const FIRST_STEPS: [(&str, &str); 6] = [
     (
         "Use its screen",
         "Click the guest's screen to type into it. {key}, tapped alone, gives the keyboard back. “Open in a window” shows the screen in a window of its own.",
+    ),
+    (
+        "Use its serial console",
+        "“Terminal” on a machine's page is the guest's text console, also where it has no screen. A Linux guest shows a login there once its kernel is started with console=ttyS0. What is said there is kept in the machine's folder, at most 3 MB of it, which only you may read: a guest may show secrets there.",
     ),
     (
         "Stop and go on",

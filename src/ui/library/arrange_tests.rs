@@ -50,6 +50,8 @@ fn report(chance: &mut Chance, number: u64) -> MachineReport {
         force_after: None,
         running: None,
         console_open: false,
+        sound: Default::default(),
+        agent: None,
         job: None,
     }
 }

@@ -6,8 +6,8 @@ use egui::{
 };
 
 use super::arrange::{Group, tags_of};
-use crate::language::told;
-use crate::model::{JobReport, MachineReport, State};
+use crate::language::{told, tr};
+use crate::model::{JobReport, Machine, MachineReport, SoundState, State};
 use crate::ui::icon::{self, Icon};
 use crate::ui::kit;
 use crate::ui::theme::{self, Palette, palette};
@@ -170,13 +170,39 @@ fn state_ui(ui: &Ui, p: &Palette, row: &Row<'_>, at: Pos2, right: f32) {
         State::Running => right - SPARKLINE,
         _ => right,
     };
-    tags_ui(
-        ui,
-        p,
-        tags_of(row.report),
-        pos2(word.right() + 8.0, at.y),
-        right,
-    );
+    let mut left = word.right() + 8.0;
+    for Sign { glyph, alarm, .. } in signs(row.report) {
+        let color = if alarm { p.error } else { p.dim };
+        icon::paint(ui.painter(), pos2(left + 7.0, at.y), glyph, 14.0, color);
+        left += 20.0;
+    }
+    tags_ui(ui, p, tags_of(row.report), pos2(left, at.y), right);
+}
+
+/// A small picture beside the state, and what it means.
+pub struct Sign {
+    glyph: Icon,
+    pub word: &'static str,
+    /// In red.
+    alarm: bool,
+}
+
+/// What is to be heard of the machine, and whether it hears us.
+pub fn signs(report: &MachineReport) -> impl Iterator<Item = Sign> {
+    let sound = &report.sound;
+    let muted = |machine: &Machine| machine.sound.muted || machine.sound.volume == 0;
+    let heard = sound.state == SoundState::Playing && !report.machine.as_ref().is_some_and(muted);
+    let plays = heard.then(|| Sign {
+        glyph: Icon::Volume2,
+        word: tr("plays sound"),
+        alarm: false,
+    });
+    let hears = sound.microphone_on.then(|| Sign {
+        glyph: Icon::Mic,
+        word: tr("Microphone on"),
+        alarm: true,
+    });
+    hears.into_iter().chain(plays)
 }
 
 /// As many tags as there is room for.

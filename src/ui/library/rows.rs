@@ -171,7 +171,12 @@ impl LibraryList {
         let state = tr(report.state.label());
         response.widget_info(|| {
             let mut info = WidgetInfo::selected(Role::ListItem, true, open || marked, &report.name);
-            info.hint_text = Some(state.to_owned());
+            let mut hint = state.to_owned();
+            for sign in row::signs(report) {
+                hint += ", ";
+                hint += sign.word;
+            }
+            info.hint_text = Some(hint);
             info
         });
         if visible {

@@ -7,18 +7,22 @@ mod keys;
 mod log;
 mod overview;
 mod screen;
+mod sharing;
+pub mod sound;
+mod terminal;
 mod trouble;
 
 use std::collections::BTreeMap;
 
 use egui::{Margin, ScrollArea, Stroke, Ui};
 
-use super::screen_view::Scaling;
+use super::pointer::Hand;
+use super::terminal::TerminalView;
 use super::theme::{self, palette};
 use super::view::View;
 use super::{Ask, kit};
 use crate::language::tr;
-use crate::model::{MachineId, MachineReport, Timestamp};
+use crate::model::{Device, DeviceKind, MachineId, MachineReport, Timestamp};
 use hardware::HardwareTab;
 
 /// Machines with edits that were not applied; a person works on a few.
@@ -30,17 +34,25 @@ pub enum Tab {
     #[default]
     Overview,
     Screen,
+    Terminal,
     Hardware,
     Log,
 }
 
 impl Tab {
-    const ALL: [Self; 4] = [Self::Overview, Self::Screen, Self::Hardware, Self::Log];
+    const ALL: [Self; 5] = [
+        Self::Overview,
+        Self::Screen,
+        Self::Terminal,
+        Self::Hardware,
+        Self::Log,
+    ];
 
     fn word(self) -> &'static str {
         match self {
             Self::Overview => "Overview",
             Self::Screen => "Screen",
+            Self::Terminal => "Terminal",
             Self::Hardware => "Hardware",
             Self::Log => "Log",
         }
@@ -52,9 +64,12 @@ impl Tab {
 pub struct MachinePage {
     machine: Option<MachineId>,
     pub tab: Tab,
-    pub scaling: Scaling,
+    hand: Hand,
     /// The name that is being typed.
     rename: Option<String>,
+    terminal: TerminalView,
+    /// Just turned to: which tab suits the machine is not looked at yet.
+    fresh: bool,
     hardware: HardwareTab,
     /// Edits of other machines that were not applied yet.
     unfinished: BTreeMap<MachineId, HardwareTab>,
@@ -70,7 +85,7 @@ impl MachinePage {
     /// Turns to another machine; what was edited of the last one is kept until it is shown again.
     fn turn_to(&mut self, machine: MachineId) {
         if self.machine != Some(machine) {
-            let (tab, scaling) = (self.tab, self.scaling);
+            let tab = self.tab;
             let mut unfinished = std::mem::take(&mut self.unfinished);
             let last = std::mem::take(&mut self.hardware);
             if let Some(id) = self.machine.filter(|_| last.edited()) {
@@ -82,12 +97,11 @@ impl MachinePage {
             let hardware = unfinished.remove(&machine).unwrap_or_default();
             *self = Self {
                 machine: Some(machine),
-                tab: if tab == Tab::Screen {
-                    tab
-                } else {
-                    Tab::Overview
+                tab: match tab {
+                    Tab::Screen | Tab::Terminal => tab,
+                    Tab::Overview | Tab::Hardware | Tab::Log => Tab::Overview,
                 },
-                scaling,
+                fresh: true,
                 hardware,
                 unfinished,
                 ..Self::default()
@@ -99,11 +113,30 @@ impl MachinePage {
     pub fn show_screen(&mut self, machine: MachineId) {
         self.turn_to(machine);
         self.tab = Tab::Screen;
+        self.fresh = true;
+    }
+
+    /// A machine without a screen is first seen by its console, one without a console by its screen or its graphs.
+    fn suit(&mut self, report: &MachineReport) {
+        if !std::mem::take(&mut self.fresh) {
+            return;
+        }
+        let is_display = |device: &Device| matches!(device.kind, DeviceKind::Display(_));
+        let has_screen = report
+            .machine
+            .as_ref()
+            .is_none_or(|machine| machine.devices.iter().any(is_display));
+        match (self.tab, terminal::present(report)) {
+            (Tab::Overview | Tab::Screen, true) if !has_screen => self.tab = Tab::Terminal,
+            (Tab::Terminal, false) => self.tab = Tab::Overview,
+            _ => {}
+        }
     }
 
     /// Shows the hardware tab.
     pub fn edit(&mut self, machine: MachineId) {
         self.turn_to(machine);
+        self.fresh = false;
         self.tab = Tab::Hardware;
     }
 
@@ -130,6 +163,7 @@ impl MachinePage {
 
     pub fn ui(&mut self, ui: &mut Ui, view: &View, report: &MachineReport, asks: &mut Vec<Ask>) {
         self.turn_to(report.id);
+        self.suit(report);
         let margin = Margin {
             left: 22,
             right: 22,
@@ -142,6 +176,7 @@ impl MachinePage {
         });
         match self.tab {
             Tab::Screen => screen::screen_tab_ui(ui, self, view, report, asks),
+            Tab::Terminal => terminal::terminal_tab_ui(ui, self, view, report, asks),
             Tab::Hardware => hardware::hardware_tab_ui(ui, self, view, report, asks),
             Tab::Overview | Tab::Log => self.scrolled_ui(ui, view, report, asks),
         }
@@ -192,7 +227,7 @@ impl MachinePage {
                     match self.tab {
                         Tab::Overview => overview::overview_ui(ui, self, view, report, asks),
                         Tab::Log => log::log_ui(ui, self, view, report, asks),
-                        Tab::Screen | Tab::Hardware => {}
+                        Tab::Screen | Tab::Terminal | Tab::Hardware => {}
                     }
                 });
             });

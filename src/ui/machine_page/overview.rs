@@ -4,9 +4,10 @@ use egui::{CornerRadius, Pos2, Rect, RichText, Sense, Ui, pos2, vec2};
 
 use super::{MachinePage, Tab, graphs};
 use crate::language::{fill, told, tr};
+use crate::model::Zoom;
 use crate::model::{DeviceKind, DiskSource, Machine, MachineReport, NicNetwork, State};
 use crate::ui::icon::{self, Icon};
-use crate::ui::screen_view::{self, Scaling};
+use crate::ui::screen_view;
 use crate::ui::theme::{self, palette};
 use crate::ui::view::View;
 use crate::ui::{Ask, kit};
@@ -103,7 +104,7 @@ fn picture(view: &View, report: &MachineReport) -> Option<(egui::TextureId, (u32
 
 fn picture_ui(ui: &Ui, rect: Rect, texture: egui::TextureId, guest: (u32, u32)) {
     let radius = CornerRadius::same(8);
-    let picture = screen_view::place(rect, guest, Scaling::Fit, 1.0, egui::Vec2::ZERO);
+    let picture = screen_view::place(rect, guest, Zoom::Fit, 1.0, egui::Vec2::ZERO);
     if picture.width() + 1.0 < rect.width() || picture.height() + 1.0 < rect.height() {
         let ground = palette(ui).letterbox;
         ui.painter().rect_filled(rect, radius, ground);

@@ -126,9 +126,13 @@ fn errands(scene: &Scene<'_>, all: &mut Vec<Entry>) {
             Errand::NewMachine if scene.view.handed_over => {
                 Err("Another Orangery process has the library now".to_owned())
             }
-            Errand::FullScreen if scene.shown.is_none() => {
+            Errand::FullScreen | Errand::Mute if scene.shown.is_none() => {
                 Err("Open a machine's page first".to_owned())
             }
+            Errand::TypeText => match scene.shown {
+                Some(report) => actions::verdict(report, Action::SendKeys, scene.view.handed_over),
+                None => Err("Open a machine's page first".to_owned()),
+            },
             Errand::NewMachine
             | Errand::Search
             | Errand::ShowTrash
@@ -136,6 +140,7 @@ fn errands(scene: &Scene<'_>, all: &mut Vec<Entry>) {
             | Errand::ShowSettings
             | Errand::ShowHelp
             | Errand::FullScreen
+            | Errand::Mute
             | Errand::Back => Ok(()),
         };
         all.push(

@@ -1,6 +1,7 @@
 //! The settings of the app itself: sections at the left, what is chosen at the right, saved at once.
 
 mod closing;
+mod combinations;
 mod library;
 mod look;
 mod screens;
@@ -81,8 +82,11 @@ impl Section {
             }
             Self::Screens => {
                 settings.release_key = usual.release_key;
+                settings.combinations = usual.combinations;
+                settings.host_keys = usual.host_keys;
                 settings.display = usual.display;
                 settings.thumbnails = usual.thumbnails;
+                settings.screen = usual.screen;
             }
             Self::Shortcuts => settings.shortcuts = usual.shortcuts,
         }
@@ -95,17 +99,19 @@ pub struct SettingsPage {
     pub section: Section,
     folder: library::FolderField,
     keys: shortcuts::KeysPage,
+    combinations: combinations::CombinationsPage,
 }
 
 impl SettingsPage {
     /// Keys that are pressed now are for the page: a shortcut is being chosen.
     pub fn wants_keys(&self) -> bool {
-        self.keys.listens()
+        self.keys.listens() || self.combinations.listens()
     }
 
     /// The page is left: what was begun is dropped.
     pub fn leave(&mut self) {
         self.keys = shortcuts::KeysPage::default();
+        self.combinations = combinations::CombinationsPage::default();
     }
 
     /// A folder chosen by the file chooser.
@@ -148,7 +154,7 @@ impl SettingsPage {
             let chosen = self.section == section;
             if kit::index_item(ui, chosen, section.icon(), tr(section.word())).clicked() {
                 self.section = section;
-                self.keys = shortcuts::KeysPage::default();
+                self.leave();
             }
         }
     }
@@ -169,7 +175,10 @@ impl SettingsPage {
                     Section::Look => look::look_ui(ui, settings),
                     Section::Library => library::library_ui(ui, &mut self.folder, view, asks),
                     Section::Closing => closing::closing_ui(ui, settings),
-                    Section::Screens => screens::screens_ui(ui, settings),
+                    Section::Screens => {
+                        screens::screens_ui(ui, settings);
+                        self.combinations.ui(ui, settings);
+                    }
                     Section::Shortcuts => self.keys.ui(ui, view, settings),
                 }
                 self.reset_ui(ui, settings);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use orangery::display::frame::{Size, Surface, Viewer, Want};
-use orangery::display::keys::type_text;
+use orangery::display::keys::{Layout, type_text};
 use orangery::display::picture::Picture;
 use orangery::display::{Button, Input, Offer, Screen};
 
@@ -47,7 +47,7 @@ fn wait_card(what: &str, viewer: &mut Viewer, mut until: impl FnMut(&CardReport)
 }
 
 fn type_in(screen: &Screen, viewer: &mut Viewer) {
-    for chord in type_text(TEXT).unwrap() {
+    for chord in type_text(Layout::find("us").unwrap(), TEXT).unwrap() {
         let before = report(viewer).map_or(0, |card| card.keys);
         for &code in &chord {
             screen.send(Input::Key { code, down: true });

@@ -19,7 +19,7 @@ fn program(house: &House, text: &str) -> PathBuf {
 }
 
 /// A QEMU that tells of itself what the real one does, and as a monitor does what `body` says.
-fn fake(house: &mut House, body: &str) {
+pub fn fake(house: &mut House, body: &str) {
     let real = orangery::confine::find_program("qemu-system-x86_64").unwrap();
     let text = FAKE
         .replace("REAL", real.to_str().unwrap())

@@ -168,7 +168,7 @@ fn every_part_of_the_window_speaks_the_chosen_language() {
         let mut harness = full();
         harness.state_mut().events = vec![show(report(1, "Debian", state))];
         harness.run_ok();
-        for tab in ["Screen", "Hardware", "Log", "Overview"] {
+        for tab in ["Screen", "Terminal", "Hardware", "Log", "Overview"] {
             let label = format!("⟦{tab}⟧");
             let tab = harness.get_by_role_and_label(egui::accesskit::Role::Tab, &label);
             tab.click();

@@ -108,6 +108,7 @@ impl Bench {
             layers: &self.layers,
             sockets: &sockets,
             display: self.display,
+            dbus_sound: true,
             incoming,
             generation: Uuid::from_u128(1),
         };

@@ -5,21 +5,33 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use orangery::terminal::{Ink, Terminal};
+
 use super::{House, clicked, is_alive};
 use crate::guests::{alone, debian_disk, or_skip};
 use crate::window_stage::Stage;
 
 /// A shell on the guest's first serial port.
-pub(super) struct Shell {
+pub struct Shell {
     socket: UnixStream,
     heard: String,
 }
 
 impl Shell {
-    pub(super) fn of(house: &House, name: &str) -> Self {
+    pub fn of(house: &House, name: &str) -> Self {
+        Self::on(super::serial::open(house, name, false).0)
+    }
+
+    /// Straight to QEMU, while nobody owns the machine.
+    pub(super) fn without_owner(house: &House, name: &str) -> Self {
         let manifest = std::fs::read(house.launch(name).join("launch.json")).unwrap();
         let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
-        let socket = UnixStream::connect(manifest["sockets"]["serial"].as_str().unwrap()).unwrap();
+        let socket = manifest["sockets"]["serial"].as_str().unwrap();
+        Self::on(UnixStream::connect(socket).unwrap())
+    }
+
+    /// A shell on a connected serial port.
+    pub(super) fn on(socket: UnixStream) -> Self {
         socket
             .set_read_timeout(Some(Duration::from_millis(200)))
             .unwrap();
@@ -29,13 +41,13 @@ impl Shell {
         }
     }
 
-    pub(super) fn say(&mut self, line: &str) {
+    pub fn say(&mut self, line: &str) {
         writeln!(self.socket, "{line}").unwrap();
     }
 
     /// Waits until the guest says `word`; gives the rest of that line.
     #[track_caller]
-    pub(super) fn hear(&mut self, word: &str, seconds: u64) -> Option<String> {
+    pub fn hear(&mut self, word: &str, seconds: u64) -> Option<String> {
         let until = Instant::now() + Duration::from_secs(seconds);
         let mut bytes = [0; 4096];
         loop {
@@ -71,16 +83,35 @@ impl Shell {
 
     /// What a command prints.
     #[track_caller]
-    pub(super) fn ask(&mut self, command: &str) -> String {
+    pub fn ask(&mut self, command: &str) -> String {
         // The mark is not in the echo of the command, only in what it prints.
         self.say(&format!("echo \"mark\"\": $({command})\""));
         self.hear("mark: ", 30)
             .unwrap_or_else(|| panic!("{command}: {}", self.heard))
     }
 
-    pub(super) fn uptime(&mut self) -> f64 {
+    pub fn uptime(&mut self) -> f64 {
         self.ask("cut -d' ' -f1 /proc/uptime").parse().unwrap()
     }
+}
+
+/// What the shell shows in a terminal: colours, and the line that was typed.
+fn in_colour(house: &House) {
+    let (stream, history) = super::serial::open(house, "Debian", false);
+    let terminal = Terminal::start(stream, history, std::sync::Arc::new(|| {})).unwrap();
+    assert!(terminal.send(b"clear; ls --color=always -d /bin /etc\r"));
+    super::wait_for("the colours", 30, || {
+        let picture = terminal.emulator().picture();
+        let coloured = |letter| {
+            let mut cells = picture.cells.iter();
+            // Folders are blue, links cyan: 34 and 36 of ECMA-48.
+            cells.any(|cell| cell.style.ink == Ink::Index(letter) && cell.style.bold)
+        };
+        let listed = picture.text().contains("/bin") && picture.text().contains("/etc");
+        (listed && coloured(4) && coloured(6))
+            .then_some(())
+            .ok_or_else(|| picture.text())
+    });
 }
 
 /// A machine "Debian" that is off, with its disk in place; gives the disk.
@@ -137,6 +168,8 @@ fn debian_is_given_parts_by_clicks_boots_is_typed_into_is_saved_and_resumed_and_
         after > before && after < before + 120.0,
         "{before} and then {after}"
     );
+
+    in_colour(&house);
 
     let (pixels, width, height) = house.picture("Debian");
     let lit = pixels.chunks(4).filter(|pixel| pixel[0] > 100).count();

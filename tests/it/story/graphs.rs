@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use orangery::qemu::qmp::Client;
@@ -131,7 +132,7 @@ fn graphs_agree_with_the_kernel_with_qemu_and_with_the_guest() {
     network_agrees(&last, &mut shell);
     the_guest_goes_on_while_nobody_reads(&house, &mut shell);
     drop(last);
-    the_guest_goes_on_without_an_owner(&house, &mut shell);
+    the_guest_goes_on_without_an_owner(&house);
 }
 
 fn processors_agree(house: &House, watch: &Watch, shell: &mut Shell) {
@@ -232,10 +233,10 @@ fn disks_agree(house: &House, watch: &Watch, shell: &mut Shell) {
 }
 
 /// Takes what the guest sends and sends the same amount back, on a port of this computer.
-fn echo_once() -> u16 {
+fn echo_once() -> (u16, JoinHandle<()>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
-    std::thread::Builder::new()
+    let thread = std::thread::Builder::new()
         .spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             let mut taken = vec![0; 4 << 20];
@@ -243,16 +244,22 @@ fn echo_once() -> u16 {
             stream.write_all(&taken).unwrap();
         })
         .unwrap();
-    port
+    (port, thread)
 }
 
 /// Sends 4 MiB through the guest's card and takes as much back; the guest says how much came.
 fn talk(shell: &mut Shell) {
-    let port = echo_once();
-    let talk = format!(
-        "bash -c 'exec 3<>/dev/tcp/10.0.2.2/{port}; (head -c 4194304 /dev/zero >&3 &); head -c 4194304 <&3 | wc -c'"
+    let (command, _) = conversation();
+    assert_eq!(shell.ask(&command), "4194304");
+}
+
+/// The command that talks so, and the thread that ends when all was taken and given back.
+fn conversation() -> (String, JoinHandle<()>) {
+    let (port, all) = echo_once();
+    let command = format!(
+        r#"bash -c "exec 3<>/dev/tcp/10.0.2.2/{port}; (head -c 4194304 /dev/zero >&3 &); head -c 4194304 <&3 | wc -c""#
     );
-    assert_eq!(shell.ask(&talk), "4194304");
+    (command, all)
 }
 
 fn guest_network(shell: &mut Shell) -> (f64, f64) {
@@ -285,9 +292,14 @@ fn network_agrees(watch: &Watch, shell: &mut Shell) {
 
 fn the_guest_goes_on_while_nobody_reads(house: &House, shell: &mut Shell) {
     let agent = house.agent_pid().unwrap();
+    let (command, all) = conversation();
+    shell.ask(&format!(
+        "sh -c '(sleep 2; {command} > /tmp/came) > /dev/null 2>&1 &'"
+    ));
     kill(agent, Signal::STOP);
-    talk(shell);
+    all.join().unwrap();
     kill(agent, Signal::CONT);
+    assert_eq!(shell.ask("sh -c 'sleep 1; cat /tmp/came'"), "4194304");
 }
 
 /// Objects that count packets in QEMU.
@@ -305,10 +317,10 @@ fn counters(house: &House) -> usize {
         .count()
 }
 
-fn the_guest_goes_on_without_an_owner(house: &House, shell: &mut Shell) {
+fn the_guest_goes_on_without_an_owner(house: &House) {
     assert_eq!(counters(house), 2, "they stay for a minute");
     house.kill_agent();
-    talk(shell);
+    talk(&mut Shell::without_owner(house, "Debian"));
     assert_eq!(counters(house), 2);
     // The next owner takes them out when it adopts the machine.
     house.done(&["stats", "Debian"]);
@@ -316,5 +328,5 @@ fn the_guest_goes_on_without_an_owner(house: &House, shell: &mut Shell) {
         0 => Ok(()),
         left => Err(left),
     });
-    talk(shell);
+    talk(&mut Shell::of(house, "Debian"));
 }

@@ -107,7 +107,7 @@ const EDITS_ALL_VIRTIO: &[&str] = &[
     "set Debian cpu=Nehalem topology=2x1x1",
     "device set Debian display0 heads=2",
     "device set Debian nic0 mac=52:54:00:aa:bb:cc link=down",
-    "device add Debian sound model=ac97",
+    "device set Debian sound0 model=ac97",
     "disk add Debian --size 8M",
     "disk add Debian --size 8M",
     "disk add Debian --size 8M",

@@ -201,6 +201,17 @@ fn dialogs() -> Vec<Scene> {
             let text = "== Orangery ==\nOrangery 0.1.0\nMachines: 7\n".repeat(40);
             h.state_mut().view.program.report = Some(text);
         }),
+        scene("type", full, |h| {
+            live(h);
+            errand(h, Errand::TypeText);
+            h.event(Input::Text("Größe €25 ж".to_owned()));
+        }),
+        scene("type-under-way", full, |h| {
+            errand(h, Errand::TypeText);
+            h.event(Input::Text("hello".to_owned()));
+            h.run_ok();
+            click(h, "Type");
+        }),
         scene("toasts", full, |h| {
             let view = &mut h.state_mut().view;
             let text = tr("Nothing is lost until the trash is emptied").to_owned();
@@ -433,15 +444,11 @@ fn live(harness: &mut Shown<'_>) {
             *pixel = theme::DARK.accent;
         }
     }
-    let options = egui::TextureOptions::LINEAR;
-    let texture = harness.ctx.load_texture("guest", image, options);
-    harness.state_mut().view.screen = Some(LiveScreen {
-        machine: id(1),
-        texture,
-        width: 640,
-        height: 400,
-        cursor: None,
-    });
+    let screen = LiveScreen {
+        caps_lock: Some(true),
+        ..fixture::live(&harness.ctx, image)
+    };
+    harness.state_mut().view.screen = Some(screen);
     harness.run_ok();
 }
 

@@ -28,10 +28,17 @@ pub(super) fn sound_ui(ui: &mut Ui, form: &mut HardwareForm, _desk: &mut Desk<'_
     }
     say_complaint(ui, form, wanted);
     if model.is_some() {
-        kit::hint(
-            ui,
-            tr("The guest finds the card, but nothing is played on this computer yet"),
-        );
+        microphone_ui(ui, form);
+    }
+}
+
+fn microphone_ui(ui: &mut Ui, form: &mut HardwareForm) {
+    let allowed = form.draft.sound.microphone;
+    let word = tr("Allow the microphone");
+    let meaning =
+        tr("The guest hears this computer's microphone when it records; otherwise silence");
+    if kit::switch(ui, true, allowed, word, meaning).clicked() {
+        form.edit(Change::Microphone(!allowed));
     }
 }
 

@@ -17,6 +17,7 @@ mod memory;
 mod network;
 mod processors;
 mod section;
+mod sharing;
 mod words;
 
 use egui::{CornerRadius, Frame, Margin, Panel, RichText, ScrollArea, Sense, Stroke, Ui, vec2};
@@ -439,6 +440,7 @@ fn section_ui(ui: &mut Ui, section: Section, form: &mut HardwareForm, desk: &mut
         Section::Drives => drives::drives_ui(ui, form, desk),
         Section::Network => network::network_ui(ui, form, desk),
         Section::Display => display::display_ui(ui, form, desk),
+        Section::Sharing => sharing::sharing_ui(ui, form, desk),
         Section::Sound => devices::sound_ui(ui, form, desk),
         Section::Usb => devices::usb_ui(ui, form, desk),
         Section::Other => devices::other_ui(ui, form, desk),

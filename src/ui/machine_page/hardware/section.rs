@@ -19,6 +19,7 @@ pub(in crate::ui::machine_page) enum Section {
     Drives,
     Network,
     Display,
+    Sharing,
     Sound,
     Usb,
     Other,
@@ -27,7 +28,7 @@ pub(in crate::ui::machine_page) enum Section {
 }
 
 impl Section {
-    pub(super) const ALL: [Self; 14] = [
+    pub(super) const ALL: [Self; 15] = [
         Self::Machine,
         Self::Processors,
         Self::Memory,
@@ -37,6 +38,7 @@ impl Section {
         Self::Drives,
         Self::Network,
         Self::Display,
+        Self::Sharing,
         Self::Sound,
         Self::Usb,
         Self::Other,
@@ -55,6 +57,7 @@ impl Section {
             Self::Drives => tr("CD & floppy drives"),
             Self::Network => tr("Network"),
             Self::Display => tr("Display"),
+            Self::Sharing => tr("Sharing"),
             Self::Sound => tr("Sound"),
             Self::Usb => tr("USB & input"),
             Self::Other => tr("Other devices"),
@@ -74,6 +77,7 @@ impl Section {
             Self::Drives => Icon::Disc3,
             Self::Network => Icon::Network,
             Self::Display => Icon::Monitor,
+            Self::Sharing => Icon::Clipboard,
             Self::Sound => Icon::Volume2,
             Self::Usb => Icon::Usb,
             Self::Other => Icon::Puzzle,
@@ -93,6 +97,7 @@ impl Section {
             Self::Drives => &hardware_help::DRIVES,
             Self::Network => &hardware_help::NETWORK,
             Self::Display => &hardware_help::DISPLAY,
+            Self::Sharing => &hardware_help::SHARING,
             Self::Sound => &hardware_help::SOUND,
             Self::Usb => &hardware_help::USB,
             Self::Other => &hardware_help::OTHER,
@@ -140,7 +145,7 @@ impl Section {
     /// When the part's edits reach a running guest; `None` where each says so for itself.
     pub(super) fn effect(self) -> Option<Effect> {
         match self {
-            Self::Machine => Some(Effect::AtOnce),
+            Self::Machine | Self::Sharing => Some(Effect::AtOnce),
             Self::Disks | Self::Drives | Self::Network => None,
             Self::Processors
             | Self::Memory
@@ -181,6 +186,7 @@ impl Section {
                 )),
                 _ => None,
             }),
+            Self::Sharing => tr(machine.sharing.label()).to_owned(),
             Self::Sound => found(machine, |kind| match kind {
                 DeviceKind::Sound(sound) => Some(tr(sound.model.label()).to_owned()),
                 _ => None,

@@ -99,6 +99,31 @@ pub(super) fn told_change(change: &Change, old: &Machine) -> Vec<String> {
         Change::Notes(_) => one(tr("Notes").to_owned()),
         Change::Tags(_) => one(tr("Tags").to_owned()),
         Change::Icon(_) => one(tr("Picture in the list").to_owned()),
+        Change::Volume(new) => {
+            let percent = |volume: u8| format!("{volume} %");
+            one(step(
+                tr("Volume"),
+                &percent(old.sound.volume),
+                &percent(*new),
+            ))
+        }
+        Change::Muted(new) => one(step(tr("Mute"), on_off(old.sound.muted), on_off(*new))),
+        Change::Microphone(new) => one(step(
+            tr("Microphone"),
+            on_off(old.sound.microphone),
+            on_off(*new),
+        )),
+        Change::Keyboard(_) => one(tr("Keyboard layout").to_owned()),
+        Change::ShareToGuest(new) => one(step(
+            tr("Clipboard to the guest"),
+            tr(old.sharing.to_guest.to_guest_label()),
+            tr(new.to_guest_label()),
+        )),
+        Change::ShareFromGuest(new) => one(step(
+            tr("Clipboard from the guest"),
+            tr(old.sharing.from_guest.from_guest_label()),
+            tr(new.from_guest_label()),
+        )),
         Change::Cpus(number) => {
             let (was, is) = (old.cpu.count.to_string(), number.to_string());
             one(step(tr("Processors"), &was, &is))

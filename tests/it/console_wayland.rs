@@ -1,0 +1,145 @@
+//! A console's own window under Wayland: sway, headless.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop there"
+)]
+
+use std::process::Child;
+use std::time::Duration;
+
+use crate::card::{self, CardReport};
+use crate::console_desktop::wait;
+use crate::console_stage::{BAR, assert_shown, boot, open, this_program};
+use crate::display_live::machine::Machine;
+use crate::wayland_desktop::Sway;
+
+const DESKTOP: (u32, u32) = (1000, 700);
+const BAR_HEIGHT: u32 = BAR as u32;
+/// Holds the card's strip, which is all that is read of it.
+const STRIP: (u32, u32) = (640, 160);
+const X: u32 = 45;
+const SHIFT: u32 = 42;
+const SUPER: u32 = 125;
+const RIGHT_CTRL: u32 = 97;
+const PRINT: u32 = 99;
+
+struct Stage {
+    sway: Sway,
+    machine: Machine,
+    child: Child,
+    _home: tempfile::TempDir,
+}
+
+impl Stage {
+    fn start(bindings: &str) -> Option<Self> {
+        let sway = Sway::start(DESKTOP, bindings)?;
+        let home = tempfile::tempdir().unwrap();
+        let machine = boot(home.path(), &["-device", "virtio-tablet-pci"])?;
+        let child = open(sway.command(&this_program()), home.path(), "direct", 1.0);
+        Some(Self {
+            sway,
+            machine,
+            child,
+            _home: home,
+        })
+    }
+
+    #[track_caller]
+    fn wait_card(&self, what: &str, until: impl Fn(&CardReport) -> bool) -> CardReport {
+        let mut last = None;
+        wait(what, || {
+            let picture = self.sway.shot((0, BAR_HEIGHT), STRIP);
+            last = card::decode_rgb(&picture.rgb, picture.width, picture.height).ok();
+            last.as_ref().is_some_and(&until)
+        });
+        last.unwrap()
+    }
+
+    /// The stopped guest's picture is what is seen.
+    #[track_caller]
+    fn assert_exact(&mut self) {
+        let sway = &self.sway;
+        let size = (DESKTOP.0, DESKTOP.1 - BAR_HEIGHT);
+        assert_shown(&mut self.machine, || sway.shot((0, BAR_HEIGHT), size));
+    }
+
+    fn listens(&self) -> bool {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        tasks.flatten().any(|task| {
+            std::fs::read_to_string(task.path().join("comm"))
+                .is_ok_and(|name| name == "screen-listen\n")
+        })
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if let Some(folder) = std::env::var_os("ORANGERY_TEST_SHOTS") {
+            let path = std::path::Path::new(&folder).join(format!("{}.png", self.child.id()));
+            self.sway.command("grim").arg(path).status().ok();
+        }
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+#[test]
+fn a_tiled_window_has_a_guest_of_its_size_and_the_compositors_keys_are_the_guests() {
+    let marks = tempfile::tempdir().unwrap();
+    let (first, second) = (marks.path().join("first"), marks.path().join("second"));
+    let bindings = format!(
+        "bindsym Mod4+x exec touch {}\nbindsym Print exec touch {}",
+        first.display(),
+        second.display()
+    );
+    let Some(mut stage) = Stage::start(&bindings) else {
+        return;
+    };
+    let mut hands = stage.sway.hands();
+    hands.point(5, 2); // Over the bar: sway's pointer is part of what is seen.
+    let before = stage.wait_card("the card in the window's size", |card| {
+        card.virtio_screen && card.tablet
+    });
+    stage.assert_exact();
+    hands.chord(&[SUPER, X]);
+    hands.chord(&[PRINT]);
+    let keys = before.keys.wrapping_add(3);
+    stage.wait_card("keys of the compositor", |card| card.keys == keys);
+    hands.point(300, 200 + BAR_HEIGHT);
+    stage.wait_card("the pointer", |card| {
+        (card.pointer_x, card.pointer_y) == (300, 200)
+    });
+    assert!(!first.exists() && !second.exists());
+    hands.chord(&[RIGHT_CTRL]);
+    wait("the compositor's own", || {
+        hands.chord(&[SUPER, X]);
+        std::thread::sleep(Duration::from_millis(300));
+        first.exists()
+    });
+}
+
+#[test]
+fn a_window_on_another_workspace_holds_no_key_and_has_the_guest_draw_for_nobody() {
+    let Some(mut stage) = Stage::start("") else {
+        return;
+    };
+    let mut hands = stage.sway.hands();
+    hands.point(5, 2); // Over the bar: sway's pointer is part of what is seen.
+    let before = stage.wait_card("the card", |card| card.virtio_screen && card.tablet);
+    hands.key(SHIFT, true, &[SHIFT]);
+    let down = before.keys.wrapping_add(1);
+    stage.wait_card("shift", |card| card.keys == down);
+    assert!(stage.listens());
+    stage.sway.msg(&["workspace", "2"]);
+    wait("no listener", || !stage.listens());
+    hands.key(SHIFT, false, &[]);
+    // Typed by the monitor: a small letter, as shift is up.
+    let key = r#"{"keys":[{"type":"qcode","data":"a"}]}"#;
+    stage.machine.qmp("send-key", key);
+    stage.sway.msg(&["workspace", "1"]);
+    wait("a listener", || stage.listens());
+    stage.wait_card("a small letter", |card| {
+        card.text_hash == card::text_hash("a")
+    });
+    stage.assert_exact();
+}
