@@ -57,7 +57,6 @@ impl Purpose {
             Command::ReadQemuLog { machine } => Self::QemuLog(*machine),
             Command::EmptyTrash => Self::Trash,
             Command::OpenDisplay { .. }
-            | Command::ResizeGuest { .. }
             | Command::OpenSerial { .. }
             | Command::InSight(_)
             | Command::ConsoleShown { .. }
