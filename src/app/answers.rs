@@ -57,7 +57,6 @@ impl Purpose {
             Command::ReadQemuLog { machine } => Self::QemuLog(*machine),
             Command::EmptyTrash => Self::Trash,
             Command::OpenDisplay { .. }
-            | Command::ResizeGuest { .. }
             | Command::OpenSerial { .. }
             | Command::InSight(_)
             | Command::ConsoleShown { .. }
@@ -202,6 +201,14 @@ impl App {
         self.keep(Keepsake::Picture(shot));
     }
 
+    /// Begins to record the screen of `machine`, or ends that.
+    pub(super) fn record(&mut self, machine: MachineId) {
+        let (keeper, name) = (&self.keeper, self.view.name(machine));
+        if let Err(failure) = self.feed.record(machine, |slot| keeper.record(slot, name)) {
+            self.tell_failure(failure);
+        }
+    }
+
     pub(super) fn keep(&mut self, keepsake: Keepsake) {
         if let Err(failure) = self.keeper.keep(keepsake) {
             self.tell_failure(failure);
@@ -223,6 +230,10 @@ impl App {
                         Kind::Picture => tr("The screenshot is kept and copied"),
                         Kind::Report => tr("The report is saved"),
                         Kind::SerialLog => tr("The console's log is saved"),
+                        Kind::Recording { full: false } => tr("The recording is kept"),
+                        Kind::Recording { full: true } => {
+                            tr("The recording ended at its largest size and is kept")
+                        }
                     };
                     let text = path.display().to_string();
                     let toast = Toast::done(title.to_owned(), text, self.view.now);

@@ -6,7 +6,7 @@ use std::time::Instant;
 use egui::Context;
 
 use super::backend::Backend;
-use crate::engine::screen::{Figures, Follow, Input, Screen, Size};
+use crate::engine::screen::{Figures, Follow, FrameSlot, Input, Recorder, Screen, Size};
 use crate::model::{MachineId, ScreenSettings, Timestamp, Zoom};
 use crate::ui::guest_picture::GuestPicture;
 use crate::ui::view::LiveScreen;
@@ -26,10 +26,11 @@ struct Watched {
     screen: Arc<Screen>,
     picture: GuestPicture,
     figures: Figures,
-    /// They are shown, and change by the clock alone.
+    /// Figures or the length of a recording are shown, which change by the clock alone.
     counts: bool,
     follow: Follow,
     told_room: Option<(u32, u32)>,
+    recorder: Option<Recorder>,
 }
 
 /// What the app does next for the feed.
@@ -72,6 +73,7 @@ impl Feed {
                 counts: false,
                 follow: Follow::default(),
                 told_room: None,
+                recorder: None,
             });
             self.asked = None;
             return Next::Nothing;
@@ -103,18 +105,21 @@ impl Feed {
             counts,
             follow,
             told_room,
+            recorder,
             ..
         } = self.watched.as_mut()?;
         if !look.follow {
             (*follow, *told_room) = (Follow::default(), None);
         }
-        *counts = look.figures;
+        recorder.take_if(|recorder| recorder.has_ended());
+        *counts = look.figures || recorder.is_some();
         let live = picture.update(ctx, sharp, || figures.shown(now))?;
         let info = picture.info();
         Some(LiveScreen {
             told_room: *told_room,
             following: follow.state(info.size, info.resizable, now),
             figures: look.figures.then(|| figures.read(now, picture.updates())),
+            recording: recorder.as_ref().map(Recorder::progress),
             ..live
         })
     }
@@ -122,6 +127,33 @@ impl Feed {
     /// Whether figures are shown, which change each second.
     pub fn counts(&self) -> bool {
         self.watched.as_ref().is_some_and(|watched| watched.counts)
+    }
+
+    /// Begins to record the watched screen as `record` does, or ends it.
+    pub fn record<E>(
+        &mut self,
+        machine: MachineId,
+        record: impl FnOnce(&Arc<FrameSlot>) -> Result<Recorder, E>,
+    ) -> Result<(), E> {
+        let watched = self.watched.as_mut();
+        let Some(watched) = watched.filter(|watched| watched.picture.machine() == machine) else {
+            return Ok(());
+        };
+        if watched.recorder.take().is_none() {
+            watched.recorder = Some(record(watched.screen.slot())?);
+        }
+        Ok(())
+    }
+
+    /// Waits until a recording is complete on disk.
+    pub fn finish(&mut self) {
+        if let Some(recorder) = self
+            .watched
+            .as_mut()
+            .and_then(|watched| watched.recorder.take())
+        {
+            recorder.stop();
+        }
     }
 
     /// A key press went to the guest.

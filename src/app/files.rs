@@ -1,6 +1,6 @@
 //! Files that the window touches: the file chooser, and screenshots in the pictures folder.
 
-use std::fs::OpenOptions;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,9 +9,14 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::backend::Waker;
-use crate::language::{spoken, tr};
+use crate::desktop::{Place, create_keepsake};
+use crate::engine::screen::{End, FrameSlot, RECORDING_LIMIT, RecordError, Recorder, Recording};
+use crate::language::{later, spoken, tr};
 use crate::model::Failure;
 use crate::ui::FilePick;
+
+/// What to say when there is no recording.
+const NOT_RECORDED: &str = later("The recording was not kept");
 
 /// A chooser that ends faster than this never opened.
 const NEVER_OPENED: Duration = Duration::from_millis(300);
@@ -164,6 +169,10 @@ pub enum Kind {
     Picture,
     Report,
     SerialLog,
+    /// `full`: it has reached its limit.
+    Recording {
+        full: bool,
+    },
 }
 
 /// Writes screenshots and reports beside the window.
@@ -210,67 +219,80 @@ impl Keeper {
             .map_err(|error| Failure::new(what, error.to_string()))
     }
 
+    /// Records what `slot` shows into a video of the machine `name`.
+    pub fn record(&self, slot: &Arc<FrameSlot>, name: String) -> Result<Recorder, Failure> {
+        let (sender, waker) = (self.sender.clone(), self.waker.clone());
+        let open = move || create_keepsake(Place::Videos, &name, "apng").map_err(io::Error::other);
+        let done = move |ended: Result<(PathBuf, Recording), RecordError>| {
+            let kept = ended.map(|(path, recording)| Kept {
+                path,
+                kind: Kind::Recording {
+                    full: recording.end == End::Full,
+                },
+            });
+            let kept = kept.map_err(|error| Failure::new(NOT_RECORDED, error.to_string()));
+            sender.send(kept).ok(); // The window has gone.
+            waker.wake();
+        };
+        Recorder::start(slot, open, RECORDING_LIMIT, done)
+            .map_err(|error| Failure::new(NOT_RECORDED, error.to_string()))
+    }
+
     pub fn take(&self) -> Option<Result<Kept, Failure>> {
         self.results.try_recv().ok()
     }
 }
 
-/// Writes a picture into the pictures folder under a name that is free; returns where.
+/// Writes a picture into the pictures folder; returns where.
 fn save_screenshot(shot: &Shot) -> Result<PathBuf, Failure> {
-    let what = "The screenshot was not kept";
-    let folder = pictures_folder()
-        .ok_or_else(|| Failure::new(what, "there is no home folder"))?
-        .join("Orangery");
-    let written = std::fs::create_dir_all(&folder)
-        .and_then(|()| free_file(&folder, &shot.name, "png"))
-        .and_then(|(path, file)| {
-            write_png(file, shot)?;
-            Ok(path)
-        });
-    not_written(what, &folder, written)
+    write_new(Place::Pictures, &shot.name, "png", |file| {
+        write_png(file, shot)
+    })
+    .map_err(|error| Failure::new("The screenshot was not kept", error))
 }
 
-/// Writes a report where downloads lie, under a name that is free; returns where.
+/// Writes a report where downloads lie; returns where.
 fn save_report(text: &str) -> Result<PathBuf, Failure> {
-    let what = "The report was not saved";
-    let folder = downloads_folder().ok_or_else(|| Failure::new(what, "there is no home folder"))?;
-    let written = free_file(&folder, "orangery-report", "txt").and_then(|(path, mut file)| {
+    write_new(Place::Downloads, "orangery-report", "txt", |mut file| {
         io::Write::write_all(&mut file, text.as_bytes())?;
-        file.sync_all()?;
-        Ok(path)
-    });
-    not_written(what, &folder, written)
+        file.sync_all()
+    })
+    .map_err(|error| Failure::new("The report was not saved", error))
 }
 
-/// Copies a serial log to where downloads lie, under a name that is free; returns where.
+/// Copies a serial log to where downloads lie; returns where.
 fn save_serial_log(name: &str, machine: &Path) -> Result<PathBuf, Failure> {
-    let what = LOG_NOT_SAVED;
     let said = crate::engine::offline::serial_log(machine)?;
     if said.is_empty() {
-        return Err(Failure::new(what, "the guest has said nothing yet"));
+        return Err(Failure::new(
+            LOG_NOT_SAVED,
+            "the guest has said nothing yet",
+        ));
     }
-    let folder = downloads_folder().ok_or_else(|| Failure::new(what, "there is no home folder"))?;
     let name = format!("{name} serial console");
-    let written = free_file(&folder, &name, "log").and_then(|(path, mut file)| {
+    write_new(Place::Downloads, &name, "log", |mut file| {
         io::Write::write_all(&mut file, &said)?;
-        file.sync_all()?;
-        Ok(path)
-    });
-    not_written(what, &folder, written)
-}
-
-fn not_written(
-    what: &str,
-    folder: &Path,
-    written: io::Result<PathBuf>,
-) -> Result<PathBuf, Failure> {
-    written.map_err(|error| {
-        Failure::new(what, error.to_string())
-            .fix(format!("Check that {} can be written", folder.display()))
+        file.sync_all()
     })
+    .map_err(|error| Failure::new(LOG_NOT_SAVED, error))
 }
 
-fn write_png(file: std::fs::File, shot: &Shot) -> io::Result<()> {
+/// A new file, or none: what was begun and failed is removed.
+fn write_new(
+    place: Place,
+    name: &str,
+    ending: &str,
+    write: impl FnOnce(File) -> io::Result<()>,
+) -> Result<PathBuf, String> {
+    let (path, file) = create_keepsake(place, name, ending).map_err(|error| error.to_string())?;
+    write(file).map_err(|error| {
+        std::fs::remove_file(&path).ok(); // Less than a file is worth nothing.
+        error.to_string()
+    })?;
+    Ok(path)
+}
+
+fn write_png(file: File, shot: &Shot) -> io::Result<()> {
     use image::ImageEncoder as _;
     image::codecs::png::PngEncoder::new(io::BufWriter::new(file))
         .write_image(
@@ -280,56 +302,4 @@ fn write_png(file: std::fs::File, shot: &Shot) -> io::Result<()> {
             image::ExtendedColorType::Rgba8,
         )
         .map_err(io::Error::other)
-}
-
-/// Opens `name.ending`, `name 2.ending`, … for writing; never an existing file.
-fn free_file(folder: &Path, name: &str, ending: &str) -> io::Result<(PathBuf, std::fs::File)> {
-    let safe: String = name
-        .chars()
-        .map(|c| if c == '/' || c.is_control() { ' ' } else { c })
-        .collect();
-    for number in 1..=9999_u32 {
-        let file = match number {
-            1 => format!("{safe}.{ending}"),
-            _ => format!("{safe} {number}.{ending}"),
-        };
-        let path = folder.join(file);
-        match OpenOptions::new().write(true).create_new(true).open(&path) {
-            Ok(file) => return Ok((path, file)),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Err(io::Error::other("there are 9999 of them already"))
-}
-
-fn set(name: &str) -> Option<std::ffi::OsString> {
-    std::env::var_os(name).filter(|value| !value.is_empty())
-}
-
-fn downloads_folder() -> Option<PathBuf> {
-    let home = PathBuf::from(set("HOME")?);
-    let downloads = set("XDG_DOWNLOAD_DIR").map_or_else(|| home.join("Downloads"), PathBuf::from);
-    Some(if downloads.is_dir() { downloads } else { home })
-}
-
-fn pictures_folder() -> Option<PathBuf> {
-    match set("XDG_PICTURES_DIR") {
-        Some(folder) => Some(PathBuf::from(folder)),
-        None => set("HOME").map(|home| Path::new(&home).join("Pictures")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_screenshot_never_overwrites_another() {
-        let folder = tempfile::tempdir().unwrap();
-        let (first, _) = free_file(folder.path(), "../Debian", "png").unwrap();
-        let (second, _) = free_file(folder.path(), "../Debian", "png").unwrap();
-        assert_eq!(first, folder.path().join(".. Debian.png"));
-        assert_eq!(second, folder.path().join(".. Debian 2.png"));
-    }
 }

@@ -333,6 +333,7 @@ impl App {
             Ask::Engine(command) => self.send(command),
             Ask::Many(commands) => self.begin_many(commands),
             Ask::Screenshot(machine) => self.send(Command::Screenshot { machine }),
+            Ask::Record(machine) => self.record(machine),
             Ask::CommandLine(machine) => self.send(Command::CommandLine { machine }),
             Ask::Pick(pick) => {
                 if let Err(failure) = self.chooser.open(pick) {
@@ -414,6 +415,10 @@ impl eframe::App for App {
 
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
         self.draw(ui);
+    }
+
+    fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
+        self.feed.finish();
     }
 
     fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {

@@ -9,7 +9,8 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use super::hardware::{DeviceTask, DiskTask, Eject, Insert};
 use super::set::{self, firmware};
 use super::sharing::ClipboardTask;
-use crate::model::{Action, ByteSize, Era, FirmwareKind, Flavor, Typing};
+use super::typing::TypeTask;
+use crate::model::{Action, ByteSize, Era, FirmwareKind, Flavor};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -158,25 +159,7 @@ pub enum Task {
                            orangery type Debian 'Größe: 25 €' --layout de\n  \
                            orangery set Debian keyboard=de"
     )]
-    Type {
-        #[command(flatten)]
-        target: Target,
-        /// The text; a line break presses Enter.
-        #[arg(allow_hyphen_values = true, value_parser = text_to_type)]
-        text: String,
-        /// The guest's keyboard layout, as X11 names it: us, de, ch-fr, … [default: the machine's]
-        #[arg(long, value_name = "LAYOUT")]
-        layout: Option<String>,
-        /// A quarter of the usual speed, for guests that lose keys.
-        #[arg(long)]
-        slow: bool,
-        /// Press Enter at the end.
-        #[arg(long)]
-        enter: bool,
-        /// Caps lock is on in the guest: switch it off for the text.
-        #[arg(long)]
-        caps_lock: bool,
-    },
+    Type(TypeTask),
     /// Press keys in the guest, one combination after the other.
     ///
     /// Keys have the names that QEMU gives them (a, f2, ret, meta_l, minus, …), and enter. Keys
@@ -394,17 +377,6 @@ pub struct Combination(pub Vec<String>);
 
 /// More fingers than anyone has.
 const MAX_KEYS: usize = 10;
-
-fn text_to_type(text: &str) -> Result<String, String> {
-    match text.chars().count() {
-        0 => Err("there is no text to type".to_owned()),
-        count if count > Typing::MAX_TEXT => Err(format!(
-            "the text has {count} characters, and at most {} can be typed in one go",
-            Typing::MAX_TEXT
-        )),
-        _ => Ok(text.to_owned()),
-    }
-}
 
 fn era(text: &str) -> Result<Era, String> {
     let found = Era::ALL.into_iter().find(|era| era.word() == text);

@@ -33,6 +33,7 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 mod text;
+mod typing;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};

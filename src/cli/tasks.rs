@@ -13,7 +13,7 @@ use super::{doctor, file, show};
 use crate::engine::Command;
 use crate::model::{
     Action, Answer, ByteSize, ComputerReport, Failure, MachineId, MachineReport, Timestamp,
-    TrashReport, Typing, permit,
+    TrashReport, permit,
 };
 
 /// How long short requests may take; each has a shorter deadline of its own in the engine.
@@ -120,23 +120,7 @@ pub fn perform(session: &mut Session<'_>, args: Args) -> Result<Done, Failure> {
         Task::Repair(target) => session.act(&target, Action::Repair, Some(SHORT)),
         Task::Discard(target) => session.act(&target, Action::DiscardSaved, Some(SHORT)),
         Task::Screenshot { target, file } => session.screenshot(&target, &file),
-        Task::Type {
-            target,
-            text,
-            layout,
-            slow,
-            enter,
-            caps_lock,
-        } => {
-            let typing = Typing {
-                text,
-                layout: layout.unwrap_or_default(),
-                slow,
-                enter,
-                caps_lock,
-            };
-            session.type_text(&target, typing)
-        }
+        Task::Type(task) => session.type_text(task),
         Task::Key { target, keys } => session.press(&target, keys),
         Task::Clipboard(task) => session.clipboard(task),
         Task::Send { target, files } => session.send(&target, files),
@@ -275,16 +259,6 @@ impl Session<'_> {
         };
         let png = self.backend.png(ppm)?;
         file::replace(&path, &png)?;
-        Ok(Done::default())
-    }
-
-    fn type_text(&mut self, target: &Target, typing: Typing) -> Result<Done, Failure> {
-        let report = self.find(target, Prefer::InUse)?;
-        let command = Command::TypeText {
-            machine: report.id,
-            typing,
-        };
-        self.finish(command, None, &report.name)?; // It shows how far it is.
         Ok(Done::default())
     }
 

@@ -4,8 +4,8 @@ use egui::{Align, Button, Layout, RichText, Sense, Ui, WidgetInfo, accesskit::Ro
 use lucide_icons::Icon;
 
 use crate::display::keys::{KeyCode, Offered};
-use crate::language::{told, tr};
-use crate::model::{Action, Change, ScreenSettings, Standing, State, permit};
+use crate::language::{fill, told, tr};
+use crate::model::{Action, Change, Recorded, ScreenSettings, Standing, State, permit};
 
 use super::presenter::Way;
 use super::theme::{self, palette};
@@ -50,6 +50,8 @@ pub struct BarView {
     pub muted: Option<bool>,
     /// The guest hears this computer's microphone.
     pub microphone_on: bool,
+    /// While the screen is being recorded.
+    pub recording: Option<Recorded>,
     /// What the engine is asked through; `None` if all is well, else why not.
     pub no_engine: Option<&'static str>,
 }
@@ -87,6 +89,7 @@ pub enum Request {
     /// Keys to press together.
     Press(Vec<KeyCode>),
     Screenshot,
+    Record(bool),
     GiveClipboard,
     TakeClipboard,
     Change(Change),
@@ -135,6 +138,10 @@ fn machine_ui(ui: &mut Ui, view: &BarView) {
                 .color(color),
         );
     }
+    if let Some(recorded) = view.recording {
+        let text = fill("Recording: {recorded}", &[("recorded", &recorded)]);
+        ui.label(RichText::new(text).size(12.5).color(colors.error));
+    }
     if view.microphone_on {
         let glyph = RichText::new(char::from(Icon::Mic)).font(theme::icons(15.0));
         ui.label(glyph.color(colors.error));
@@ -164,6 +171,7 @@ fn power_ui(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
     ) {
         requests.push(Request::Screenshot);
     }
+    record_ui(ui, view, requests);
     if let Some(muted) = view.muted {
         let (icon, word) = if muted {
             (Icon::VolumeX, tr("Sound on"))
@@ -176,6 +184,17 @@ fn power_ui(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
         }
     }
     ui.separator();
+}
+
+fn record_ui(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
+    let (icon, word) = if view.recording.is_some() {
+        (Icon::CircleStop, tr("End the recording"))
+    } else {
+        (Icon::Video, tr("Record the screen into Videos/Orangery"))
+    };
+    if icon_button(ui, icon, word, Ok(())) {
+        requests.push(Request::Record(view.recording.is_none()));
+    }
 }
 
 fn action_ui(ui: &mut Ui, view: &BarView, action: Action, icon: Icon, out: &mut Vec<Request>) {

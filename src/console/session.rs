@@ -1,16 +1,19 @@
 //! The machine behind the window: its screen, its state, and what there is to say about both.
 
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::desktop::{Place, create_keepsake};
 use crate::display::frame::{Follow, Following, ScreenInfo, ScreenStatus, Size, Wake, Want};
+use crate::display::record::{self, RecordError, Recorder, Recording};
 use crate::display::{Input, Screen};
 use crate::engine::message::Command;
 use crate::language::{self, Language, later, told, tr};
 use crate::model::{
-    Action, Change, DisplayPath, Failure, MachineId, MachineReport, ScreenSettings, Settings,
-    SoundState, Standing, State, permit,
+    Action, Change, DisplayPath, Failure, MachineId, MachineReport, Recorded, ScreenSettings,
+    Settings, SoundState, Standing, State, permit,
 };
 
 use super::bar::{Card, Message};
@@ -38,6 +41,9 @@ pub struct Session {
     first_look: Option<ScreenSettings>,
     settings_known: bool,
     follow: Follow,
+    recorder: Option<Recorder>,
+    /// The window is in sight.
+    seen: bool,
     /// Which of the machine's outputs is shown.
     pub head: u32,
     screen: Option<Screen>,
@@ -73,6 +79,8 @@ impl Session {
             first_look: None,
             settings_known: false,
             follow: Follow::default(),
+            recorder: None,
+            seen: true,
             head: 0,
             screen: None,
             picture: None,
@@ -95,6 +103,9 @@ impl Session {
             screen.show_head(self.head);
         }
         self.follow = Follow::default();
+        if let Some(recorder) = &self.recorder {
+            recorder.follow(screen.slot());
+        }
         self.screen = Some(screen);
     }
 
@@ -294,10 +305,48 @@ impl Session {
         }
     }
 
-    pub fn set_visible(&self, visible: bool) {
+    /// A screen that is recorded goes on while nobody sees it.
+    pub fn set_visible(&mut self, visible: bool) {
+        self.seen = visible;
+        self.show_if_wanted();
+    }
+
+    fn show_if_wanted(&self) {
         if let Some(screen) = &self.screen {
-            screen.set_visible(visible);
+            screen.set_visible(self.seen || self.recorder.is_some());
         }
+    }
+
+    /// Begins to record the screen into the person's videos, or ends that. `done` is called from another thread.
+    pub fn record(
+        &mut self,
+        on: bool,
+        done: impl FnOnce(Result<(PathBuf, Recording), RecordError>) + Send + 'static,
+    ) -> std::io::Result<()> {
+        self.recorder = None;
+        if let Some(screen) = self.screen.as_ref().filter(|_| on) {
+            let name = self.name.clone();
+            let open = move || {
+                create_keepsake(Place::Videos, &name, "apng").map_err(std::io::Error::other)
+            };
+            self.recorder = Some(Recorder::start(screen.slot(), open, record::LIMIT, done)?);
+        }
+        self.show_if_wanted();
+        Ok(())
+    }
+
+    /// Waits until a recording is complete on disk.
+    pub fn finish_recording(&mut self) {
+        if let Some(recorder) = self.recorder.take() {
+            recorder.stop();
+        }
+    }
+
+    /// How far a recording has come, while there is one.
+    pub fn recording(&self) -> Option<Recorded> {
+        let recorder = self.recorder.as_ref();
+        let recorder = recorder.filter(|recorder| !recorder.has_ended());
+        recorder.map(Recorder::progress)
     }
 
     pub fn state(&self) -> Option<State> {
@@ -367,7 +416,10 @@ impl Session {
         let lacks = self.screen.is_none() || self.lacks_controls();
         let waits = lacks && !self.asked && !self.engine_gone && has_screen;
         let follow = self.follow.due(Instant::now());
-        [message, follow, self.reopen.filter(|_| waits)]
+        // The length that is shown grows.
+        let recording = self.recording();
+        let recording = recording.map(|_| Instant::now() + Duration::from_secs(1));
+        [message, follow, recording, self.reopen.filter(|_| waits)]
             .into_iter()
             .flatten()
             .min()

@@ -16,6 +16,7 @@ use winit::window::WindowId;
 use crate::desktop::{Heard, PictureClipboard};
 use crate::display::frame::{Figures, Following, Wake};
 use crate::display::keys::{HostKeys, KeyCode};
+use crate::display::record::End;
 use crate::display::{DisplayError, Input, Screen};
 use crate::engine::message::Command;
 use crate::language::{self, Language, fill, later, tr};
@@ -61,6 +62,8 @@ pub enum Event {
         kept: Result<PathBuf, String>,
         copied: Result<(), String>,
     },
+    /// A recording has ended, and why if it is not kept.
+    Recorded(Result<(PathBuf, End), String>),
 }
 
 /// Runs the window until it is closed.
@@ -114,6 +117,7 @@ pub fn run(source: Source, options: ConsoleOptions) -> Result<(), Failure> {
         proxy,
         saving: None,
         failure: None,
+        told_length: None,
         figures: Figures::new(Instant::now()),
         following: Following::Idle,
         unseen: false,
@@ -170,6 +174,8 @@ struct Console {
     saving: Option<JoinHandle<()>>,
     failure: Option<Failure>,
     figures: Figures,
+    /// Seconds of a recording that the bar tells.
+    told_length: Option<u64>,
     /// What was last told of the guest's following.
     following: Following,
     /// The compositor has stopped asking for pictures (Wayland), so the guest draws for nobody.
@@ -207,6 +213,7 @@ impl ApplicationHandler<Event> for Console {
             Event::Clipboard => {} // `about_to_wait` looks.
             Event::Key { code, down } => self.key(KeyCode(code), down),
             Event::InSight(seen) => self.session.set_visible(seen),
+            Event::Recorded(ended) => self.recorded(ended),
             Event::Kept { kept, copied } => self.say(picture::kept_message(kept, copied)),
         }
     }
@@ -279,6 +286,7 @@ impl ApplicationHandler<Event> for Console {
         if let Some(saving) = self.saving.take() {
             saving.join().ok(); // A panic was already reported by the panic hook.
         }
+        self.session.finish_recording();
         self.stage = None;
     }
 }
@@ -342,6 +350,7 @@ impl Console {
                 }
             }
             Request::Screenshot => self.screenshot(),
+            Request::Record(on) => self.record(on),
             Request::Act(action) => self.session.act(action),
             Request::Mute(muted) => self.session.mute(muted),
             Request::GiveClipboard => self.sharing.give(&mut self.session),

@@ -2,6 +2,7 @@
 
 mod appearance;
 mod clipboard;
+mod keepsake;
 mod key_grab;
 mod link;
 mod picture_clipboard;
@@ -11,6 +12,7 @@ pub mod sound;
 
 pub use self::appearance::{Appearance, follow};
 pub use self::clipboard::{Clipboard, ClipboardNews};
+pub use self::keepsake::{KeepError, Place, create as create_keepsake};
 pub use self::key_grab::{GrabError, Heard, KeyGrab};
 pub use self::link::{open_folder_of, open_link};
 pub use self::picture_clipboard::{CopyError, PictureClipboard};

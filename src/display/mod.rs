@@ -22,6 +22,7 @@ mod pace;
 pub mod picture;
 mod pixel;
 pub mod ppm;
+pub mod record;
 mod rfb;
 mod screen;
 pub mod sound;

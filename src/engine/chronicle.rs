@@ -147,7 +147,6 @@ fn asked(command: &Command) -> Option<String> {
         Command::ConsoleShown { shown: false, .. } => "the screen's own window closed",
         Command::Recognise { .. }
         | Command::Watch(_)
-        | Command::ResizeGuest { .. }
         | Command::OpenDisplay { .. }
         | Command::OpenSerial { .. }
         | Command::Stats { .. }

@@ -93,12 +93,6 @@ pub enum Command {
         machine: MachineId,
         files: Vec<PathBuf>,
     },
-    /// Asks the guest's agent to make the screen so large, in pixels: for displays that are not told by themselves.
-    ResizeGuest {
-        machine: MachineId,
-        width: u32,
-        height: u32,
-    },
     /// Asks for a connected display socket; comes back as a file descriptor.
     OpenDisplay {
         machine: MachineId,
@@ -170,7 +164,6 @@ impl Command {
             | Self::OfferClipboard { machine, .. }
             | Self::TakeClipboard { machine }
             | Self::SendFiles { machine, .. }
-            | Self::ResizeGuest { machine, .. }
             | Self::OpenDisplay { machine }
             | Self::OpenSerial { machine, .. }
             | Self::Screenshot { machine }

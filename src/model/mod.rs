@@ -57,7 +57,7 @@ pub use report::{
     Answer, JobId, JobReport, JobState, MachineReport, Sample, Traffic, TrashReport, TrashedMachine,
 };
 pub use rules::{Complaint, Part, check_cpus, check_memory, complaints, no_room, read_memory};
-pub use screen::{Drawing, ScreenSettings, Zoom};
+pub use screen::{Drawing, Recorded, ScreenSettings, Zoom};
 pub use settings::{
     ClosePolicy, Confirmations, DisplayPath, GroupBy, LanguageChoice, LibraryFrom, ListSettings,
     OwnCombination, ReleaseKey, Settings, SortBy, ThemeChoice, Whereabouts,

@@ -1,6 +1,11 @@
 //! How a guest's screen is shown, as the person chose it last.
 
+use std::fmt;
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
+
+use super::ByteSize;
 
 /// How large the picture is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,5 +109,21 @@ impl Default for ScreenSettings {
             figures: false,
             drawing: Drawing::default(),
         }
+    }
+}
+
+/// How far a recording of the screen has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    pub length: Duration,
+    /// Size of the file so far.
+    pub size: ByteSize,
+}
+
+impl fmt::Display for Recorded {
+    /// Minutes and seconds, and the size: "1:05, 2.3 MiB".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.length.as_secs();
+        write!(f, "{}:{:02}, {}", seconds / 60, seconds % 60, self.size)
     }
 }

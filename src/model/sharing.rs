@@ -162,8 +162,6 @@ pub enum AgentState {
     Ready {
         /// It takes dropped files.
         files: bool,
-        /// It sets the guest's resolution.
-        resolution: bool,
     },
     /// What it says makes no sense, or its channel can't be reached.
     Broken(String),

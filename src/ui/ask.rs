@@ -37,6 +37,8 @@ pub enum Ask {
     Pick(FilePick),
     /// Keep the guest's screen as a picture.
     Screenshot(MachineId),
+    /// Begins to record the screen that is shown, or ends it.
+    Record(MachineId),
     /// The command line of the next start, to be shown on the machine's page.
     CommandLine(MachineId),
     /// Open the settings at one of their parts.

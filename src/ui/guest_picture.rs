@@ -84,6 +84,7 @@ impl GuestPicture {
             told_room: None,
             following: Following::default(),
             figures: None,
+            recording: None,
             absolute: info.absolute_pointer,
             caps_lock: info.leds.map(|leds| leds.caps_lock),
         })

@@ -149,10 +149,18 @@ impl Hand {
             MouseWheelUnit::Point => delta / POINTS_PER_NOTCH,
         };
         let notches = vec2(-notches.x, notches.y);
-        let right = whole(&mut self.wheel.x, notches.x);
-        let up = whole(&mut self.wheel.y, notches.y);
+        let right = notch(&mut self.wheel.x, notches.x);
+        let up = notch(&mut self.wheel.y, notches.y);
         (right != 0 || up != 0).then_some(Pointer::Wheel { right, up })
     }
+}
+
+/// Whole notches. One that was begun the other way is given up, or the first one back would be swallowed.
+fn notch(left: &mut f32, more: f32) -> i32 {
+    if *left * more < 0.0 {
+        *left = 0.0;
+    }
+    whole(left, more)
 }
 
 /// Adds to what is left over and takes the whole part out.

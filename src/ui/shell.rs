@@ -220,6 +220,7 @@ impl Shell {
                 Ask::Engine(_)
                 | Ask::Pick(_)
                 | Ask::Screenshot(_)
+                | Ask::Record(_)
                 | Ask::CommandLine(_)
                 | Ask::OpenLink(_)
                 | Ask::SaveReport(_)

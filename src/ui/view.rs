@@ -10,7 +10,7 @@ use crate::display::frame::{Following, Reading};
 use crate::engine::message::Event;
 use crate::model::{
     ComputerReport, Failure, HostLoad, JobId, JobReport, JobState, MachineId, MachineReport,
-    Sample, Settings, State, Timestamp, TrashReport,
+    Recorded, Sample, Settings, State, Timestamp, TrashReport,
 };
 use crate::terminal::Terminal;
 
@@ -81,6 +81,8 @@ pub struct LiveScreen {
     pub following: Following,
     /// While they are wanted.
     pub figures: Option<Reading>,
+    /// While it is being recorded.
+    pub recording: Option<Recorded>,
 }
 
 /// The pointer as the guest draws it.

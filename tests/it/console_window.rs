@@ -290,3 +290,51 @@ fn a_screenshot_is_a_file_and_can_be_pasted() {
         picture.is_ok_and(|picture| picture.rgba == wanted.rgba)
     });
 }
+
+#[test]
+fn a_recording_plays_what_the_guest_drew() {
+    let Some(mut stage) = Stage::start("copied", (1600, 1200)) else {
+        return;
+    };
+    stage.ready();
+    let [_, _, width, _] = stage.desktop.place(&stage.window);
+    stage.point(width - 142, stage.bar as i32 / 2);
+    stage.desktop.xdotool("click 1");
+    std::thread::sleep(Duration::from_secs(2));
+    stage.machine.qmp("stop", "{}");
+    let last = stage.machine.screendump();
+    std::thread::sleep(Duration::from_secs(1)); // It looks fifteen times a second.
+    stage.desktop.xdotool("click 1");
+    let folder = stage.home().join("Videos/Orangery");
+    wait("the recording", || {
+        let file = std::fs::read_dir(&folder)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .next();
+        let Some(frames) = file.and_then(|file| played(&file.path())) else {
+            return false;
+        };
+        frames.len() >= 3
+            && frames.last().is_some_and(|frame| {
+                // All but the pointer in the corner, which is none of QEMU's picture.
+                let rows = frame
+                    .chunks(last.width as usize * 4)
+                    .zip(last.rgba.chunks(last.width as usize * 4));
+                rows.map(|(shown, drawn)| shown[32 * 4..] == drawn[32 * 4..])
+                    .all(|same| same)
+            })
+    });
+}
+
+/// The frames of a complete animated PNG, as RGBA.
+fn played(path: &std::path::Path) -> Option<Vec<Vec<u8>>> {
+    let file = std::io::BufReader::new(std::fs::File::open(path).ok()?);
+    let decoder = image::codecs::png::PngDecoder::new(file)
+        .ok()?
+        .apng()
+        .ok()?;
+    let frames = image::AnimationDecoder::into_frames(decoder).collect_frames();
+    let frames = frames.ok()?.into_iter();
+    Some(frames.map(|frame| frame.into_buffer().into_raw()).collect())
+}

@@ -28,6 +28,7 @@ pub fn live(ctx: &egui::Context, image: egui::ColorImage) -> LiveScreen {
         told_room: None,
         following: Following::Idle,
         figures: None,
+        recording: None,
     }
 }
 

@@ -35,10 +35,7 @@ fn screen(state: AgentState, sharing: Sharing) -> Harness<'static, Window> {
 }
 
 fn ready() -> AgentState {
-    AgentState::Ready {
-        files: true,
-        resolution: true,
-    }
+    AgentState::Ready { files: true }
 }
 
 #[test]

@@ -23,6 +23,7 @@ fn start_card(window: &Window<'_>) {
 fn click_card(window: &Window<'_>) {
     window.keys("F11");
     window.wait_gone("Overview");
+    window.card("the card in its new size", |_| true);
     let [left, top, ..] = window.card_place().place;
     window.click_at((left + CLICK.0, top + CLICK.1));
     window.find_part("Keyboard goes to the guest");

@@ -27,6 +27,7 @@ fn view() -> BarView {
         message: Message::Hint("Press Right Ctrl to release the keyboard".to_owned()),
         muted: Some(false),
         microphone_on: false,
+        recording: None,
         no_engine: None,
         keys: keys::offered(&Settings::default()),
     }
@@ -88,6 +89,24 @@ fn each_button_asks_for_what_it_says() {
         keys,
         [Request::Press(vec![KeyCode(29), KeyCode(56), KeyCode(60)])]
     );
+}
+
+#[test]
+fn a_recording_begins_tells_how_far_it_is_and_ends() {
+    let begin = click(&view(), &["Record the screen into Videos/Orangery"]);
+    assert_eq!(begin, [Request::Record(true)]);
+    let mut recording = view();
+    recording.recording = Some(Recorded {
+        length: std::time::Duration::from_secs(65),
+        size: crate::model::ByteSize(2 << 20),
+    });
+    let end = click(&recording, &["End the recording"]);
+    assert_eq!(end, [Request::Record(false)]);
+    let harness = Harness::new_ui(|ui| {
+        theme::install(ui.ctx());
+        bar_ui(ui, &recording, &mut Vec::new());
+    });
+    harness.get_by_label("Recording: 1:05, 2 MiB");
 }
 
 #[test]

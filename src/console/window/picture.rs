@@ -1,11 +1,13 @@
 //! The picture in the window: taking what is new, laying out, painting, and keeping a copy.
 
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use crate::display::frame::{Following, Size};
 use crate::display::keys;
-use crate::language::{fill, told, tr};
+use crate::display::record::{End, RecordError, Recording};
+use crate::language::{fill, later, told, tr};
 use crate::model::ScreenSettings;
 
 use super::super::bar::{BarView, Message, Request};
@@ -84,13 +86,18 @@ impl Console {
             figures,
             following,
             sharing,
+            told_length,
             ..
         } = self;
         let Some(stage) = stage else {
             return Vec::new();
         };
         let counts = stage.look.figures && figures.due() <= now;
-        if session.message_ended() || counts {
+        let recorded = session
+            .recording()
+            .map(|recorded| recorded.length.as_secs());
+        let longer = std::mem::replace(told_length, recorded) != recorded;
+        if session.message_ended() || counts || longer {
             stage.overlay.ask();
         }
         stage.draw_overlay(|stage| Drawn {
@@ -110,6 +117,7 @@ impl Console {
                 message: session.message().unwrap_or(Message::Hint(hint)),
                 muted: session.muted(),
                 microphone_on: session.microphone_on(),
+                recording: session.recording(),
                 no_engine: session.no_engine(),
                 keys: keys::offered(&session.settings),
             },
@@ -162,6 +170,35 @@ impl Console {
     pub(super) fn full_screen(&mut self, on: bool, monitor: Option<usize>) {
         self.on_stage(|stage| stage.set_full_screen(on, monitor));
         self.lay_out();
+    }
+
+    pub(super) fn record(&mut self, on: bool) {
+        let proxy = self.proxy.clone();
+        let done = move |ended: Result<(PathBuf, Recording), RecordError>| {
+            let ended = ended.map(|(path, recording)| (path, recording.end));
+            let ended = ended.map_err(|error| error.to_string());
+            proxy.send_event(Event::Recorded(ended)).ok(); // The loop has ended.
+        };
+        if let Err(error) = self.session.record(on, done) {
+            self.recorded(Err(error.to_string()));
+        }
+    }
+
+    pub(super) fn recorded(&mut self, ended: Result<(PathBuf, End), String>) {
+        let message = match ended {
+            Ok((path, end)) => {
+                let text = match end {
+                    End::Stopped => later("The recording is kept as {path}"),
+                    End::Full => later("The recording ended at its largest size, as {path}"),
+                };
+                Message::Done(fill(text, &[("path", &path.display())]))
+            }
+            Err(why) => {
+                let text = "The recording was not kept: {why}";
+                Message::Trouble(fill(text, &[("why", &told(&why))]))
+            }
+        };
+        self.say(message);
     }
 
     pub(super) fn screenshot(&mut self) {

@@ -27,10 +27,7 @@ fn report(sharing: Sharing, offers: Option<GuestClip>) -> MachineReport {
         console_open: false,
         sound: Default::default(),
         agent: Some(DesktopAgent {
-            state: AgentState::Ready {
-                files: true,
-                resolution: true,
-            },
+            state: AgentState::Ready { files: true },
             offers,
         }),
         job: None,

@@ -64,8 +64,7 @@ impl Supervisor {
             }
             command @ (Command::OfferClipboard { .. }
             | Command::TakeClipboard { .. }
-            | Command::SendFiles { .. }
-            | Command::ResizeGuest { .. }) => self.share(asker, command),
+            | Command::SendFiles { .. }) => self.share(asker, command),
             Command::Stats { machine } => {
                 let order = |asker| Order::Stats { asker };
                 self.pass(asker, machine, Action::Screenshot, order);

@@ -66,7 +66,6 @@ impl Supervisor {
                 Ok(ToAgent::Send { files, job })
             }
             Command::SendFiles { .. } => Err(off("No file was sent")),
-            Command::ResizeGuest { width, height, .. } => Ok(ToAgent::Resize { width, height }),
             _ => Err(Failure::new(
                 "That was not done",
                 "It is no matter of the agent",

@@ -1,4 +1,4 @@
-//! The clipboard, dropped files and the resolution: what goes through the agent in the guest's desktop.
+//! The clipboard and dropped files: what goes through the agent in the guest's desktop.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -26,7 +26,6 @@ pub enum ToAgent {
     Offer { kind: ClipKind, content: Parcel },
     Take,
     Send { files: Vec<PathBuf>, job: Box<Job> },
-    Resize { width: u32, height: u32 },
 }
 
 /// A worker's line to the agent.
@@ -137,14 +136,6 @@ impl Worker {
                     let failure = refusal(&self.post, &error.to_string());
                     self.post.answer(asker, Err(failure));
                 }
-            }
-            ToAgent::Resize { width, height } => {
-                let result = if agent.resize(width, height) {
-                    Ok(Answer::Done)
-                } else {
-                    Err(refusal(&self.post, &trouble(&agent.report())))
-                };
-                self.post.answer(asker, result);
             }
         }
     }

@@ -167,13 +167,6 @@ impl Agent {
         }
     }
 
-    /// Asks the guest to make its screen so large, in pixels; whether there is an agent that can.
-    pub fn resize(&self, width: u32, height: u32) -> bool {
-        let can = self.shared.lock().session.resize(width, height);
-        self.shared.moved.notify_all();
-        can
-    }
-
     /// What is due by the clock; call it every few seconds.
     pub fn tick(&self) {
         let mut inner = self.shared.lock();

@@ -22,7 +22,6 @@ pub const SERVER_PORT: u32 = 2;
 
 /// Types of messages, `VD_AGENT_*`.
 pub mod kind {
-    pub const MONITORS_CONFIG: u32 = 2;
     pub const CLIPBOARD: u32 = 4;
     pub const ANNOUNCE_CAPABILITIES: u32 = 6;
     pub const CLIPBOARD_GRAB: u32 = 7;
@@ -48,7 +47,6 @@ pub const CLIPBOARD: u8 = 0;
 /// Capabilities by their bit, `VD_AGENT_CAP_*`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cap {
-    MonitorsConfig = 1,
     Reply = 2,
     ClipboardByDemand = 5,
     ClipboardSelection = 6,
@@ -67,7 +65,6 @@ pub struct Caps(pub u32);
 impl Caps {
     /// What we can do.
     pub const OURS: &[Cap] = &[
-        Cap::MonitorsConfig,
         Cap::Reply,
         Cap::ClipboardByDemand,
         Cap::ClipboardSelection,
@@ -319,13 +316,6 @@ impl Outgoing {
     pub fn file_cancel(id: u32) -> Self {
         let data = [id.to_le_bytes(), 1_u32.to_le_bytes()];
         Self::short(kind::FILE_XFER_STATUS, data.as_flattened())
-    }
-
-    /// `VDAgentMonitorsConfig` with one monitor, in pixels.
-    pub fn monitor(width: u32, height: u32) -> Self {
-        let (monitors, flags, depth, x, y) = (1_u32, 0_u32, 32_u32, 0_u32, 0_u32);
-        let data = [monitors, flags, height, width, depth, x, y].map(u32::to_le_bytes);
-        Self::short(kind::MONITORS_CONFIG, data.as_flattened())
     }
 }
 

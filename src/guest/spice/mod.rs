@@ -1,4 +1,4 @@
-//! The agent of the guest's desktop: clipboard, dropped files, resolution.
+//! The agent of the guest's desktop: clipboard and dropped files.
 //!
 //! The SPICE agent protocol (spice-protocol, `spice/vd_agent.h`) on the virtio-serial port `com.redhat.spice.0`, which
 //! QEMU gives us as a socket. QEMU's own client of it would forbid saved states.

@@ -164,7 +164,6 @@ impl Session {
             Phase::Announced { .. } => AgentState::Silent,
             Phase::Ready => AgentState::Ready {
                 files: !self.caps.has(Cap::FileXferDisabled),
-                resolution: self.caps.has(Cap::MonitorsConfig),
             },
         }
     }
@@ -215,15 +214,6 @@ impl Session {
             progress: 0,
         });
         Ok(())
-    }
-
-    /// Asks the guest to make its screen so large, in pixels. Returns whether it can.
-    pub fn resize(&mut self, width: u32, height: u32) -> bool {
-        let can = self.is_ready() && self.caps.has(Cap::MonitorsConfig);
-        if can {
-            self.put(Outgoing::monitor(width, height));
-        }
-        can
     }
 
     /// Announces a file to the agent. `None` without one, or if it has too many.

@@ -62,6 +62,7 @@ fn bar_ui(
             {
                 asks.push(Ask::Errand(Errand::FullScreen));
             }
+            record_ui(ui, live, asks);
             sound::sound_ui(ui, report, view.handed_over, asks);
             let menu = ui.menu_button(tr(view.settings.screen.zoom.label()), |ui| {
                 look_menu(ui, view, live, asks);
@@ -73,6 +74,26 @@ fn bar_ui(
             sharing_ui(ui, view, report, asks);
         });
     });
+}
+
+/// Begins a recording, or shows how far it has come and ends it.
+fn record_ui(ui: &mut Ui, live: &LiveScreen, asks: &mut Vec<Ask>) {
+    let (icon, word) = if live.recording.is_some() {
+        (Icon::CircleStop, tr("End the recording"))
+    } else {
+        (Icon::Video, tr("Record the screen"))
+    };
+    let explain =
+        tr("An animated picture in Videos/Orangery, until it is ended or this page is left");
+    let button = kit::icon_button(ui, true, icon, word);
+    if button.on_hover_text(format!("{word}. {explain}")).clicked() {
+        asks.push(Ask::Record(live.machine));
+    }
+    if let Some(recorded) = live.recording {
+        let color = palette(ui).error;
+        let text = fill("Recording: {recorded}", &[("recorded", &recorded)]);
+        ui.label(RichText::new(text).color(color).strong());
+    }
 }
 
 /// Where the keyboard goes, and the pointer of a guest without a tablet.

@@ -143,7 +143,10 @@ fn debian_is_given_parts_by_clicks_boots_is_typed_into_is_saved_and_resumed_and_
     if let Some(window) = &window {
         clicked::the_guest_sees_it(window, &mut shell);
     }
-    drop(window); // As a crash; from here on an agent has the machine.
+    drop(window); // As a crash: the machine runs on, and its line ends.
+    house.done(&["set", "Debian", "notes=An agent has it now"]);
+    let mut shell = Shell::of(&house, "Debian");
+    shell.wait_for_login();
     let boot = shell.ask("cat /proc/sys/kernel/random/boot_id");
 
     house.done(&["type", "Debian", "echo typed-$((6*7)) > /dev/ttyS0\n"]);

@@ -225,7 +225,6 @@ fn a_guest_that_reads_nothing_keeps_nobody_waiting() {
     for round in 0..200 {
         let clip = Clip::text(&format!("{round}{}", "x".repeat(1 << 20)));
         agent.offer(clip, |_| {});
-        agent.resize(800, 600);
     }
     assert!(agent.report().state.is_ready());
     drop(agent); // Ends its threads, although one of them writes.
