@@ -2,7 +2,6 @@
 
 use std::io::{BufReader, Seek as _};
 use std::path::Path;
-use std::sync::mpsc;
 
 use super::*;
 use crate::display::frame::{Layout, PixelFormat, Rect, Size};
@@ -64,11 +63,11 @@ fn paint(slot: &FrameSlot, rect: Rect, rgb: [u8; 3]) {
     slot.finish_paint();
 }
 
-type Ended = mpsc::Receiver<Result<(PathBuf, Recording), RecordError>>;
+type Ended = Receiver<Result<(PathBuf, Recording), RecordError>>;
 
 /// Records `slot` into a file of `folder`.
 fn start(slot: &Arc<FrameSlot>, folder: &Path, limit: u64) -> (Recorder, Ended) {
-    let (done, ended) = mpsc::channel();
+    let (done, ended) = bounded(1);
     let path = folder.join("recording.apng");
     let open = move || {
         let mut new = File::options();
