@@ -2,7 +2,7 @@
 //!
 //! A thread reads the socket and feeds the emulator in small pieces, so that a window that wants a picture never waits
 //! long; it wakes the window at most sixty times a second, and only while someone looks. A guest that says more than
-//! a screen can show is read no faster than [`PACE`]: the owner of the socket skips what is too much.
+//! a screen can show is read no faster than `PACE`: the owner of the socket skips what is too much.
 
 mod emulator;
 mod filter;
