@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use zbus::message::{Flags, Header, Type};
+use zbus::message::{Flags, Header};
 use zbus::zvariant::{OwnedFd, Value};
-use zbus::{Connection, Message, connection};
+use zbus::{Connection, Message};
 
-use super::{MAX_QUEUED, Offer, driven, next_message};
+use super::{Offer, serve_calls};
 use crate::display::frame::{FrameSlot, ScreenStatus, SharedMap, Size};
 use crate::display::map::Layout;
 
@@ -35,7 +35,10 @@ impl Listener {
         let thread = std::thread::Builder::new()
             .name("screen-listen".to_owned())
             .spawn(move || {
-                let ended = zbus::block_on(listen(ours, &slot, offer));
+                let serve = async |connection: &Connection, message: &Message| {
+                    serve(connection, &slot, offer, message).await
+                };
+                let ended = zbus::block_on(serve_calls(ours, serve));
                 if !quiet.load(Ordering::Acquire) {
                     slot.lose(lost_message(ended.err()));
                 }
@@ -63,26 +66,6 @@ impl Drop for Listener {
             thread.join().ok(); // A panic was already reported by the panic hook.
         }
     }
-}
-
-async fn listen(socket: UnixStream, slot: &FrameSlot, offer: Offer) -> zbus::Result<()> {
-    // The stream is made with the connection: made later, it can miss QEMU's first question, and QEMU waits 25 s.
-    let mut messages = connection::Builder::async_io_unix_stream(socket)
-        .p2p()
-        .internal_executor(false)
-        .max_queued(MAX_QUEUED)
-        .build_message_stream()
-        .await?;
-    let connection = Connection::from(&messages);
-    driven(&connection, async {
-        while let Some(message) = next_message(&mut messages).await {
-            if message.message_type() == Type::MethodCall {
-                serve(&connection, slot, offer, &message).await?;
-            }
-        }
-        Ok(())
-    })
-    .await
 }
 
 /// Answers one call, then uses what it brought.

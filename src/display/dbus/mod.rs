@@ -12,11 +12,13 @@ mod sound_tests;
 mod tests;
 
 use std::future::Future;
+use std::os::unix::net::UnixStream;
 use std::pin::{Pin, pin};
 use std::task::Poll;
 
-use zbus::MessageStream;
 use zbus::export::futures_core::Stream;
+use zbus::message::Type;
+use zbus::{Connection, Message, MessageStream, connection};
 
 pub(super) use self::control::{Link, run};
 pub use self::sound::SoundLink;
@@ -36,7 +38,7 @@ pub enum Offer {
 
 /// Runs `work` while driving the connection of `messages` on this very thread, so that no thread of zbus' own is
 /// between the socket and us.
-async fn driven<T>(connection: &zbus::Connection, work: impl Future<Output = T>) -> T {
+async fn driven<T>(connection: &Connection, work: impl Future<Output = T>) -> T {
     let executor = connection.executor().clone();
     let mut work = pin!(work);
     let mut drive = pin!(async {
@@ -54,8 +56,32 @@ async fn driven<T>(connection: &zbus::Connection, work: impl Future<Output = T>)
     .await
 }
 
+/// Hands each call of the peer on `socket` to `serve`, which answers it, until the peer is gone.
+async fn serve_calls(
+    socket: UnixStream,
+    serve: impl AsyncFn(&Connection, &Message) -> zbus::Result<()>,
+) -> zbus::Result<()> {
+    // The stream is made with the connection: made later, it can miss QEMU's first question, and QEMU waits 25 s.
+    let mut messages = connection::Builder::async_io_unix_stream(socket)
+        .p2p()
+        .internal_executor(false)
+        .max_queued(MAX_QUEUED)
+        .build_message_stream()
+        .await?;
+    let connection = Connection::from(&messages);
+    driven(&connection, async {
+        while let Some(message) = next_message(&mut messages).await {
+            if message.message_type() == Type::MethodCall {
+                serve(&connection, &message).await?;
+            }
+        }
+        Ok(())
+    })
+    .await
+}
+
 /// The next message, or `None` once the peer is gone.
-async fn next_message(messages: &mut MessageStream) -> Option<zbus::Message> {
+async fn next_message(messages: &mut MessageStream) -> Option<Message> {
     std::future::poll_fn(|context| Pin::new(&mut *messages).poll_next(context))
         .await?
         .ok()

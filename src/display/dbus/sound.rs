@@ -13,11 +13,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::{RecvTimeoutError, bounded};
-use zbus::message::{Flags, Header, Type};
+use zbus::message::{Flags, Header};
 use zbus::zvariant::{Fd, Value};
 use zbus::{Connection, Message, connection};
 
-use super::{MAX_QUEUED, driven, next_message};
+use super::{MAX_QUEUED, driven, serve_calls};
 use crate::display::DisplayError;
 use crate::display::sound::{Announced, Mixer, Pcm};
 
@@ -140,32 +140,16 @@ impl Listener {
         let thread = std::thread::Builder::new()
             .name(direction.thread().to_owned())
             .spawn(move || {
-                zbus::block_on(listen(ours, direction, &mixer)).ok(); // However it ends, nothing more comes.
+                let serve = async |connection: &Connection, message: &Message| {
+                    serve(connection, direction, &mixer, message).await
+                };
+                zbus::block_on(serve_calls(ours, serve)).ok(); // However it ends, nothing more comes.
             })?;
         Ok(Self {
             socket,
             thread: Some(thread),
         })
     }
-}
-
-async fn listen(socket: UnixStream, direction: Direction, mixer: &Mixer) -> zbus::Result<()> {
-    let mut messages = connection::Builder::async_io_unix_stream(socket)
-        .p2p()
-        .internal_executor(false)
-        .max_queued(MAX_QUEUED)
-        .build_message_stream()
-        .await?;
-    let connection = Connection::from(&messages);
-    driven(&connection, async {
-        while let Some(message) = next_message(&mut messages).await {
-            if message.message_type() == Type::MethodCall {
-                serve(&connection, direction, mixer, &message).await?;
-            }
-        }
-        Ok(())
-    })
-    .await
 }
 
 /// Answers one call, then uses what it brought.
