@@ -5,7 +5,6 @@
 
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -28,7 +27,6 @@ pub struct Sound {
     report: Arc<Mutex<SoundReport>>,
     news: Receiver<()>,
     link: Option<SoundLink>,
-    thread: Option<JoinHandle<()>>,
 }
 
 impl Sound {
@@ -43,7 +41,6 @@ impl Sound {
             report: Arc::new(Mutex::new(report)),
             news: crossbeam_channel::never(),
             link: None,
-            thread: None,
         }
     }
 
@@ -67,10 +64,10 @@ impl Sound {
             microphone: Side::new(Duration::ZERO),
         };
         let thread = std::thread::Builder::new().name("sound".to_owned());
-        let thread = thread.spawn(move || keeper.run());
-        sound.thread = Some(thread.map_err(|error| DisplayError::Start {
+        let started = thread.spawn(move || keeper.run());
+        started.map_err(|error| DisplayError::Start {
             reason: error.to_string(),
-        })?);
+        })?;
         (sound.mixer, sound.link, sound.news) = (mixer, Some(link), news);
         Ok(sound)
     }
@@ -93,10 +90,7 @@ impl Sound {
 impl Drop for Sound {
     fn drop(&mut self) {
         self.link = None;
-        self.mixer.end();
-        if let Some(thread) = self.thread.take() {
-            thread.join().ok(); // A panic was already reported by the panic hook.
-        }
+        self.mixer.end(); // The thread ends by itself: a sound server that hangs holds no machine up.
     }
 }
 

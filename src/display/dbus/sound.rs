@@ -9,10 +9,9 @@ use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{RecvTimeoutError, bounded};
+use crossbeam_channel::bounded;
 use zbus::message::{Flags, Header};
 use zbus::zvariant::{Fd, Value};
 use zbus::{Connection, Message, connection};
@@ -49,23 +48,19 @@ impl Direction {
     }
 }
 
-/// A machine's sound, flowing into a [`Mixer`] and out of it. Dropping it ends that and joins its threads.
+/// A machine's sound, flowing into a [`Mixer`] and out of it. Dropping it ends that, without waiting.
 pub struct SoundLink {
     _listeners: Vec<Listener>,
 }
 
-/// One listener's thread.
+/// One listener, whose thread ends with its socket.
 struct Listener {
     socket: UnixStream,
-    thread: Option<JoinHandle<()>>,
 }
 
 impl Drop for Listener {
     fn drop(&mut self) {
         self.socket.shutdown(Shutdown::Both).ok(); // Already closed by QEMU is as good.
-        if let Some(thread) = self.thread.take() {
-            thread.join().ok(); // A panic was already reported by the panic hook.
-        }
     }
 }
 
@@ -74,21 +69,21 @@ impl SoundLink {
     ///
     /// Waits for QEMU's consent, some milliseconds or at most 5 s.
     pub fn open(stream: UnixStream, mixer: &Arc<Mixer>) -> Result<Self, DisplayError> {
-        let (done, is_done) = bounded::<()>(0); // Nothing is ever sent: its end is the message.
+        let (done, registered) = bounded(1);
         let socket = stream.try_clone().map_err(start)?;
-        let watch = std::thread::Builder::new()
-            .name("sound-watch".to_owned())
+        let mixer = Arc::clone(mixer);
+        std::thread::Builder::new()
+            .name("sound-greet".to_owned())
             .spawn(move || {
-                // Nothing else ends a greeting.
-                if is_done.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
-                    socket.shutdown(Shutdown::Both).ok(); // Closed already is as good.
-                }
+                done.send(zbus::block_on(register(stream, &mixer))).ok(); // Too late.
             })
             .map_err(start)?;
-        let registered = zbus::block_on(register(stream, mixer));
-        drop(done);
-        watch.join().ok(); // A panic was already reported by the panic hook.
-        registered.map(|listeners| Self {
+        let listeners = registered.recv_timeout(PATIENCE).unwrap_or_else(|_late| {
+            socket.shutdown(Shutdown::Both).ok(); // Nothing else ends a greeting.
+            let reason = "QEMU does not answer".to_owned();
+            Err(DisplayError::Start { reason })
+        })?;
+        Ok(Self {
             _listeners: listeners,
         })
     }
@@ -137,7 +132,7 @@ async fn register(stream: UnixStream, mixer: &Arc<Mixer>) -> Result<Vec<Listener
 impl Listener {
     fn start(socket: UnixStream, direction: Direction, mixer: Arc<Mixer>) -> io::Result<Self> {
         let ours = socket.try_clone()?;
-        let thread = std::thread::Builder::new()
+        std::thread::Builder::new()
             .name(direction.thread().to_owned())
             .spawn(move || {
                 let serve = async |connection: &Connection, message: &Message| {
@@ -145,10 +140,7 @@ impl Listener {
                 };
                 zbus::block_on(serve_calls(ours, serve)).ok(); // However it ends, nothing more comes.
             })?;
-        Ok(Self {
-            socket,
-            thread: Some(thread),
-        })
+        Ok(Self { socket })
     }
 }
 

@@ -8,7 +8,6 @@ use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::files::FileSender;
@@ -40,7 +39,6 @@ type OfferReply = Box<dyn FnOnce(bool) + Send>;
 /// The connection to one guest's agent. Dropping it closes it.
 pub struct Agent {
     shared: Arc<Shared>,
-    threads: Vec<JoinHandle<()>>,
 }
 
 pub(super) struct Shared {
@@ -80,9 +78,8 @@ impl Agent {
             inner: Mutex::default(),
             moved: Condvar::new(),
         });
-        let mut agent = Self {
+        let agent = Self {
             shared: Arc::clone(&shared),
-            threads: Vec::new(),
         };
         let sending = Arc::clone(&shared);
         for (name, work) in [
@@ -93,7 +90,7 @@ impl Agent {
             ("agent-out", Box::new(move || sending.send())),
         ] {
             let thread = std::thread::Builder::new().name(name.to_owned());
-            agent.threads.push(thread.spawn(work)?);
+            thread.spawn(work)?; // It ends with the agent.
         }
         Ok(agent)
     }
@@ -191,9 +188,6 @@ impl Drop for Agent {
         let news = inner.session.close();
         self.shared.tell(inner, news);
         self.shared.moved.notify_all();
-        for thread in self.threads.drain(..) {
-            thread.join().ok(); // A panic was already reported by the panic hook.
-        }
     }
 }
 
@@ -276,6 +270,9 @@ impl Shared {
             let connected = UnixStream::connect(&self.socket);
             let both = connected.and_then(|stream| Ok((stream.try_clone()?, stream)));
             let mut inner = self.lock();
+            if inner.stop {
+                return None; // It was dropped meanwhile and knew of no connection to close.
+            }
             match both {
                 Ok((link, stream)) => {
                     inner.link = Some(link);

@@ -141,8 +141,14 @@ impl Drop for Line {
     fn drop(&mut self) {
         self.watchers = None;
         self.wake();
-        if let Some(thread) = self.thread.take() {
-            thread.join().ok(); // A panic was already reported by the panic hook.
+        let until = Instant::now() + FAREWELL * 5;
+        while self
+            .thread
+            .as_ref()
+            .is_some_and(|thread| !thread.is_finished())
+            && Instant::now() < until
+        {
+            std::thread::sleep(Duration::from_millis(2)); // The log's last lines are on their way.
         }
     }
 }
@@ -316,7 +322,7 @@ impl Port {
 
     /// The last words: what QEMU still has, to the log and to who reads.
     fn say_farewell(&mut self, block: &mut [u8]) {
-        let until = Instant::now() + FAREWELL;
+        let until = Instant::now() + FAREWELL * 5;
         while Instant::now() < until && self.hear_guest(block) {}
         let Self { ring, watchers, .. } = self;
         while Instant::now() < until {

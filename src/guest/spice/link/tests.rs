@@ -1,6 +1,7 @@
 //! The connection against an agent behind a real socket, in the place of QEMU.
 
 use std::os::unix::net::UnixListener;
+use std::thread::JoinHandle;
 
 use super::*;
 use crate::guest::spice::SendError;
