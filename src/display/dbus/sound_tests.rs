@@ -177,6 +177,6 @@ fn a_peer_that_says_nothing_is_given_up() {
     let (ours, _silent) = UnixStream::pair().unwrap();
     let begun = Instant::now();
     let opened = SoundLink::open(ours, &Mixer::new(SoundSettings::default()));
-    assert!(matches!(opened.err(), Some(DisplayError::Peer { .. })));
+    assert!(matches!(opened.err(), Some(DisplayError::Start { .. })));
     assert!(begun.elapsed() < PATIENCE);
 }
