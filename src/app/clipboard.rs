@@ -30,14 +30,10 @@ impl App {
             todo.extend(self.relay.paste(now));
         }
         while let Some(news) = self.clipboard.take() {
-            match news {
-                ClipboardNews::Read(read) => todo.extend(self.relay.ours(read)),
-                ClipboardNews::Written(Ok(())) => {}
-                ClipboardNews::Written(Err(why)) => todo.push(Do::Tell(Failure::new(
-                    "The guest's clipboard was not taken over",
-                    why,
-                ))),
-            }
+            todo.extend(match news {
+                ClipboardNews::Read(read) => self.relay.ours(read),
+                ClipboardNews::Written(written) => self.relay.written(written),
+            });
         }
         todo.extend(self.relay.tick(now));
         self.do_all(todo);
@@ -52,8 +48,7 @@ impl App {
             match one {
                 Do::Read => {
                     if !self.clipboard.read() {
-                        let busy = tr("This computer's clipboard does not answer").to_owned();
-                        let todo = self.relay.ours(Err(busy));
+                        let todo = self.relay.busy();
                         self.do_all(todo); // That reads no more.
                     }
                 }
@@ -81,10 +76,7 @@ impl App {
             return;
         };
         let name = self.view.name(machine);
-        let title = match kind {
-            ClipKind::Text => fill("{name} copied text", &[("name", &name)]),
-            ClipKind::Image => fill("{name} copied a picture", &[("name", &name)]),
-        };
+        let title = fill(kind.was_copied(), &[("name", &name)]);
         let text = tr("Take it into your clipboard?").to_owned();
         let toast = Toast::done(title, text, self.view.now);
         self.view.toasts.push(toast.take(machine));

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::backend::Waker;
-use crate::desktop::{Place, create_keepsake};
+use crate::desktop::{Place, keep, new_recording};
 use crate::engine::screen::{End, FrameSlot, RECORDING_LIMIT, RecordError, Recorder, Recording};
 use crate::language::{later, spoken, tr};
 use crate::model::Failure;
@@ -222,7 +222,7 @@ impl Keeper {
     /// Records what `slot` shows into a video of the machine `name`.
     pub fn record(&self, slot: &Arc<FrameSlot>, name: String) -> Result<Recorder, Failure> {
         let (sender, waker) = (self.sender.clone(), self.waker.clone());
-        let open = move || create_keepsake(Place::Videos, &name, "apng").map_err(io::Error::other);
+        let open = move || new_recording(&name);
         let done = move |ended: Result<(PathBuf, Recording), RecordError>| {
             let kept = ended.map(|(path, recording)| Kept {
                 path,
@@ -245,19 +245,19 @@ impl Keeper {
 
 /// Writes a picture into the pictures folder; returns where.
 fn save_screenshot(shot: &Shot) -> Result<PathBuf, Failure> {
-    write_new(Place::Pictures, &shot.name, "png", |file| {
+    keep(Place::Pictures, &shot.name, "png", |file| {
         write_png(file, shot)
     })
-    .map_err(|error| Failure::new("The screenshot was not kept", error))
+    .map_err(|error| Failure::new("The screenshot was not kept", error.to_string()))
 }
 
 /// Writes a report where downloads lie; returns where.
 fn save_report(text: &str) -> Result<PathBuf, Failure> {
-    write_new(Place::Downloads, "orangery-report", "txt", |mut file| {
-        io::Write::write_all(&mut file, text.as_bytes())?;
+    keep(Place::Downloads, "orangery-report", "txt", |file| {
+        io::Write::write_all(file, text.as_bytes())?;
         file.sync_all()
     })
-    .map_err(|error| Failure::new("The report was not saved", error))
+    .map_err(|error| Failure::new("The report was not saved", error.to_string()))
 }
 
 /// Copies a serial log to where downloads lie; returns where.
@@ -270,36 +270,23 @@ fn save_serial_log(name: &str, machine: &Path) -> Result<PathBuf, Failure> {
         ));
     }
     let name = format!("{name} serial console");
-    write_new(Place::Downloads, &name, "log", |mut file| {
-        io::Write::write_all(&mut file, &said)?;
+    keep(Place::Downloads, &name, "log", |file| {
+        io::Write::write_all(file, &said)?;
         file.sync_all()
     })
-    .map_err(|error| Failure::new(LOG_NOT_SAVED, error))
+    .map_err(|error| Failure::new(LOG_NOT_SAVED, error.to_string()))
 }
 
-/// A new file, or none: what was begun and failed is removed.
-fn write_new(
-    place: Place,
-    name: &str,
-    ending: &str,
-    write: impl FnOnce(File) -> io::Result<()>,
-) -> Result<PathBuf, String> {
-    let (path, file) = create_keepsake(place, name, ending).map_err(|error| error.to_string())?;
-    write(file).map_err(|error| {
-        std::fs::remove_file(&path).ok(); // Less than a file is worth nothing.
-        error.to_string()
-    })?;
-    Ok(path)
-}
-
-fn write_png(file: File, shot: &Shot) -> io::Result<()> {
+fn write_png(file: &mut File, shot: &Shot) -> io::Result<()> {
     use image::ImageEncoder as _;
-    image::codecs::png::PngEncoder::new(io::BufWriter::new(file))
+    let mut out = io::BufWriter::new(file);
+    image::codecs::png::PngEncoder::new(&mut out)
         .write_image(
             &shot.rgba,
             shot.width,
             shot.height,
             image::ExtendedColorType::Rgba8,
         )
-        .map_err(io::Error::other)
+        .map_err(io::Error::other)?;
+    io::Write::flush(&mut out) // Dropping it would keep an error to itself.
 }

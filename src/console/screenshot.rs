@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
-use crate::desktop::{KeepError, Place, create_keepsake};
+use crate::desktop::{self, KeepError, Place};
 use crate::display::picture::{Picture, PictureError};
 
 /// Why there is no screenshot.
@@ -12,18 +12,26 @@ pub enum ScreenshotError {
     #[error("The screenshot was not kept: {0}")]
     Png(#[from] PictureError),
     #[error("The screenshot was not kept: {0}")]
-    Create(#[from] KeepError),
+    Create(KeepError),
     #[error("The screenshot was not kept: {0}. Make room and try again")]
-    Write(#[from] io::Error),
+    Write(io::Error),
 }
 
-/// Writes `picture` into a new file; returns where. What was begun and failed is removed.
+impl From<KeepError> for ScreenshotError {
+    fn from(error: KeepError) -> Self {
+        match error {
+            KeepError::Write(error) => Self::Write(error),
+            KeepError::NoHome | KeepError::Create { .. } => Self::Create(error),
+        }
+    }
+}
+
+/// Writes `picture` into a new file; returns where.
 pub fn keep(picture: &Picture, name: &str) -> Result<PathBuf, ScreenshotError> {
     let png = picture.to_png()?;
-    let (path, mut file) = create_keepsake(Place::Pictures, name, "png")?;
-    let written = file.write_all(&png).and_then(|()| file.sync_all());
-    written.inspect_err(|_| {
-        std::fs::remove_file(&path).ok(); // Less than a picture is worth nothing.
+    let path = desktop::keep(Place::Pictures, name, "png", |file| {
+        file.write_all(&png)?;
+        file.sync_all()
     })?;
     Ok(path)
 }

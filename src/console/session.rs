@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::desktop::{Place, create_keepsake};
+use crate::desktop::new_recording;
 use crate::display::frame::{Follow, Following, ScreenInfo, ScreenStatus, Size, Wake, Want};
 use crate::display::record::{self, RecordError, Recorder, Recording};
 use crate::display::{Input, Screen};
@@ -326,9 +326,7 @@ impl Session {
         self.recorder = None;
         if let Some(screen) = self.screen.as_ref().filter(|_| on) {
             let name = self.name.clone();
-            let open = move || {
-                create_keepsake(Place::Videos, &name, "apng").map_err(std::io::Error::other)
-            };
+            let open = move || new_recording(&name);
             self.recorder = Some(Recorder::start(screen.slot(), open, record::LIMIT, done)?);
         }
         self.show_if_wanted();

@@ -9,7 +9,7 @@ use crate::display::keys::{Fate, PasteKeys};
 use crate::engine::message::Command;
 use crate::engine::relay::{Do, Relay};
 use crate::language::{fill, told, tr};
-use crate::model::{Answer, Clip, ClipKind, Failure, MachineReport, Share};
+use crate::model::{Answer, Clip, ClipKind, Failure, Share};
 
 use super::bar::{Message, ShareView};
 use super::session::{Session, told_failure};
@@ -86,14 +86,10 @@ impl Sharing {
             });
         }
         while let Some(news) = self.clipboard.take() {
-            match news {
-                ClipboardNews::Read(read) => todo.extend(self.relay.ours(read)),
-                ClipboardNews::Written(Ok(())) => {}
-                ClipboardNews::Written(Err(why)) => todo.push(Do::Tell(Failure::new(
-                    "The guest's clipboard was not taken over",
-                    why,
-                ))),
-            }
+            todo.extend(match news {
+                ClipboardNews::Read(read) => self.relay.ours(read),
+                ClipboardNews::Written(written) => self.relay.written(written),
+            });
         }
         todo.extend(self.relay.tick(now));
         let any = !todo.is_empty();
@@ -128,8 +124,7 @@ impl Sharing {
             match one {
                 Do::Read => {
                     if !self.clipboard.read() {
-                        let why = tr("This computer's clipboard does not answer").to_owned();
-                        let todo = self.relay.ours(Err(why));
+                        let todo = self.relay.busy();
                         self.do_all(session, todo); // That reads no more.
                     }
                 }
@@ -170,14 +165,9 @@ impl Sharing {
             trouble: trouble.map(|why| told(why).into_owned()),
             can_give: ready && sharing.to_guest != Share::Off,
             can_take: ready && sharing.from_guest != Share::Off && agent.offers.is_some(),
-            question: self.question.map(|kind| question(report, kind)),
+            question: self
+                .question
+                .map(|kind| fill(kind.was_copied(), &[("name", &report.name)])),
         })
-    }
-}
-
-fn question(report: &MachineReport, kind: ClipKind) -> String {
-    match kind {
-        ClipKind::Text => fill("{name} copied text", &[("name", &report.name)]),
-        ClipKind::Image => fill("{name} copied a picture", &[("name", &report.name)]),
     }
 }

@@ -22,11 +22,33 @@ pub enum KeepError {
     NoHome,
     #[error("{}: {source}; make room or check the folder's rights", folder.display())]
     Create { folder: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Write(io::Error),
+}
+
+/// Has `write` fill a new file and returns where it is. What was begun and failed is removed.
+pub fn keep(
+    place: Place,
+    name: &str,
+    ending: &str,
+    write: impl FnOnce(&mut File) -> io::Result<()>,
+) -> Result<PathBuf, KeepError> {
+    let (path, mut file) = create(place, name, ending)?;
+    write(&mut file).map_err(|error| {
+        std::fs::remove_file(&path).ok(); // Less than a file is worth nothing.
+        KeepError::Write(error)
+    })?;
+    Ok(path)
+}
+
+/// A new file for a recording of `name`, open for reading and writing, and where it is.
+pub fn new_recording(name: &str) -> io::Result<(PathBuf, File)> {
+    create(Place::Videos, name, "apng").map_err(io::Error::other)
 }
 
 /// Makes an empty file, open for reading and writing, that replaces none: `NAME 2026-11-20 15.04.05.ENDING`, with the
 /// time in UTC. Pictures and videos lie in a folder `Orangery` of their own.
-pub fn create(place: Place, name: &str, ending: &str) -> Result<(PathBuf, File), KeepError> {
+fn create(place: Place, name: &str, ending: &str) -> Result<(PathBuf, File), KeepError> {
     let folder = place.folder().ok_or(KeepError::NoHome)?;
     let stem = format!("{} {}", safe(name), now());
     let made = std::fs::create_dir_all(&folder).and_then(|()| free_file(&folder, &stem, ending));

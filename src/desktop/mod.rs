@@ -12,7 +12,7 @@ pub mod sound;
 
 pub use self::appearance::{Appearance, follow};
 pub use self::clipboard::{Clipboard, ClipboardNews};
-pub use self::keepsake::{KeepError, Place, create as create_keepsake};
+pub use self::keepsake::{KeepError, Place, keep, new_recording};
 pub use self::key_grab::{GrabError, Heard, KeyGrab};
 pub use self::link::{open_folder_of, open_link};
 pub use self::picture_clipboard::{CopyError, PictureClipboard};

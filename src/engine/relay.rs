@@ -222,6 +222,22 @@ impl Relay {
         })]
     }
 
+    /// This computer's clipboard takes no more requests: what waited for it goes on.
+    pub fn busy(&mut self) -> Vec<Do> {
+        self.ours(Err("This computer's clipboard does not answer".to_owned()))
+    }
+
+    /// Whether what was copied in the guest came into this computer's clipboard.
+    pub fn written(&self, written: Result<(), String>) -> Vec<Do> {
+        let told = |why| {
+            Do::Tell(Failure::new(
+                "The guest's clipboard was not taken over",
+                why,
+            ))
+        };
+        written.err().map(told).into_iter().collect()
+    }
+
     /// Nothing goes over: a paste goes on with what the guest has.
     fn without(&self, why: Why, reason: &str) -> Vec<Do> {
         let told = (why == Why::Menu).then(|| {

@@ -106,6 +106,14 @@ impl ClipKind {
             Self::Image => MAX_IMAGE,
         }
     }
+
+    /// That it was copied in a guest; `{name}` stands for the machine.
+    pub fn was_copied(self) -> &'static str {
+        match self {
+            Self::Text => "{name} copied text",
+            Self::Image => "{name} copied a picture",
+        }
+    }
 }
 
 /// The content of a clipboard.

@@ -1,6 +1,5 @@
 //! The listener: takes pictures from QEMU. Its thread only answers, stores and copies inline pixels.
 
-use std::collections::HashMap;
 use std::io;
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
@@ -8,11 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use zbus::message::{Flags, Header};
-use zbus::zvariant::{OwnedFd, Value};
+use zbus::message::Header;
+use zbus::zvariant::OwnedFd;
 use zbus::{Connection, Message};
 
-use super::{Offer, serve_calls};
+use super::{Offer, properties, read_call, serve_calls};
 use crate::display::frame::{FrameSlot, ScreenStatus, SharedMap, Size};
 use crate::display::map::Layout;
 
@@ -75,33 +74,24 @@ async fn serve(
     offer: Offer,
     message: &Message,
 ) -> zbus::Result<()> {
-    let header = message.header();
-    let answer_due = !header.primary().flags().contains(Flags::NoReplyExpected);
-    let call = match parse(&header, message) {
-        Ok(call) => call,
-        Err(why) if answer_due => {
-            let name = "org.freedesktop.DBus.Error.InvalidArgs";
-            return connection.reply_error(&header, name, &why).await;
-        }
-        Err(_) => return Ok(()),
+    let Some((call, answer_due)) = read_call(connection, message, parse).await? else {
+        return Ok(());
     };
     if answer_due {
+        let header = message.header();
         match call {
-            Call::Properties => connection.reply(&header, &properties(offer)).await?,
+            Call::Properties => {
+                let interfaces: &[&str] = match offer {
+                    Offer::SharedMemory => &[MAP_INTERFACE],
+                    Offer::Inline => &[],
+                };
+                connection.reply(&header, &properties(interfaces)).await?;
+            }
             _ => connection.reply(&header, &()).await?,
         }
     }
     apply(slot, call, message);
     Ok(())
-}
-
-fn properties(offer: Offer) -> (HashMap<&'static str, Value<'static>>,) {
-    // Always present, even if empty: QEMU reads it without a check.
-    let interfaces: Vec<&str> = match offer {
-        Offer::SharedMemory => vec![MAP_INTERFACE],
-        Offer::Inline => Vec::new(),
-    };
-    (HashMap::from([("Interfaces", Value::from(interfaces))]),)
 }
 
 /// Width, height, stride, format, pixels.

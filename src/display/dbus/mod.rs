@@ -11,13 +11,15 @@ mod sound_tests;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::os::unix::net::UnixStream;
 use std::pin::{Pin, pin};
 use std::task::Poll;
 
 use zbus::export::futures_core::Stream;
-use zbus::message::Type;
+use zbus::message::{Flags, Header, Type};
+use zbus::zvariant::Value;
 use zbus::{Connection, Message, MessageStream, connection};
 
 pub(super) use self::control::{Link, run};
@@ -78,6 +80,34 @@ async fn serve_calls(
         Ok(())
     })
     .await
+}
+
+/// Reads a call by `parse` and says whether an answer is due; `None` if it made no sense, which the peer was told.
+async fn read_call<C>(
+    connection: &Connection,
+    message: &Message,
+    parse: impl FnOnce(&Header<'_>, &Message) -> Result<C, String>,
+) -> zbus::Result<Option<(C, bool)>> {
+    let header = message.header();
+    let answer_due = !header.primary().flags().contains(Flags::NoReplyExpected);
+    match parse(&header, message) {
+        Ok(call) => Ok(Some((call, answer_due))),
+        Err(why) if answer_due => {
+            let name = "org.freedesktop.DBus.Error.InvalidArgs";
+            connection.reply_error(&header, name, &why).await?;
+            Ok(None)
+        }
+        Err(_) => Ok(None),
+    }
+}
+
+/// The properties of a listener: the further interfaces that it has. QEMU reads the list without a check, so it is
+/// always there.
+fn properties(interfaces: &[&'static str]) -> (HashMap<&'static str, Value<'static>>,) {
+    (HashMap::from([(
+        "Interfaces",
+        Value::from(interfaces.to_vec()),
+    )]),)
 }
 
 /// The next message, or `None` once the peer is gone.

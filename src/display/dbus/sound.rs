@@ -3,7 +3,6 @@
 //! QEMU keeps sending to a listener when another connection takes the controls over, so the connection that registered
 //! it is closed at once, and whoever shows the screen has the controls to itself.
 
-use std::collections::HashMap;
 use std::io;
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
@@ -12,11 +11,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::bounded;
-use zbus::message::{Flags, Header};
-use zbus::zvariant::{Fd, Value};
+use zbus::message::Header;
+use zbus::zvariant::Fd;
 use zbus::{Connection, Message, connection};
 
-use super::{MAX_QUEUED, driven, serve_calls};
+use super::{MAX_QUEUED, driven, properties, read_call, serve_calls};
 use crate::display::DisplayError;
 use crate::display::sound::{Announced, Mixer, Pcm};
 
@@ -151,23 +150,14 @@ async fn serve(
     mixer: &Mixer,
     message: &Message,
 ) -> zbus::Result<()> {
-    let header = message.header();
-    let answer_due = !header.primary().flags().contains(Flags::NoReplyExpected);
-    let call = match parse(&header, message) {
-        Ok(call) => call,
-        Err(why) if answer_due => {
-            let name = "org.freedesktop.DBus.Error.InvalidArgs";
-            return connection.reply_error(&header, name, &why).await;
-        }
-        Err(_) => return Ok(()),
+    let Some((call, answer_due)) = read_call(connection, message, parse).await? else {
+        return Ok(());
     };
     if answer_due {
+        let header = message.header();
         match call {
             Call::Properties => {
-                // Always present, even if empty: QEMU reads it without a check.
-                let none: Vec<&str> = Vec::new();
-                let all = HashMap::from([("Interfaces", Value::from(none))]);
-                connection.reply(&header, &(all,)).await?;
+                connection.reply(&header, &properties(&[])).await?;
             }
             Call::Read { id, size } => {
                 let bytes = mixer.read_ear(id, size);
