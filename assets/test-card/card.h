@@ -149,11 +149,14 @@ static inline i32 cosine(u32 angle) { return sine(angle + 16384); }
 extern struct canvas scene;  /* drawn once per mode */
 extern struct canvas still;  /* scene with the panel's text */
 extern struct canvas screen; /* still with what moves; what the display gets */
+extern struct canvas other;  /* a second screen right of it, once the display asks for one; else no pixels wide */
 extern bool screen_is_virtio;
 void screen_start(void);
 bool screen_busy(void);         /* the last frame is still on its way */
 bool screen_mode_changed(void); /* true after layers changed size: draw all again */
 void screen_dirty(struct rect r);
+void other_draw(void);
+void other_dirty(struct rect r);
 void screen_present(void);
 void screen_pointer(int x, int y);
 void screen_name(char *out, size_t size);
@@ -162,12 +165,14 @@ void screen_panic(void); /* present at once, whatever was going on */
 /* ---- gpu.c: virtio-gpu 2D ---- */
 bool gpu_start(void);
 bool gpu_wanted_size(int *w, int *h);
+bool gpu_other_size(int *w, int *h); /* of the second screen, as of the last look; false: none is wanted */
 bool gpu_size_event(void);
-void gpu_set_mode(const u32 *pixels, int w, int h);
+void gpu_set_mode(int head, const u32 *pixels, int w, int h); /* no pixels wide: switched off */
 bool gpu_idle(void);
-void gpu_present(const struct rect *rects, int count, int w);
+void gpu_present(int head, const struct rect *rects, int count, int w);
+void gpu_submit(void);
 void gpu_cursor_shape(const u32 *argb64);
-bool gpu_cursor_move(int x, int y); /* false: the last move is still under way */
+bool gpu_cursor_move(int head, int x, int y); /* false: the last move is still under way */
 
 /* ---- what the strip and the panel show ---- */
 enum accelerator { ACCEL_NONE, ACCEL_KVM, ACCEL_TCG, ACCEL_OTHER };

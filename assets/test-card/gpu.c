@@ -19,7 +19,8 @@ static struct queue control, cursor;
 static struct command commands[SLOTS], cursor_commands[8];
 static u8 answers[SLOTS][408] __attribute__((aligned(8))), cursor_answers[8][24];
 static int used_slots;
-static u32 resource; /* on the scanout now; 0: none */
+static u32 resource[2]; /* on the scanouts now; 0: none */
+static u32 other_mode[6];
 static u32 last_resource = CURSOR_RESOURCE;
 static u32 pointer_pixels[64 * 64];
 
@@ -36,7 +37,7 @@ static struct command *next_command(u32 type, int words)
     return c;
 }
 
-static void submit(void)
+void gpu_submit(void)
 {
     if (used_slots)
         queue_kick(&control);
@@ -47,7 +48,7 @@ bool gpu_idle(void) { return queue_idle(&control); }
 
 static bool submit_and_wait(void)
 {
-    submit();
+    gpu_submit();
     u64 from = tsc();
     while (!gpu_idle())
         if (milliseconds(tsc() - from) > 2000)
@@ -71,11 +72,19 @@ bool gpu_wanted_size(int *w, int *h)
     if (!submit_and_wait())
         return false;
     const u32 *mode = (const u32 *)(answers[0] + 24); /* x, y, width, height, enabled, flags */
+    memcpy(other_mode, mode + 6, sizeof other_mode);
     if (mode[4] && mode[2] && mode[3]) {
         *w = mode[2];
         *h = mode[3];
     }
     return true;
+}
+
+bool gpu_other_size(int *w, int *h)
+{
+    *w = other_mode[2];
+    *h = other_mode[3];
+    return other_mode[4] && *w && *h;
 }
 
 bool gpu_size_event(void)
@@ -126,43 +135,46 @@ static void flush(u32 id, struct rect r)
 }
 
 /* A new resource over the same memory; the old one goes after the switch. */
-void gpu_set_mode(const u32 *pixels, int w, int h)
+void gpu_set_mode(int head, const u32 *pixels, int w, int h)
 {
-    u32 old = resource;
-    resource = ++last_resource;
-    create(resource, FORMAT_BGRX, w, h, pixels, (u32)w * h * 4);
-    transfer(resource, (struct rect){ 0, 0, w, h }, w);
+    u32 old = resource[head], now = w ? ++last_resource : 0;
+    resource[head] = now;
+    if (now) {
+        create(now, FORMAT_BGRX, w, h, pixels, (u32)w * h * 4);
+        transfer(now, (struct rect){ 0, 0, w, h }, w);
+    }
     struct command *c = next_command(SET_SCANOUT, 6);
     c->word[2] = w;
     c->word[3] = h;
-    c->word[4] = 0;
-    c->word[5] = resource;
-    flush(resource, (struct rect){ 0, 0, w, h });
+    c->word[4] = head;
+    c->word[5] = now;
+    if (now)
+        flush(now, (struct rect){ 0, 0, w, h });
     if (old)
         next_command(UNREF, 2)->word[0] = old;
     submit_and_wait();
 }
 
 /* All transfers first, then the flushes, seen by the device in one go. */
-void gpu_present(const struct rect *rects, int count, int w)
+void gpu_present(int head, const struct rect *rects, int count, int w)
 {
     for (int i = 0; i < count; i++)
-        transfer(resource, rects[i], w);
+        transfer(resource[head], rects[i], w);
     for (int i = 0; i < count; i++)
-        flush(resource, rects[i]);
-    submit();
+        flush(resource[head], rects[i]);
 }
 
-static bool cursor_command(u32 type, int x, int y)
+static bool cursor_command(u32 type, int head, int x, int y, u32 shape)
 {
     if (!queue_idle(&cursor))
         return false; /* the next frame tries again */
     struct command *c = &cursor_commands[0];
     memset(c, 0, sizeof *c);
     c->type = type;
+    c->word[0] = head;
     c->word[1] = x;
     c->word[2] = y;
-    c->word[4] = CURSOR_RESOURCE;
+    c->word[4] = shape;
     queue_set(&cursor, 0, c, 24 + 32, false, 1);
     queue_set(&cursor, 1, cursor_answers[0], 24, true, -1);
     queue_post(&cursor, 0);
@@ -176,9 +188,25 @@ void gpu_cursor_shape(const u32 *argb64)
     create(CURSOR_RESOURCE, FORMAT_BGRA, 64, 64, pointer_pixels, sizeof pointer_pixels);
     transfer(CURSOR_RESOURCE, (struct rect){ 0, 0, 64, 64 }, 64);
     submit_and_wait();
-    cursor_command(UPDATE_CURSOR, 0, 0);
+    cursor_command(UPDATE_CURSOR, 0, 0, 0, CURSOR_RESOURCE);
     for (u64 from = tsc(); !queue_idle(&cursor) && milliseconds(tsc() - from) < 1000;)
         ;
 }
 
-bool gpu_cursor_move(int x, int y) { return cursor_command(MOVE_CURSOR, x, y); }
+/* It leaves one screen before it comes to the other. */
+bool gpu_cursor_move(int head, int x, int y)
+{
+    static int on;
+    static bool left;
+    if (head == on && !left)
+        return cursor_command(MOVE_CURSOR, head, x, y, CURSOR_RESOURCE);
+    if (!left) {
+        left = cursor_command(UPDATE_CURSOR, on, 0, 0, 0);
+        return false;
+    }
+    if (!cursor_command(UPDATE_CURSOR, head, x, y, CURSOR_RESOURCE))
+        return false;
+    on = head;
+    left = false;
+    return true;
+}

@@ -121,10 +121,15 @@ static void key(u16 code, bool down)
         typed(c);
 }
 
+/* Both screens side by side, as most systems have them. */
+static int desktop_width(void) { return screen.w + other.w; }
+static int desktop_height(void) { return screen.h > other.h ? screen.h : other.h; }
+
 static void point(int x, int y)
 {
-    card.pointer_x = x < 0 ? 0 : x >= screen.w ? screen.w - 1 : x;
-    card.pointer_y = y < 0 ? 0 : y >= screen.h ? screen.h - 1 : y;
+    int w = desktop_width(), h = desktop_height();
+    card.pointer_x = x < 0 ? 0 : x >= w ? w - 1 : x;
+    card.pointer_y = y < 0 ? 0 : y >= h ? h - 1 : y;
     card.pointer_seen = true;
 }
 
@@ -333,7 +338,7 @@ void input_poll(void)
     for (; waiting_out != waiting_in; waiting_out++)
         handle(&waiting[waiting_out % WAITING]);
     if (absolute_moved) { /* the pixel whose scaled position this is: round up */
-        point((absolute_x * screen.w + 32766) / 32767, (absolute_y * screen.h + 32766) / 32767);
+        point((absolute_x * desktop_width() + 32766) / 32767, (absolute_y * desktop_height() + 32766) / 32767);
         absolute_moved = false;
     }
     if (card.pointer_seen)

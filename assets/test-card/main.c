@@ -50,6 +50,7 @@ static void draw_all(void)
 {
     scene_draw();
     panel_draw();
+    other_draw();
     strip_reset();
 }
 

@@ -3,17 +3,28 @@
 
 enum { RECTS = 10, POINTER = 24 };
 
-struct canvas scene, still, screen;
+struct canvas scene, still, screen, other;
 bool screen_is_virtio;
 
 static struct rect rects[RECTS];
 static int rect_count;
-static bool new_mode;
+static bool new_mode, new_other;
+static struct rect other_rect;
 static bool no_display;
 static volatile u32 *linear; /* VBE framebuffer */
 static u32 linear_stride;    /* in pixels */
 static int pointer_x = -1, pointer_y, drawn_x = -1, drawn_y;
 static u32 pointer_shape[64 * 64]; /* premultiplied ARGB, as virtio-gpu wants it */
+
+static i64 area(struct rect r) { return (i64)r.w * r.h; }
+
+static struct rect around(struct rect a, struct rect b)
+{
+    int x = a.x < b.x ? a.x : b.x, y = a.y < b.y ? a.y : b.y;
+    int x1 = a.x + a.w > b.x + b.w ? a.x + a.w : b.x + b.w;
+    int y1 = a.y + a.h > b.y + b.h ? a.y + a.h : b.y + b.h;
+    return (struct rect){ x, y, x1 - x, y1 - y };
+}
 
 static void set_layers(int w, int h)
 {
@@ -28,6 +39,21 @@ static void set_layers(int w, int h)
     still = (struct canvas){ (u32 *)(LAYERS + bytes), w, h };
     screen = (struct canvas){ (u32 *)(LAYERS + 2 * bytes), w, h };
     new_mode = true;
+}
+
+/* Behind the layers, if the memory reaches. */
+static void set_other(void)
+{
+    int w, h;
+    u64 layer = ((u64)screen.w * screen.h * 4 + 4095) & ~4095ull;
+    bool wanted = gpu_other_size(&w, &h);
+    w = w < MIN_WIDTH ? MIN_WIDTH : w > MAX_WIDTH ? MAX_WIDTH : w;
+    h = h < MIN_HEIGHT ? MIN_HEIGHT : h > MAX_HEIGHT ? MAX_HEIGHT : h;
+    if (!wanted || 3 * layer + (u64)w * h * 4 > layers_limit())
+        w = h = 0;
+    struct canvas now = { (u32 *)(LAYERS + 3 * layer), w, h };
+    new_other = now.w != other.w || now.h != other.h || (w && now.pixels != other.pixels);
+    other = now;
 }
 
 /* A plain arrow: white with a dark edge and a soft shadow. */
@@ -71,6 +97,7 @@ void screen_start(void)
     screen_is_virtio = gpu_start() && gpu_wanted_size(&w, &h);
     if (screen_is_virtio) {
         set_layers(w, h);
+        set_other();
         gpu_cursor_shape(pointer_shape);
     } else if (!vbe_start()) {
         no_display = true; /* nothing to see, yet disk, network and ballast still run */
@@ -91,21 +118,23 @@ bool screen_mode_changed(void)
         return false;
     int old_w = screen.w, old_h = screen.h;
     set_layers(w, h);
-    if (screen.w == old_w && screen.h == old_h) {
-        new_mode = false;
-        return false;
-    }
-    return true;
+    set_other();
+    new_mode = screen.w != old_w || screen.h != old_h || new_other;
+    return new_mode;
 }
 
-static i64 area(struct rect r) { return (i64)r.w * r.h; }
-
-static struct rect around(struct rect a, struct rect b)
+/* The second screen has the strip too, and a plain ground. */
+void other_draw(void)
 {
-    int x = a.x < b.x ? a.x : b.x, y = a.y < b.y ? a.y : b.y;
-    int x1 = a.x + a.w > b.x + b.w ? a.x + a.w : b.x + b.w;
-    int y1 = a.y + a.h > b.y + b.h ? a.y + a.h : b.y + b.h;
-    return (struct rect){ x, y, x1 - x, y1 - y };
+    fill(&other, (struct rect){ 0, 0, other.w, other.h }, 0x1b3a4b);
+    if (other.w)
+        text(&other, &font_32, 48, 240, 0xffffff, "Screen 2");
+}
+
+void other_dirty(struct rect r)
+{
+    if (other.w)
+        other_rect = other_rect.w ? around(other_rect, r) : r;
 }
 
 /* Rectangles that lie close become one: a flush costs more than a few pixels. */
@@ -163,21 +192,27 @@ void screen_present(void)
         screen_dirty((struct rect){ 0, 0, screen.w, screen.h });
     }
     if (screen_is_virtio && new_mode) {
-        gpu_set_mode(screen.pixels, screen.w, screen.h);
+        gpu_set_mode(0, screen.pixels, screen.w, screen.h);
+        if (new_other)
+            gpu_set_mode(1, other.pixels, other.w, other.h);
     } else if (screen_is_virtio) {
-        gpu_present(rects, rect_count, screen.w);
+        gpu_present(0, rects, rect_count, screen.w);
+        if (other_rect.w)
+            gpu_present(1, &other_rect, 1, other.w);
+        gpu_submit();
     } else if (!no_display) {
         for (int i = 0; i < rect_count; i++)
             linear_copy(rects[i]);
         linear_pointer();
     }
+    int beside = other.w && pointer_x >= screen.w;
     if (screen_is_virtio && pointer_x >= 0 && (pointer_x != drawn_x || pointer_y != drawn_y))
-        if (gpu_cursor_move(pointer_x, pointer_y)) {
+        if (gpu_cursor_move(beside, beside ? pointer_x - screen.w : pointer_x, pointer_y)) {
             drawn_x = pointer_x;
             drawn_y = pointer_y;
         }
-    new_mode = false;
-    rect_count = 0;
+    new_mode = new_other = false;
+    other_rect.w = rect_count = 0;
 }
 
 void screen_pointer(int x, int y)

@@ -61,12 +61,17 @@ void strip_draw(void)
         if (valid && on == !!(shown[bit / 8] & mask))
             continue;
         int row = bit / STRIP_COLUMNS, column = bit % STRIP_COLUMNS;
-        fill(&screen, (struct rect){ column * STRIP_CELL, row * STRIP_CELL, STRIP_CELL, STRIP_CELL }, on ? 0xffffff : 0);
+        struct rect cell = { column * STRIP_CELL, row * STRIP_CELL, STRIP_CELL, STRIP_CELL };
+        fill(&screen, cell, on ? 0xffffff : 0);
+        fill(&other, cell, on ? 0xffffff : 0);
         if (row < top) top = row;
         if (row > bottom) bottom = row;
     }
-    if (bottom >= 0)
-        screen_dirty((struct rect){ 0, top * STRIP_CELL, STRIP_COLUMNS * STRIP_CELL, (bottom - top + 1) * STRIP_CELL });
+    struct rect changed = { 0, top * STRIP_CELL, STRIP_COLUMNS * STRIP_CELL, (bottom - top + 1) * STRIP_CELL };
+    if (bottom >= 0) {
+        screen_dirty(changed);
+        other_dirty(changed);
+    }
     memcpy(shown, now, sizeof shown);
     valid = true;
 }

@@ -79,6 +79,7 @@ impl Purpose {
             | Command::DeleteDisk { .. }
             | Command::PressKeys { .. }
             | Command::SendFiles { .. }
+            | Command::OpenConsoles { .. }
             | Command::Screenshot { .. }
             | Command::CancelJob(_)
             | Command::Examine

@@ -60,10 +60,15 @@ impl Feed {
                 self.asked = lost.then_some((machine, now));
             }
         }
-        let Some(machine) = wanted.filter(|_| self.watched.is_none()) else {
+        let lacks = |watched: &Watched| watched.screen.wants_controls();
+        let lacks_controls = self.watched.as_ref().is_some_and(lacks);
+        if self.watched.is_some() && !lacks_controls {
+            self.asked = None;
+        }
+        let Some(machine) = wanted.filter(|_| self.watched.is_none() || lacks_controls) else {
             return Next::Nothing;
         };
-        if let Some(screen) = backend.screen(machine) {
+        if !lacks_controls && let Some(screen) = backend.screen(machine) {
             let viewer = screen.slot().watch(crate::ui::guest_picture::PIXELS);
             let picture = GuestPicture::new(machine, viewer);
             self.watched = Some(Watched {
@@ -122,6 +127,13 @@ impl Feed {
             recording: recorder.as_ref().map(Recorder::progress),
             ..live
         })
+    }
+
+    /// Tells the screen which of the machine's screens make the guest's desktop.
+    pub fn set_desktop(&self, heads: Vec<u32>) {
+        if let Some(watched) = &self.watched {
+            watched.screen.set_desktop(heads);
+        }
     }
 
     /// Whether figures are shown, which change each second.

@@ -252,6 +252,9 @@ impl App {
         if let Next::Open(machine) = self.feed.follow(wanted, backend, self.view.now) {
             self.send(Command::OpenDisplay { machine });
         }
+        if let Some(report) = wanted.and_then(|machine| self.view.machine(machine)) {
+            self.feed.set_desktop(report.desktop());
+        }
         if let Some(sent) = self.keyboard.take_key_time() {
             self.feed.key_sent(sent);
         }

@@ -228,7 +228,13 @@ pub enum Task {
         output: Option<PathBuf>,
     },
     #[command(about = Action::OpenConsole.explain())]
-    Console(Target),
+    Console {
+        #[command(flatten)]
+        target: Target,
+        /// Which of its screens, counted from 1.
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=16))]
+        head: u32,
+    },
     Serial(Serial),
     /// Print the QEMU command line of the machine's next start.
     CommandLine(Target),

@@ -41,8 +41,13 @@ pub fn png(ppm: OwnedFd) -> Result<Vec<u8>, Failure> {
     picture::ppm_to_png(ppm)
 }
 
-/// Shows a machine's screen in a window of its own.
-pub fn console(library: Option<&Path>, machine: MachineId, name: String) -> Result<(), Failure> {
+/// Shows a machine's screen, counted from 0, in a window of its own.
+pub fn console(
+    library: Option<&Path>,
+    machine: MachineId,
+    name: String,
+    head: u32,
+) -> Result<(), Failure> {
     let places = engine::places(library)?;
     let target = ConsoleTarget {
         machine,
@@ -50,7 +55,11 @@ pub fn console(library: Option<&Path>, machine: MachineId, name: String) -> Resu
         client: agent::ensure(&places, true)?,
         control: agent::control(&places)?,
     };
-    console::run(target, ConsoleOptions::default())
+    let options = ConsoleOptions {
+        head,
+        ..ConsoleOptions::default()
+    };
+    console::run(target, options)
 }
 
 /// What a machine said on its serial port; `folder` is the machine's.

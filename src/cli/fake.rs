@@ -64,8 +64,8 @@ impl Backend for Fake {
         self.yes
     }
 
-    fn console(&mut self, machine: MachineId, _name: String) -> Result<(), Failure> {
-        self.opened.push(format!("console {machine}"));
+    fn console(&mut self, machine: MachineId, _name: String, head: u32) -> Result<(), Failure> {
+        self.opened.push(format!("console {machine} {head}"));
         Ok(())
     }
 
@@ -110,7 +110,7 @@ pub fn report(name: &str, id: &str, state: State) -> MachineReport {
         trouble: None,
         force_after: None,
         running: None,
-        console_open: false,
+        consoles: Vec::new(),
         sound: Default::default(),
         agent: None,
         job: None,

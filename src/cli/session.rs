@@ -204,8 +204,8 @@ impl Backend for Live {
         Some(answer == "y" || answer == "yes")
     }
 
-    fn console(&mut self, machine: MachineId, name: String) -> Result<(), Failure> {
-        doors::console(self.library.as_deref(), machine, name)
+    fn console(&mut self, machine: MachineId, name: String, head: u32) -> Result<(), Failure> {
+        doors::console(self.library.as_deref(), machine, name, head)
     }
 
     fn serial(&mut self, machine: MachineId, name: &str) -> Result<(), Failure> {

@@ -129,6 +129,8 @@ pub fn show_json(report: &MachineReport) -> Result<String, Failure> {
         cpus: Option<u32>,
         /// Changes wait for the next start.
         pending: bool,
+        /// A window of its own shows a screen.
+        console_open: bool,
         error: Option<String>,
         trashed: Option<Timestamp>,
     }
@@ -136,6 +138,7 @@ pub fn show_json(report: &MachineReport) -> Result<String, Failure> {
     json(&Whole {
         report,
         pending: report.pending(),
+        console_open: report.console_open(),
         memory_mib: row.memory_mib,
         cpus: row.cpus,
         error: row.error,

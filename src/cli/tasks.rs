@@ -52,7 +52,7 @@ pub trait Backend {
     fn confirm(&mut self, question: &str) -> Option<bool>;
 
     /// Shows the machine's screen in a window of its own until that is closed.
-    fn console(&mut self, machine: MachineId, name: String) -> Result<(), Failure>;
+    fn console(&mut self, machine: MachineId, name: String, head: u32) -> Result<(), Failure>;
 
     /// Connects this terminal, or a pipe, with the machine's serial console until one of them ends.
     fn serial(&mut self, machine: MachineId, name: &str) -> Result<(), Failure>;
@@ -130,7 +130,7 @@ pub fn perform(session: &mut Session<'_>, args: Args) -> Result<Done, Failure> {
         Task::Trash(trash) => session.trash(&trash),
         Task::Doctor => session.doctor(),
         Task::Report { name, output } => session.report(name, output),
-        Task::Console(target) => session.console(&target),
+        Task::Console { target, head } => session.console(&target, head - 1),
         Task::Serial(serial) => session.serial(&serial),
         Task::CommandLine(target) => session.command_line(&target),
         Task::Agent => session.backend.agent().map(|()| Done::default()),
@@ -287,9 +287,12 @@ impl Session<'_> {
         }))
     }
 
-    fn console(&mut self, target: &Target) -> Result<Done, Failure> {
+    fn console(&mut self, target: &Target, head: u32) -> Result<Done, Failure> {
         let report = self.find(target, Prefer::InUse)?;
-        self.backend.console(report.id, report.name)?;
+        if head > 0 && head >= report.heads() {
+            return Err(no_such_screen(&report, head));
+        }
+        self.backend.console(report.id, report.name, head)?;
         Ok(Done::default())
     }
 
@@ -449,4 +452,16 @@ pub(super) fn unexpected() -> Failure {
         "The process that owns the library seems to be of another version",
     )
     .fix("Close all windows of Orangery and try again")
+}
+
+fn no_such_screen(report: &MachineReport, head: u32) -> Failure {
+    let (number, heads) = (head + 1, report.heads());
+    Failure::new(
+        format!("{} has no screen {number}", report.name),
+        format!("Its graphics card has {heads}"),
+    )
+    .fix(format!(
+        "Give it more: orangery device set {} display0 heads={number}",
+        report.name
+    ))
 }

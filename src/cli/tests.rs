@@ -445,6 +445,6 @@ fn windows_are_opened_by_their_rooms() {
     ] {
         assert_eq!(text(&mut fake, words), "");
     }
-    let opened = format!("window, console {WEB}, agent, window /a.iso");
+    let opened = format!("window, console {WEB} 0, agent, window /a.iso");
     assert_eq!(fake.opened.join(", "), opened);
 }

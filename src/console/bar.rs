@@ -38,6 +38,8 @@ pub struct BarView {
     /// Graphical outputs of the machine, and the one that is shown.
     pub heads: u32,
     pub head: u32,
+    /// Those that no window of its own shows.
+    pub free_heads: Vec<u32>,
     pub way: Way,
     /// What goes over between the clipboards.
     pub share: Option<ShareView>,
@@ -86,6 +88,8 @@ pub enum Request {
     FullScreenOn(usize),
     /// Shows another of the machine's outputs.
     Head(u32),
+    /// Shows these in windows of their own.
+    OpenHeads(Vec<u32>),
     /// Keys to press together.
     Press(Vec<KeyCode>),
     Screenshot,

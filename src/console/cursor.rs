@@ -63,15 +63,21 @@ impl PointerLook {
         }
     }
 
-    /// Over the picture of a guest with an absolute pointer.
+    /// Over the picture of a guest with an absolute pointer. `elsewhere` says that the guest may show its pointer on
+    /// another screen: then ours must not vanish here.
     pub fn guest(
         &mut self,
         window: &Window,
         event_loop: &ActiveEventLoop,
         cursor: &Cursor,
         placement: &Placement,
+        elsewhere: bool,
     ) {
-        if cursor.rgba.is_empty() || cursor.width == 0 || cursor.height == 0 {
+        if !cursor.visible && elsewhere
+            || cursor.rgba.is_empty()
+            || cursor.width == 0
+            || cursor.height == 0
+        {
             return self.dot(window, event_loop); // The guest did not say what it draws.
         }
         if !cursor.visible {

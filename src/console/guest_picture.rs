@@ -143,6 +143,27 @@ impl GuestPicture {
         self.stale.clear();
     }
 
+    /// True if this is QEMU's note that the guest shows nothing on this screen: a line of text in the middle of black,
+    /// as `qemu_create_placeholder_surface` of ui/console.c draws it.
+    pub fn is_placeholder(&mut self) -> bool {
+        const LINE: u32 = 16;
+        let Size { width, height } = self.size;
+        let top = (height / LINE).saturating_sub(1) / 2 * LINE;
+        if height < 2 * LINE {
+            return false;
+        }
+        let mut black = |y: u32, h: u32| {
+            let mut pixels = vec![0; width as usize * h as usize];
+            let mut target = Target {
+                pixels: &mut pixels,
+                stride: width as usize,
+            };
+            let copied = self.copy(Rect::new(0, y, width, h), &mut target, (0, 0));
+            copied.is_ok() && pixels.iter().all(|pixel| *pixel == 0)
+        };
+        !black(top, LINE) && black(0, top) && black(top + LINE, height - top - LINE)
+    }
+
     /// A still picture of now.
     pub fn still(&mut self) -> Result<Picture, BadPicture> {
         let Size { width, height } = self.size;

@@ -55,6 +55,8 @@ pub struct ConsoleOptions {
     pub drawing: Drawing,
     /// Allows a thread other than the main one, which X11 and Wayland do not mind.
     pub any_thread: bool,
+    /// Which of the machine's screens, counted from 0.
+    pub head: u32,
 }
 
 impl ConsoleOptions {

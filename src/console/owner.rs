@@ -13,7 +13,9 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use crate::engine::client::Client;
 use crate::engine::message::{Command, Event, RequestId};
 use crate::engine::parcel;
-use crate::model::{Answer, Clip, DisplayPath, Failure, MachineId, MachineReport, Settings};
+use crate::model::{
+    Answer, Clip, ConsoleWindow, DisplayPath, Failure, MachineId, MachineReport, Settings,
+};
 
 use super::sharing::ShareNews;
 
@@ -72,6 +74,8 @@ struct Link {
 
 struct Shared {
     machine: MachineId,
+    /// What the window shows.
+    shown: Mutex<ConsoleWindow>,
     control: PathBuf,
     link: Mutex<Link>,
     inbox: Mutex<Inbox>,
@@ -90,15 +94,17 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// Announces the console and asks for the display. `wake` is called when there is news to [`Self::take`].
+    /// Announces a console that shows `head` and asks for the display. `wake` is called when there is news to [`Self::take`].
     pub fn start(
         machine: MachineId,
+        head: u32,
         control: PathBuf,
         client: Client,
         wake: impl Fn() + Send + Sync + 'static,
     ) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             machine,
+            shown: Mutex::new(ConsoleWindow { head, used: false }),
             control,
             link: Mutex::default(),
             inbox: Mutex::default(),
@@ -139,6 +145,14 @@ impl Owner {
             .is_some_and(|asks| asks.try_send(command).is_ok())
     }
 
+    /// Tells what the window shows, if that is news.
+    pub fn show(&self, window: ConsoleWindow) {
+        let before = std::mem::replace(&mut *lock(&self.shared.shown), window);
+        if before != window {
+            self.ask(self.shared.announce());
+        }
+    }
+
     /// What came since the last call.
     pub fn take(&self) -> Vec<OwnerNews> {
         std::mem::take(&mut lock(&self.shared.inbox).news)
@@ -149,7 +163,7 @@ impl Drop for Owner {
     fn drop(&mut self) {
         self.ask(Command::ConsoleShown {
             machine: self.shared.machine,
-            shown: false,
+            shown: None,
         });
         self.asks = None;
         self.sent.recv_timeout(FAREWELL).ok(); // It never brings a value: over or overdue, both end here.
@@ -171,11 +185,15 @@ impl Shared {
             client: Some(sender),
             ..Link::default()
         };
-        self.send(Command::ConsoleShown {
-            machine: self.machine,
-            shown: true,
-        });
+        self.send(self.announce());
         Ok(())
+    }
+
+    fn announce(&self) -> Command {
+        Command::ConsoleShown {
+            machine: self.machine,
+            shown: Some(*lock(&self.shown)),
+        }
     }
 
     /// Sends, or drops the request if there is no owner: the reading thread says so.

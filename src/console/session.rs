@@ -12,14 +12,17 @@ use crate::display::{Input, Screen};
 use crate::engine::message::Command;
 use crate::language::{self, Language, later, told, tr};
 use crate::model::{
-    Action, Change, DisplayPath, Failure, MachineId, MachineReport, Recorded, ScreenSettings,
-    Settings, SoundState, Standing, State, permit,
+    Action, Change, ConsoleWindow, DisplayPath, Failure, MachineId, MachineReport, Recorded,
+    ScreenSettings, Settings, SoundState, Standing, State,
 };
 
-use super::bar::{Card, Message};
+use super::bar::Message;
 use super::guest_picture::{GuestPicture, News};
 use super::owner::{Owner, OwnerNews};
 use super::sharing::ShareNews;
+
+mod cards;
+mod heads;
 
 pub const NO_ENGINE: &str = later("Orangery's engine is gone; the picture goes on");
 const NEVER_ENGINE: &str = later("This window shows a screen only; no engine is behind it");
@@ -44,8 +47,12 @@ pub struct Session {
     recorder: Option<Recorder>,
     /// The window is in sight.
     seen: bool,
-    /// Which of the machine's outputs is shown.
-    pub head: u32,
+    /// Which of the machine's screens is shown, counted from 0.
+    head: u32,
+    /// The guest shows nothing on that screen.
+    unused: bool,
+    /// News of the picture that may still tell whether it does.
+    unsure: u8,
     screen: Option<Screen>,
     pub picture: Option<GuestPicture>,
     pub info: ScreenInfo,
@@ -62,6 +69,7 @@ impl Session {
     /// `owner` comes with the machine's id; without one there has to be a screen.
     pub fn new(
         name: String,
+        head: u32,
         owner: Option<(MachineId, Owner)>,
         screen: Option<Screen>,
         wake: Wake,
@@ -81,7 +89,9 @@ impl Session {
             follow: Follow::default(),
             recorder: None,
             seen: true,
-            head: 0,
+            head,
+            unused: false,
+            unsure: 0,
             screen: None,
             picture: None,
             info: ScreenInfo::default(),
@@ -102,7 +112,11 @@ impl Session {
         if self.head > 0 {
             screen.show_head(self.head);
         }
+        if let Some(report) = &self.report {
+            screen.set_desktop(report.desktop());
+        }
         self.follow = Follow::default();
+        self.unused = false;
         if let Some(recorder) = &self.recorder {
             recorder.follow(screen.slot());
         }
@@ -114,13 +128,19 @@ impl Session {
         if let Some(screen) = &self.screen {
             self.head = head;
             self.follow = Follow::default();
+            self.unused = false;
             screen.show_head(head);
         }
     }
 
     /// Asks the guest for a size, unless it was asked for that already.
     pub fn wish(&mut self, size: Size) {
-        let wish = self.follow.wish(size, self.info.size, Instant::now());
+        let guest = if self.unused {
+            Size::new(1, 1) // Whatever size its note has.
+        } else {
+            self.info.size
+        };
+        let wish = self.follow.wish(size, guest, Instant::now());
         if let Some(Size { width, height }) = wish.filter(|_| self.is_live()) {
             let (w, h) = (width, height);
             self.send(Input::Resize { w, h });
@@ -162,6 +182,14 @@ impl Session {
         let screen = self.screen.as_ref()?;
         self.info = screen.slot().info();
         let news = self.picture.as_mut().and_then(GuestPicture::refresh);
+        if let Some(news) = &news {
+            self.look_for_placeholder(news.whole);
+        }
+        if let Some(owner) = &self.owner {
+            let used = self.is_live() && !self.unused;
+            let head = self.head;
+            owner.show(ConsoleWindow { head, used });
+        }
         if matches!(self.info.status, ScreenStatus::Lost { .. }) {
             self.screen = None; // The picture stays.
             self.reopen = Some(Instant::now() + REOPEN);
@@ -188,6 +216,9 @@ impl Session {
                     self.name.clone_from(&report.name);
                     if report.state.has_screen() && !self.state().is_some_and(State::has_screen) {
                         self.reopen = None; // It has just started: no need to wait.
+                    }
+                    if let Some(screen) = &self.screen {
+                        screen.set_desktop(report.desktop());
                     }
                     self.report = Some(report);
                 }
@@ -224,6 +255,15 @@ impl Session {
     }
 
     fn open(&mut self, path: DisplayPath, stream: UnixStream) -> Result<(), Failure> {
+        self.reopen = None;
+        if let Some(screen) = self
+            .screen
+            .as_ref()
+            .filter(|screen| screen.wants_controls())
+        {
+            screen.take_controls(stream);
+            return Ok(());
+        }
         let wake = Arc::clone(&self.wake);
         let screen = match path {
             DisplayPath::Dbus => Screen::dbus(stream, wake),
@@ -232,18 +272,18 @@ impl Session {
         let screen =
             screen.map_err(|error| Failure::new("The screen was not opened", error.to_string()))?;
         self.show(screen);
-        self.reopen = None;
         Ok(())
     }
 
-    /// The picture is there, and somebody else has the controls: a new owner that listens to the machine's sound.
-    fn lacks_controls(&self) -> bool {
-        self.screen.is_some() && !self.info.takes_input
+    /// There is no picture; or there is, and what the person does needs controls that another window has, or a new
+    /// owner that listens to the machine's sound.
+    fn lacks_screen(&self) -> bool {
+        self.screen.as_ref().is_none_or(Screen::wants_controls)
     }
 
     /// Asks for a display if the machine has a screen that we have not, or not whole.
     pub fn reopen_if_due(&mut self) {
-        let lacks = self.screen.is_none() || self.lacks_controls();
+        let lacks = self.lacks_screen();
         let wanted = lacks && !self.asked && !self.engine_gone;
         let has_screen = self.state().is_some_and(State::has_screen);
         let due = self.reopen.is_none_or(|at| at <= Instant::now());
@@ -325,7 +365,7 @@ impl Session {
     ) -> std::io::Result<()> {
         self.recorder = None;
         if let Some(screen) = self.screen.as_ref().filter(|_| on) {
-            let name = self.name.clone();
+            let name = self.label();
             let open = move || new_recording(&name);
             self.recorder = Some(Recorder::start(screen.slot(), open, record::LIMIT, done)?);
         }
@@ -411,8 +451,7 @@ impl Session {
     pub fn due(&self) -> Option<Instant> {
         let message = self.message.as_ref().map(|(_, until)| *until);
         let has_screen = self.state().is_some_and(State::has_screen);
-        let lacks = self.screen.is_none() || self.lacks_controls();
-        let waits = lacks && !self.asked && !self.engine_gone && has_screen;
+        let waits = self.lacks_screen() && !self.asked && !self.engine_gone && has_screen;
         let follow = self.follow.due(Instant::now());
         // The length that is shown grows.
         let recording = self.recording();
@@ -422,64 +461,9 @@ impl Session {
             .flatten()
             .min()
     }
-
-    /// What to say instead of a moving picture.
-    pub fn card(&self) -> Option<Card> {
-        if self.removed {
-            return Some(card(tr("The machine was removed"), String::new()));
-        }
-        if let Some(report) = &self.report
-            && !report.state.has_screen()
-            && (self.screen.is_none() || !report.state.has_process())
-        {
-            return Some(self.state_card(report));
-        }
-        match &self.info.status {
-            ScreenStatus::Lost { why } if self.screen.is_none() && !self.asked => Some(Card {
-                again: self.no_engine().is_none(),
-                ..card(tr("The screen is gone"), told(why).into_owned())
-            }),
-            _ => None,
-        }
-    }
-
-    fn state_card(&self, report: &MachineReport) -> Card {
-        let title = match report.state {
-            State::Off => tr("The machine is off"),
-            State::Starting => tr("The machine is starting…"),
-            State::Saved => tr("The machine is saved"),
-            State::Crashed => tr("The machine crashed"),
-            State::NotResponding => tr("QEMU does not answer"),
-            State::Broken => tr("The machine's file can't be read"),
-            State::Unavailable => tr("A disk of the machine is missing"),
-            State::Running | State::Paused | State::Saving | State::Stopping => {
-                tr(report.state.label())
-            }
-        };
-        let trouble = report.trouble.as_ref();
-        let why = trouble.map(|failure| told(&failure.why).into_owned());
-        let start = match self.no_engine() {
-            Some(why) => Err(why.to_owned()),
-            None => permit(report.standing(), Action::Start)
-                .map_err(|denied| told(&denied.to_string()).into_owned()),
-        };
-        Card {
-            start: (!report.state.has_process()).then_some(start),
-            ..card(title, why.unwrap_or_default())
-        }
-    }
 }
 
 /// A failure in the spoken language, on one line.
 pub fn told_failure(failure: &Failure) -> String {
     format!("{}: {}", told(&failure.what), told(&failure.why))
-}
-
-fn card(title: &str, text: String) -> Card {
-    Card {
-        title: title.to_owned(),
-        text,
-        start: None,
-        again: false,
-    }
 }

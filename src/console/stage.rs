@@ -75,7 +75,7 @@ pub struct Stage {
 impl Stage {
     pub fn new(
         event_loop: &ActiveEventLoop,
-        name: &str,
+        label: &str,
         options: ConsoleOptions,
     ) -> Result<Self, Failure> {
         let failed = |error: String| {
@@ -83,7 +83,7 @@ impl Stage {
                 .fix("Check that a desktop session is running and that DISPLAY or WAYLAND_DISPLAY is set")
         };
         let attributes = Window::default_attributes()
-            .with_title(title(name))
+            .with_title(title(label))
             .with_inner_size(LogicalSize::new(1024.0, 768.0 + f64::from(theme::BAR)))
             .with_min_inner_size(LogicalSize::new(360.0, 200.0));
         let window = event_loop
@@ -226,16 +226,18 @@ impl Stage {
         }
     }
 
+    /// The size of a guest that fills the window.
+    pub fn room(&self) -> Size {
+        let side = self.look.zoom.pixel_side();
+        let area = self.placement.area;
+        Size::new(area.w / side, area.h / side)
+    }
+
     /// The size that the guest should have to fill the window; `None` while the window has the guest's.
     pub fn wished(&self) -> Option<Size> {
         let size = PhysicalSize::new(self.size.width, self.size.height);
         let fitting = self.fitting.is_some_and(|until| until > Instant::now());
-        if self.own_size == Some(size) || fitting {
-            return None;
-        }
-        let side = self.look.zoom.pixel_side();
-        let area = self.placement.area;
-        Some(Size::new(area.w / side, area.h / side))
+        (self.own_size != Some(size) && !fitting).then(|| self.room())
     }
 
     /// How large the picture is, in a word.
@@ -424,8 +426,8 @@ fn window_size(guest: Size, bar: u32, room: Option<PhysicalSize<u32>>) -> Physic
     PhysicalSize::new(side(width), side(height) + bar)
 }
 
-pub fn title(name: &str) -> String {
-    format!("{name} – Orangery")
+pub fn title(label: &str) -> String {
+    format!("{label} – Orangery")
 }
 
 fn presenter(window: &Rc<Window>) -> Result<Box<dyn Presenter>, softbuffer::SoftBufferError> {

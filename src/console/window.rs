@@ -83,19 +83,26 @@ pub fn run(source: Source, options: ConsoleOptions) -> Result<(), Failure> {
     let proxy = event_loop.create_proxy();
     let pending = Arc::new(AtomicBool::new(false));
     let wake = wake(&proxy, &pending);
+    let head = options.head;
     let session = match source {
         Source::Screen { name, connect } => {
             let screen = connect(Arc::clone(&wake)).map_err(|error| failed(error.to_string()))?;
-            Session::new(name, None, Some(screen), wake)
+            Session::new(name, head, None, Some(screen), wake)
         }
         Source::Owner(target) => {
             let notify = proxy.clone();
             let wake_owner = move || {
                 notify.send_event(Event::Owner).ok(); // The loop has ended.
             };
-            let owner = Owner::start(target.machine, target.control, target.client, wake_owner)
-                .map_err(|error| failed(error.to_string()))?;
-            Session::new(target.name, Some((target.machine, owner)), None, wake)
+            let owner = Owner::start(
+                target.machine,
+                head,
+                target.control,
+                target.client,
+                wake_owner,
+            )
+            .map_err(|error| failed(error.to_string()))?;
+            Session::new(target.name, head, Some((target.machine, owner)), None, wake)
         }
     };
     let waking = proxy.clone();
@@ -104,6 +111,7 @@ pub fn run(source: Source, options: ConsoleOptions) -> Result<(), Failure> {
             waking.send_event(Event::Clipboard).ok(); // The loop has ended.
         }),
         options,
+        label: session.label(),
         session,
         stage: None,
         keyboard: Keyboard::default(),
@@ -173,6 +181,8 @@ struct Console {
     /// Writes a screenshot; one at a time.
     saving: Option<JoinHandle<()>>,
     failure: Option<Failure>,
+    /// What the window is called.
+    label: String,
     figures: Figures,
     /// Seconds of a recording that the bar tells.
     told_length: Option<u64>,
@@ -189,7 +199,7 @@ impl ApplicationHandler<Event> for Console {
         if self.stage.is_some() {
             return;
         }
-        match Stage::new(event_loop, &self.session.name, self.options) {
+        match Stage::new(event_loop, &self.session.label(), self.options) {
             Ok(stage) => {
                 self.system_keys = Some(self.system_keys(&stage));
                 self.stage = Some(stage);
@@ -261,6 +271,7 @@ impl ApplicationHandler<Event> for Console {
             self.lay_out();
         }
         self.tell_following();
+        self.name_window();
         if self.sharing.follow(&mut self.session, self.focused) {
             self.on_stage(|stage| stage.overlay.ask());
         }
@@ -281,7 +292,8 @@ impl ApplicationHandler<Event> for Console {
     }
 
     fn exiting(&mut self, _: &ActiveEventLoop) {
-        self.session.send(crate::display::Input::ReleaseAll);
+        self.session.send(Input::ReleaseAll);
+        self.session.unplug();
         self.system_keys = None;
         if let Some(saving) = self.saving.take() {
             saving.join().ok(); // A panic was already reported by the panic hook.
@@ -303,22 +315,29 @@ impl Console {
     }
 
     fn hear_owner(&mut self) {
-        let name = self.session.name.clone();
         if !self.session.hear() {
             return;
         }
         self.keyboard.release_by(self.session.settings.release_key);
         self.take_first_look();
         self.host_keys.set(&self.session.settings.host_keys);
-        if name != self.session.name {
-            let title = stage::title(&self.session.name);
-            self.on_stage(|stage| stage.window.set_title(&title));
-        }
         self.on_stage(|stage| {
             stage.overlay.ask();
             stage.repaint_all(); // Off is darker.
         });
         self.take_picture();
+    }
+
+    fn name_window(&mut self) {
+        let label = self.session.label();
+        if self.label != label {
+            let title = stage::title(&label);
+            self.label = label;
+            self.on_stage(|stage| {
+                stage.window.set_title(&title);
+                stage.overlay.ask();
+            });
+        }
     }
 
     /// The window begins as the last one was.
@@ -342,6 +361,9 @@ impl Console {
             Request::FullScreen(on) => self.full_screen(on, None),
             Request::FullScreenOn(monitor) => self.full_screen(true, Some(monitor)),
             Request::Head(head) => self.session.show_head(head),
+            Request::OpenHeads(heads) => self
+                .session
+                .ask(|machine| Command::OpenConsoles { machine, heads }),
             Request::Press(keys) => {
                 let down = keys.iter().map(|code| (*code, true));
                 let up = keys.iter().rev().map(|code| (*code, false));
@@ -381,7 +403,7 @@ impl Console {
             .session
             .state()
             .is_some_and(|state| state == State::Off);
-        self.session.is_live() && !off
+        self.session.is_live() && !off && !self.session.is_unused()
     }
 
     /// When nothing else is to be said.

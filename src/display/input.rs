@@ -1,6 +1,7 @@
 //! What a person does to a guest, and the bounded queue that carries it to the machine.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::os::unix::net::UnixStream;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -52,6 +53,8 @@ pub enum Input {
         w: u32,
         h: u32,
     },
+    /// Tells the guest that nobody looks at this screen any more, as if its monitor were unplugged.
+    Unplug,
 }
 
 /// What the sending thread does next.
@@ -89,6 +92,27 @@ pub(super) enum Order {
     },
 }
 
+/// What there is to do for a screen whose machine somebody else controls.
+#[derive(Debug)]
+pub(super) enum Idle {
+    /// Show this head, or nothing.
+    Show(Option<u32>),
+    /// The controls came back: the socket of a new connection.
+    Control(UnixStream),
+}
+
+/// Who controls the machine. QEMU obeys one connection only, the last that it was given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Controls {
+    #[default]
+    Ours,
+    /// Somebody else's; and since when input waits for them here.
+    Others { wanted: Option<Instant> },
+}
+
+/// How long input waits for the controls. Whoever asks for them has them within milliseconds, and what a person did
+/// earlier must not happen later.
+const KEEP: Duration = Duration::from_secs(2);
 /// Orders that wait for a machine that does not read. A person makes far fewer; releases are let in on top, and there
 /// are at most as many of those as keys and buttons held down.
 const CAPACITY: usize = 1024;
@@ -113,6 +137,11 @@ struct State {
     refresh: Option<bool>,
     closed: bool,
     waker: Option<Waker>,
+    controls: Controls,
+    /// The socket of a connection that controls the machine anew.
+    given: Option<UnixStream>,
+    /// The heads that make the guest's desktop, from left to right.
+    desktop: Vec<u32>,
 }
 
 impl InputQueue {
@@ -131,6 +160,10 @@ impl InputQueue {
                 let at = Instant::now() + RESIZE_DELAY;
                 state.resize = Some((at, w, h));
                 alarm = Some(at);
+            }
+            Input::Unplug => {
+                state.resize = None;
+                state.push(Order::Resize { w: 0, h: 0 });
             }
         }
         self.announce(state);
@@ -165,6 +198,62 @@ impl InputQueue {
         state.push(Order::Resize { w, h });
         self.announce(state);
         None
+    }
+
+    /// Somebody else has the controls. Input that comes now waits a moment for them, see [`Self::wants_controls`].
+    pub fn lose_controls(&self) {
+        let mut state = self.lock();
+        state.controls = Controls::Others { wanted: None };
+        state.drop_presses();
+    }
+
+    /// There is something to do that takes the controls.
+    pub fn want_controls(&self) {
+        self.lock().controls = Controls::Others {
+            wanted: Some(Instant::now()),
+        };
+    }
+
+    pub fn wants_controls(&self) -> bool {
+        let controls = self.lock().controls;
+        matches!(controls, Controls::Others { wanted: Some(since) } if since.elapsed() < KEEP)
+    }
+
+    /// Goes on with the socket of a new connection to the machine.
+    pub fn give_controls(&self, stream: UnixStream) {
+        let mut state = self.lock();
+        state.given = Some(stream);
+        self.announce(state);
+    }
+
+    /// What to do while somebody else has the controls; `None` once closed.
+    pub fn poll_idle(&self, context: &Context<'_>) -> Poll<Option<Idle>> {
+        let mut state = self.lock();
+        if let Some(stream) = state.given.take() {
+            if !matches!(state.controls, Controls::Others { wanted: Some(since) } if since.elapsed() < KEEP)
+            {
+                state.drop_presses();
+            }
+            state.controls = Controls::Ours;
+            return Poll::Ready(Some(Idle::Control(stream)));
+        }
+        if let Some(head) = state.show.take() {
+            return Poll::Ready(Some(Idle::Show(head)));
+        }
+        if state.closed {
+            return Poll::Ready(None);
+        }
+        state.waker = Some(context.waker().clone());
+        Poll::Pending
+    }
+
+    /// Which heads make the guest's desktop, from left to right.
+    pub fn set_desktop(&self, heads: Vec<u32>) {
+        self.lock().desktop = heads;
+    }
+
+    pub fn desktop(&self) -> Vec<u32> {
+        self.lock().desktop.clone()
     }
 
     /// Lifts what is held and ends the queue once it is empty.
@@ -280,8 +369,27 @@ impl State {
         }));
     }
 
+    /// What was pressed and moved is forgotten; what was let go is still told.
+    fn drop_presses(&mut self) {
+        let lifts = |order: &Order| {
+            matches!(
+                order,
+                Order::Key { down: false, .. } | Order::Button { down: false, .. }
+            )
+        };
+        self.orders.retain(lifts);
+    }
+
     /// False if the queue is full and the order was dropped.
     fn push(&mut self, order: Order) -> bool {
+        if let Controls::Others { wanted } = self.controls
+            && wanted.is_none_or(|since| since.elapsed() >= KEEP)
+        {
+            self.drop_presses();
+            self.controls = Controls::Others {
+                wanted: Some(Instant::now()),
+            };
+        }
         let room = self.orders.len() < CAPACITY && !self.closed;
         if room {
             self.orders.push_back(order);
@@ -298,109 +406,4 @@ impl State {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const A: KeyCode = KeyCode(30);
-    const B: KeyCode = KeyCode(48);
-
-    fn key(code: KeyCode, down: bool) -> Input {
-        Input::Key { code, down }
-    }
-
-    fn drain(queue: &InputQueue) -> Vec<Order> {
-        queue.close();
-        std::iter::from_fn(|| queue.next()).collect()
-    }
-
-    #[test]
-    fn motion_is_joined_and_keys_keep_their_place() {
-        let queue = InputQueue::default();
-        for x in 0..5_000 {
-            queue.send(Input::PointerAbs { x, y: 1 });
-        }
-        queue.send(key(A, true));
-        for _ in 0..3 {
-            queue.send(Input::PointerRel { dx: 2, dy: -1 });
-        }
-        queue.send(key(A, false));
-        let want = [
-            Order::PointerAbs { x: 4_999, y: 1 },
-            Order::Key {
-                code: A,
-                down: true,
-            },
-            Order::PointerRel { dx: 6, dy: -3 },
-            Order::Key {
-                code: A,
-                down: false,
-            },
-        ];
-        assert_eq!(drain(&queue), want);
-    }
-
-    #[test]
-    fn a_full_queue_drops_presses_but_never_the_release_of_a_key_that_went_down() {
-        let queue = InputQueue::default();
-        queue.send(key(A, true));
-        for i in 0..5_000 {
-            queue.send(Input::PointerAbs { x: i, y: 0 });
-            queue.send(Input::PointerRel { dx: 1, dy: 0 });
-        }
-        queue.send(key(B, true));
-        queue.send(key(A, false));
-        queue.send(key(B, false));
-        let orders = drain(&queue);
-        assert_eq!(orders.len(), CAPACITY + 1);
-        assert_eq!(
-            orders.last(),
-            Some(&Order::Key {
-                code: A,
-                down: false
-            })
-        );
-        assert!(
-            !orders
-                .iter()
-                .any(|order| matches!(order, Order::Key { code: B, .. }))
-        );
-    }
-
-    #[test]
-    fn closing_and_hiding_lift_what_is_held() {
-        let queue = InputQueue::default();
-        queue.send(key(A, true));
-        let (button, down) = (Button::Left, true);
-        queue.send(Input::Button { button, down });
-        queue.show(None);
-        let down = false;
-        let orders = drain(&queue);
-        assert_eq!(
-            orders[2..4],
-            [Order::Key { code: A, down }, Order::Button { button, down }]
-        );
-        assert_eq!(orders[4], Order::Show(None));
-        assert_eq!(orders.len(), 5);
-    }
-
-    #[test]
-    fn only_the_last_resize_of_a_drag_is_sent() {
-        let queue = InputQueue::default();
-        queue.send(Input::Resize { w: 800, h: 600 });
-        let at = queue
-            .send(Input::Resize { w: 801, h: 600 })
-            .expect("an alarm");
-        assert_eq!(queue.release_due(), Some(at));
-        std::thread::sleep(RESIZE_DELAY);
-        assert_eq!(queue.release_due(), None);
-        assert_eq!(drain(&queue), [Order::Resize { w: 801, h: 600 }]);
-    }
-
-    #[test]
-    fn refresh_requests_become_one_and_whole_wins() {
-        let queue = InputQueue::default();
-        queue.refresh(true);
-        queue.refresh(false);
-        assert_eq!(drain(&queue), [Order::Refresh { whole: true }]);
-    }
-}
+mod tests;

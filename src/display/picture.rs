@@ -5,7 +5,7 @@ use std::io::Cursor;
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder, ImageReader, Limits, RgbaImage, imageops};
 
-use super::frame::{Rect, Size, Viewer};
+use super::frame::{FrameSlot, Rect, Size, Viewer};
 use super::map::{MAX_BYTES, MAX_SIDE};
 
 /// Packed RGBA, top row first. `rgba` holds `width * height * 4` bytes.
@@ -44,6 +44,15 @@ impl Picture {
             width,
             height,
             rgba,
+        })
+    }
+
+    /// What viewers of pixels see now; `None` if nobody wants pixels, or there are none yet.
+    pub fn seen(slot: &FrameSlot) -> Option<Self> {
+        slot.read(|Size { width, height }, rgba| Self {
+            width,
+            height,
+            rgba: rgba.to_vec(),
         })
     }
 

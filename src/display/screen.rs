@@ -158,9 +158,30 @@ impl Screen {
     /// Sends input without ever waiting. If the machine does not read, motion and presses are dropped, but never the
     /// release of a key that was sent as pressed.
     pub fn send(&self, input: Input) {
+        let wanted = self.queue.wants_controls();
         if let Some(at) = self.queue.send(input) {
             self.slot.set_alarm(at);
         }
+        if !wanted && self.queue.wants_controls() {
+            self.slot.edit_info(|_| {}); // Whoever shows it has to ask for them.
+        }
+    }
+
+    /// Somebody else controls the machine, and this screen has something to do that takes that: input, or to be shown
+    /// again. The picture goes on meanwhile.
+    pub fn wants_controls(&self) -> bool {
+        self.queue.wants_controls()
+    }
+
+    /// Takes the controls over by another connection to the same machine, as in [`Self::dbus`].
+    pub fn take_controls(&self, stream: UnixStream) {
+        self.queue.give_controls(stream);
+    }
+
+    /// Tells which heads make the guest's desktop, side by side from left to right, for its absolute pointer. With
+    /// fewer than two, each head is a desktop of its own.
+    pub fn set_desktop(&self, heads: Vec<u32>) {
+        self.queue.set_desktop(heads);
     }
 
     /// A hidden screen costs the machine nothing: it stops drawing for us. Showing it again takes a few milliseconds.

@@ -70,18 +70,18 @@ pub fn control(places: &Places) -> Result<PathBuf, Failure> {
 
 /// Starts an agent that outlives this process.
 pub fn start(places: &Places) -> Result<(), Failure> {
-    start_self(places, "agent", None)
+    start_self(places, &["agent"])
         .map_err(|error| Failure::new("Orangery's engine did not start", error.to_string()))
 }
 
-/// Opens a machine's screen in a window of its own, which outlives this process.
-pub fn start_console(places: &Places, machine: MachineId) -> Result<(), Failure> {
-    start_self(places, "console", Some(machine.to_string()))
+/// Opens a machine's screen, counted from 0, in a window of its own, which outlives this process.
+pub fn start_console(places: &Places, machine: MachineId, head: u32) -> Result<(), Failure> {
+    let (machine, screen) = (machine.to_string(), (head + 1).to_string());
+    start_self(places, &["console", &machine, "--head", &screen])
         .map_err(|error| Failure::new("The window did not open", error.to_string()))
 }
 
-fn start_self(places: &Places, task: &str, target: Option<String>) -> std::io::Result<()> {
+fn start_self(places: &Places, task: &[&str]) -> std::io::Result<()> {
     let library = ["--library".into(), places.library.as_os_str().to_owned()];
-    let target = target.map(OsString::from);
-    confine::start_self(std::iter::once(task.into()).chain(target).chain(library))
+    confine::start_self(task.iter().map(OsString::from).chain(library))
 }

@@ -143,12 +143,17 @@ fn asked(command: &Command) -> Option<String> {
         Command::Examine => "examine this computer",
         Command::SaveSettings(_) => "save the settings",
         Command::HandOver => "hand the library over",
-        Command::ConsoleShown { shown: true, .. } => "show the screen in a window of its own",
-        Command::ConsoleShown { shown: false, .. } => "the screen's own window closed",
+        Command::OpenConsoles { heads, .. } => {
+            let screens: Vec<_> = heads.iter().map(|head| (head + 1).to_string()).collect();
+            let screens = screens.join(", ");
+            return Some(format!("show screens {screens} in windows of their own"));
+        }
+        Command::ConsoleShown { shown: None, .. } => "a screen's own window closed",
         Command::Recognise { .. }
         | Command::Watch(_)
         | Command::OpenDisplay { .. }
         | Command::OpenSerial { .. }
+        | Command::ConsoleShown { shown: Some(_), .. }
         | Command::Stats { .. }
         | Command::CommandLine { .. }
         | Command::ShowTrash
@@ -181,7 +186,7 @@ mod tests {
             trouble,
             force_after: None,
             running: None,
-            console_open: false,
+            consoles: Vec::new(),
             sound: Default::default(),
             agent: None,
             job: None,

@@ -13,7 +13,7 @@ use super::wire::Wire;
 use crate::model::{Answer, Failure};
 
 /// Grows when [`Command`] or [`Event`] change in a way an older peer can't read.
-pub const PROTOCOL: u32 = 3;
+pub const PROTOCOL: u32 = 4;
 
 /// How long the owner may take to say who it is.
 const WELCOME_PATIENCE: Duration = Duration::from_secs(5);

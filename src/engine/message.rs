@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::parcel::Parcel;
 use crate::model::{
-    Action, Answer, Change, ClipKind, ComputerReport, Failure, HostLoad, JobId, JobReport, LayerId,
-    MachineId, MachineReport, NewDisk, NewMachine, Sample, Settings, TrashReport, Typing,
-    Whereabouts,
+    Action, Answer, Change, ClipKind, ComputerReport, ConsoleWindow, Failure, HostLoad, JobId,
+    JobReport, LayerId, MachineId, MachineReport, NewDisk, NewMachine, Sample, Settings,
+    TrashReport, Typing, Whereabouts,
 };
 
 /// Numbers a request so that its answer can be told from others. Chosen by the asker.
@@ -136,10 +136,15 @@ pub enum Command {
     },
     /// Something for the log that happened outside the engine; long texts are cut.
     Note(String),
-    /// A console window of its own opened or closed.
+    /// Opens a window of its own for each of these screens, counted from 0, that has none.
+    OpenConsoles {
+        machine: MachineId,
+        heads: Vec<u32>,
+    },
+    /// The window of its own that the asker is shows this now, or nothing any more.
     ConsoleShown {
         machine: MachineId,
-        shown: bool,
+        shown: Option<ConsoleWindow>,
     },
     /// The machines whose rows are in sight, for thumbnails.
     InSight(Vec<MachineId>),
@@ -168,6 +173,7 @@ impl Command {
             | Self::OpenSerial { machine, .. }
             | Self::Screenshot { machine }
             | Self::Stats { machine }
+            | Self::OpenConsoles { machine, .. }
             | Self::CommandLine { machine }
             | Self::ReadQemuLog { machine }
             | Self::ConsoleShown { machine, .. } => Some(*machine),

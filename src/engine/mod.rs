@@ -41,7 +41,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::display::Screen;
+use crate::display::{DisplayError, Screen};
 use crate::library::{Library, Opened, Places};
 use crate::model::{Answer, Clip, ComputerReport, DisplayPath, Failure, MachineId};
 use client::{Client, ClientError};
@@ -82,12 +82,15 @@ impl From<Failure> for OpenError {
     }
 }
 
+/// The screens that are open in this process.
+type Screens = Arc<Mutex<BTreeMap<MachineId, Arc<Screen>>>>;
+
 /// The owner of a library. Dropping it lets the library go; machines run on.
 pub struct Engine {
     inbox: Sender<Message>,
     deliveries: Receiver<Delivery>,
     next_request: AtomicU64,
-    screens: Mutex<BTreeMap<MachineId, Arc<Screen>>>,
+    screens: Screens,
     /// What was fetched from guests' clipboards.
     clips: Mutex<BTreeMap<MachineId, Clip>>,
     /// Connections to serial ports that were not taken yet, with the length of their history.
@@ -121,6 +124,7 @@ impl Engine {
                 move || wake()
             }),
         };
+        let screens = Screens::default();
         let charge = Charge {
             library,
             runtime,
@@ -129,6 +133,15 @@ impl Engine {
             control,
             sender: inbox.clone(),
             window,
+            seen: Box::new({
+                let screens = Arc::clone(&screens);
+                move |machine| {
+                    let screens = screens.lock().unwrap_or_else(PoisonError::into_inner);
+                    screens
+                        .get(&machine)
+                        .map(|screen| Arc::clone(screen.slot()))
+                }
+            }),
         };
         let supervisor = std::thread::Builder::new()
             .name("supervisor".to_owned())
@@ -142,7 +155,7 @@ impl Engine {
             inbox,
             deliveries,
             next_request: AtomicU64::new(1),
-            screens: Mutex::default(),
+            screens,
             clips: Mutex::default(),
             serials: Mutex::default(),
             wake,
@@ -209,6 +222,30 @@ impl Engine {
             .is_some_and(|supervisor| !supervisor.is_finished())
     }
 
+    /// A connection to a machine's display: a new screen, or the controls for the one that is open.
+    fn take_screen(
+        &self,
+        machine: MachineId,
+        path: DisplayPath,
+        stream: UnixStream,
+    ) -> Result<(), DisplayError> {
+        let mut screens = self.screens.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = screens
+            .get(&machine)
+            .filter(|screen| screen.wants_controls());
+        if let Some(screen) = open {
+            screen.take_controls(stream);
+            return Ok(());
+        }
+        let wake = Arc::clone(&self.wake);
+        let screen = match path {
+            DisplayPath::Dbus => Screen::dbus(stream, wake)?,
+            DisplayPath::Rfb => Screen::rfb(stream, wake)?,
+        };
+        screens.insert(machine, Arc::new(screen));
+        Ok(())
+    }
+
     /// Takes what comes with an event: a display socket becomes a screen.
     fn receive(&self, delivery: Delivery) -> Event {
         let Delivery { event, fd } = delivery;
@@ -223,21 +260,9 @@ impl Engine {
         };
         match answer {
             Answer::Display { machine, path } => {
-                let stream = UnixStream::from(fd);
-                let screen = match path {
-                    DisplayPath::Dbus => Screen::dbus(stream, Arc::clone(&self.wake)),
-                    DisplayPath::Rfb => Screen::rfb(stream, Arc::clone(&self.wake)),
-                };
-                match screen {
-                    Ok(screen) => {
-                        let screens = self.screens.lock();
-                        let mut screens = screens.unwrap_or_else(PoisonError::into_inner);
-                        screens.insert(*machine, Arc::new(screen));
-                    }
-                    Err(error) => {
-                        let what = "The screen can't be shown";
-                        return Event::Notice(Failure::new(what, error.to_string()));
-                    }
+                if let Err(error) = self.take_screen(*machine, *path, UnixStream::from(fd)) {
+                    let what = "The screen can't be shown";
+                    return Event::Notice(Failure::new(what, error.to_string()));
                 }
             }
             Answer::Serial { machine, history } => {

@@ -190,7 +190,7 @@ mod tests {
             trouble: Some(Failure::new("Payroll crashed", "/home/ada/in.iso is gone")),
             force_after: None,
             running: None,
-            console_open: false,
+            consoles: Vec::new(),
             sound: Default::default(),
             agent: None,
             job: None,

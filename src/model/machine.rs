@@ -152,6 +152,15 @@ impl Machine {
         self.devices.iter().find(|device| device.id == id)
     }
 
+    /// How many screens its graphics cards have.
+    pub fn heads(&self) -> u32 {
+        let heads = |device: &Device| match &device.kind {
+            DeviceKind::Display(display) => display.heads,
+            _ => 0,
+        };
+        self.devices.iter().map(heads).sum()
+    }
+
     /// Whether a device of this kind is there: `has(|kind| matches!(kind, DeviceKind::Rng))`.
     pub fn has(&self, wanted: impl Fn(&DeviceKind) -> bool) -> bool {
         self.devices.iter().any(|device| wanted(&device.kind))

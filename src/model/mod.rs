@@ -54,7 +54,8 @@ pub use permit::{Denied, Standing, permit};
 pub use places::{AGENTS_SLOT_I440FX, AGENTS_SLOT_Q35, stem};
 pub use recognised::{Era, FileKind, Recognised, System};
 pub use report::{
-    Answer, JobId, JobReport, JobState, MachineReport, Sample, Traffic, TrashReport, TrashedMachine,
+    Answer, ConsoleWindow, JobId, JobReport, JobState, MachineReport, Sample, Traffic, TrashReport,
+    TrashedMachine,
 };
 pub use rules::{Complaint, Part, check_cpus, check_memory, complaints, no_room, read_memory};
 pub use screen::{Drawing, Recorded, ScreenSettings, Zoom};

@@ -34,8 +34,9 @@ pub struct MachineReport {
     /// What runs, where changes were made that take effect at the next start only.
     #[serde(default)]
     pub running: Option<Box<Machine>>,
-    /// A console window of its own shows the screen.
-    pub console_open: bool,
+    /// Windows of their own that show its screens.
+    #[serde(default)]
+    pub consoles: Vec<ConsoleWindow>,
     #[serde(default)]
     pub sound: SoundReport,
     /// The agent in the guest's desktop, while the machine runs.
@@ -45,7 +46,41 @@ pub struct MachineReport {
     pub job: Option<JobId>,
 }
 
+/// A window of its own that shows one of a machine's screens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsoleWindow {
+    /// Which screen, counted from 0.
+    pub head: u32,
+    /// The guest shows something on it.
+    pub used: bool,
+}
+
 impl MachineReport {
+    pub fn console_open(&self) -> bool {
+        !self.consoles.is_empty()
+    }
+
+    /// How many screens it has now, or gets with its next start.
+    pub fn heads(&self) -> u32 {
+        let machine = self.running.as_deref().or(self.machine.as_ref());
+        machine.map_or(0, Machine::heads)
+    }
+
+    /// The screens that no window of its own shows, counted from 0.
+    pub fn heads_without_window(&self) -> Vec<u32> {
+        let shown = |head: &u32| self.consoles.iter().any(|console| console.head == *head);
+        (0..self.heads()).filter(|head| !shown(head)).collect()
+    }
+
+    /// The screens that make the guest's desktop, from left to right: the first, and those that are known to be used.
+    pub fn desktop(&self) -> Vec<u32> {
+        let used = self.consoles.iter().filter(|console| console.used);
+        let mut heads: Vec<u32> = used.map(|console| console.head).chain([0]).collect();
+        heads.sort_unstable();
+        heads.dedup();
+        heads
+    }
+
     /// Whether changes wait for the next start.
     pub fn pending(&self) -> bool {
         self.running.is_some()

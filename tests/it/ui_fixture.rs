@@ -97,7 +97,7 @@ pub fn report(number: u128, name: &str, state: State) -> MachineReport {
         trouble: None,
         force_after: None,
         running: None,
-        console_open: false,
+        consoles: Vec::new(),
         sound: Default::default(),
         agent: None,
         job: None,

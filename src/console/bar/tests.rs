@@ -21,6 +21,7 @@ fn view() -> BarView {
         monitors: Vec::new(),
         heads: 1,
         head: 0,
+        free_heads: Vec::new(),
         way: Way::Copied,
         share: None,
         live: true,
@@ -113,11 +114,20 @@ fn a_recording_begins_tells_how_far_it_is_and_ends() {
 fn more_monitors_and_more_heads_are_offered_by_name() {
     let mut rich = view();
     rich.monitors = vec!["DP-1".to_owned(), "HDMI-2".to_owned()];
-    rich.heads = 2;
+    rich.heads = 3;
+    rich.free_heads = vec![1, 2];
     let on = click(&rich, &["Fit 62 %", "Full screen on HDMI-2"]);
     assert_eq!(on, [Request::FullScreenOn(1)]);
     let head = click(&rich, &["Fit 62 %", "The guest's screen 2"]);
     assert_eq!(head, [Request::Head(1)]);
+    let own = click(&rich, &["Fit 62 %", "Open screen 3 in its own window"]);
+    assert_eq!(own, [Request::OpenHeads(vec![2])]);
+    let each = click(&rich, &["Fit 62 %", "A window for each screen"]);
+    assert_eq!(each, [Request::OpenHeads(vec![1, 2])]);
+    rich.free_heads.clear();
+    assert_eq!(click(&rich, &["Fit 62 %", "A window for each screen"]), []);
+    let single = click(&view(), &["Fit 62 %", "A window for each screen"]);
+    assert_eq!(single, [], "a machine with one screen");
 }
 
 #[test]

@@ -76,17 +76,46 @@ fn monitors_ui(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
 }
 
 fn heads_ui(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
-    if view.heads < 2 {
-        return;
-    }
     ui.separator();
-    for head in 0..view.heads {
-        let number = head + 1;
-        let text = fill("The guest's screen {number}", &[("number", &number)]);
-        let button = Button::selectable(head == view.head, text);
-        if ui.add(button).clicked() {
-            requests.push(Request::Head(head));
-            ui.close();
+    let mut ask = |ui: &mut Ui, request| {
+        requests.push(request);
+        ui.close();
+    };
+    if view.heads > 1 {
+        for head in 0..view.heads {
+            let text = numbered("The guest's screen {number}", head);
+            let button = Button::selectable(head == view.head, text);
+            if ui.add(button).clicked() {
+                ask(ui, Request::Head(head));
+            }
         }
     }
+    for &head in view.free_heads.iter().filter(|_| view.heads > 1) {
+        let text = numbered("Open screen {number} in its own window", head);
+        let button = ui.add_enabled(view.no_engine.is_none(), Button::new(text));
+        if button.clicked() {
+            ask(ui, Request::OpenHeads(vec![head]));
+        }
+        button.on_disabled_hover_text(view.no_engine.unwrap_or_default());
+    }
+    let grey = if view.heads < 2 {
+        Some(tr(
+            "This machine has one screen. Add one under Hardware → Display.",
+        ))
+    } else if view.no_engine.is_some() {
+        view.no_engine
+    } else {
+        let none = view.free_heads.is_empty();
+        none.then(|| tr("Each screen has a window already"))
+    };
+    let button = Button::new(tr("A window for each screen"));
+    let button = ui.add_enabled(grey.is_none(), button);
+    if button.clicked() {
+        ask(ui, Request::OpenHeads(view.free_heads.clone()));
+    }
+    button.on_disabled_hover_text(grey.unwrap_or_default());
+}
+
+fn numbered(text: &'static str, head: u32) -> String {
+    fill(text, &[("number", &(head + 1))])
 }

@@ -261,7 +261,7 @@ impl Console {
     pub(super) fn update_pointer_look(&mut self, event_loop: &ActiveEventLoop) {
         let (at, captured) = (self.pointer.at, self.hold.is_some());
         let (info, live) = (&self.session.info, self.takes_input());
-        let absolute = info.absolute_pointer;
+        let (absolute, elsewhere) = (info.absolute_pointer, info.heads > 1);
         let Some(stage) = &mut self.stage else {
             return;
         };
@@ -272,7 +272,7 @@ impl Console {
             let (window, placement) = (stage.window.clone(), stage.placement);
             stage
                 .pointer_look
-                .guest(&window, event_loop, &info.cursor, &placement);
+                .guest(&window, event_loop, &info.cursor, &placement, elsewhere);
         } else {
             stage.pointer_look.arrow(&stage.window);
         }

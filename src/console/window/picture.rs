@@ -13,6 +13,7 @@ use crate::model::ScreenSettings;
 use super::super::bar::{BarView, Message, Request};
 use super::super::guest_picture::GuestPicture;
 use super::super::screenshot;
+use super::super::session::Session;
 use super::super::stage::{Drawn, Stage};
 use super::{Console, Event};
 
@@ -34,6 +35,7 @@ impl Console {
             return;
         };
         match stage.wished() {
+            _ if self.session.is_unused() => self.session.wish(stage.room()),
             Some(size) if stage.look.follow => self.session.wish(size),
             Some(_) | None => self.session.wish_nothing(),
         }
@@ -45,7 +47,8 @@ impl Console {
         if std::mem::replace(&mut self.following, following) == following {
             return;
         }
-        if matches!(following, Following::Keeps | Following::Unable) {
+        let told = matches!(following, Following::Keeps | Following::Unable);
+        if told && !self.session.is_unused() {
             let text = following_text(following, self.guest_size());
             self.session.say(Message::Trouble(text));
         }
@@ -54,15 +57,21 @@ impl Console {
 
     /// Takes what is new on the screen.
     pub(super) fn take_picture(&mut self) {
-        let before = (self.session.info.status.clone(), self.session.is_live());
+        let state = |session: &Session| {
+            let status = session.info.status.clone();
+            (status, session.is_live(), session.is_unused())
+        };
+        let before = state(&self.session);
         let news = self.session.refresh();
-        let changed = before != (self.session.info.status.clone(), self.session.is_live());
-        let guest = self.guest_size();
+        let changed = before != state(&self.session);
+        let (guest, used) = (self.guest_size(), !self.session.is_unused());
         self.on_stage(|stage| {
             if let Some(news) = &news {
                 stage.add(news);
             }
-            stage.follow(guest);
+            if used {
+                stage.follow(guest);
+            }
             if changed {
                 stage.overlay.ask();
                 stage.repaint_all();
@@ -102,15 +111,16 @@ impl Console {
         }
         stage.draw_overlay(|stage| Drawn {
             bar: BarView {
-                name: session.name.clone(),
+                name: session.label(),
                 standing: session.standing(),
                 look: stage.look,
                 badge: stage.badge(),
                 following: following_text(*following, guest),
                 full_screen: stage.full_screen,
                 monitors: stage.monitors(),
-                heads: session.info.heads,
-                head: session.head,
+                heads: session.heads(),
+                head: session.head(),
+                free_heads: session.heads_without_window(),
                 way: stage.way(),
                 share: sharing.view(session),
                 live: session.is_live(),
@@ -218,7 +228,7 @@ impl Console {
                 return self.say(Message::Trouble(tr("There is no picture yet").to_owned()));
             }
         };
-        let (name, proxy) = (self.session.name.clone(), self.proxy.clone());
+        let (name, proxy) = (self.session.label(), self.proxy.clone());
         let clipboard = Arc::clone(&self.clipboard);
         let save = move || {
             let mut clipboard = clipboard.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,10 @@
 //! The main connection: input to the machine, facts from it, and the listener's coming and going.
+//!
+//! ```text
+//!   controls ──another connection has them──▶ idles, the listener goes on
+//!      ▲                                         │
+//!      └── a new connection, as input wants it ──┘
+//! ```
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -16,10 +22,10 @@ use zbus::zvariant::{DynamicType, Fd, OwnedObjectPath, OwnedValue};
 use zbus::{Connection, Message, MessageStream, connection};
 
 use super::listener::Listener;
-use super::{MAX_QUEUED, Offer, driven};
+use super::{MAX_QUEUED, Offer, desktop, driven};
 use crate::display::DisplayError;
-use crate::display::frame::{FrameSlot, Leds, ScreenStatus};
-use crate::display::input::{Button, InputQueue, Order};
+use crate::display::frame::{FrameSlot, Leds, ScreenStatus, Size};
+use crate::display::input::{Button, Idle, InputQueue, Order};
 use crate::display::screen::ANSWER_DEADLINE;
 
 /// QEMU answers in a millisecond unless it hangs.
@@ -40,28 +46,44 @@ pub(in crate::display) struct Link {
     pub offer: Offer,
 }
 
-/// Serves the connection until the queue is closed or QEMU is gone.
+/// Serves connections, one after the other, until the queue is closed or QEMU is gone.
 pub(in crate::display) fn run(stream: UnixStream, link: &Link) -> Result<(), DisplayError> {
     zbus::block_on(async {
-        let messages = connection::Builder::async_io_unix_stream(stream)
-            .p2p()
-            .internal_executor(false)
-            .max_queued(MAX_QUEUED)
-            .method_timeout(CALL_TIMEOUT)
-            .build_message_stream()
-            .await
-            .map_err(failed("greet the machine's screen"))?;
-        let connection = Connection::from(&messages);
-        let control = Control {
-            link,
-            connection: connection.clone(),
-            head: 0,
-            listener: None,
-            registering: None,
-            resizing: None,
-        };
-        driven(&connection, control.serve(messages)).await
+        let mut seat = Seat::default();
+        let mut stream = stream;
+        loop {
+            let ended = control(stream, link, &mut seat).await;
+            if ended.is_ok() || !seat.goes_on() {
+                return ended;
+            }
+            match seat.idle(link).await {
+                Some(next) => stream = next,
+                None => return Ok(()),
+            }
+        }
     })
+}
+
+/// Serves one connection.
+async fn control(stream: UnixStream, link: &Link, seat: &mut Seat) -> Result<(), DisplayError> {
+    let messages = connection::Builder::async_io_unix_stream(stream)
+        .p2p()
+        .internal_executor(false)
+        .max_queued(MAX_QUEUED)
+        .method_timeout(CALL_TIMEOUT)
+        .build_message_stream()
+        .await
+        .map_err(failed("greet the machine's screen"))?;
+    let connection = Connection::from(&messages);
+    let control = Control {
+        link,
+        connection: connection.clone(),
+        seat,
+        sizes: Vec::new(),
+        registering: None,
+        resizing: None,
+    };
+    driven(&connection, control.serve(messages)).await
 }
 
 fn failed(doing: &'static str) -> impl Fn(zbus::Error) -> DisplayError {
@@ -71,11 +93,55 @@ fn failed(doing: &'static str) -> impl Fn(zbus::Error) -> DisplayError {
     }
 }
 
+/// What outlives a connection.
+#[derive(Default)]
+struct Seat {
+    head: u32,
+    listener: Option<Listener>,
+    /// Nobody looks.
+    hidden: bool,
+    /// To be shown as soon as we have the controls.
+    due: Option<u32>,
+}
+
+impl Seat {
+    /// QEMU serves one controlling connection, the last that was added, and closes the others. A listener lives on, so
+    /// somebody else having taken the controls leaves us the picture. If QEMU is gone, the listener reports it.
+    fn goes_on(&self) -> bool {
+        self.listener.is_some() || self.hidden
+    }
+
+    /// Waits for another connection; `None` if the queue was closed first.
+    async fn idle(&mut self, link: &Link) -> Option<UnixStream> {
+        let Link { slot, queue, .. } = link;
+        queue.lose_controls();
+        slot.edit_info(|info| info.takes_input = false);
+        loop {
+            match std::future::poll_fn(|context| queue.poll_idle(context)).await? {
+                Idle::Control(stream) => return Some(stream),
+                Idle::Show(None) => self.hide(slot),
+                Idle::Show(Some(head)) if self.listener.is_some() && head == self.head => {}
+                Idle::Show(Some(head)) => {
+                    self.due = Some(head);
+                    queue.want_controls();
+                    slot.edit_info(|_| {}); // Whoever shows it has to ask for them.
+                }
+            }
+        }
+    }
+
+    fn hide(&mut self, slot: &FrameSlot) {
+        (self.listener, self.due, self.hidden) = (None, None, true);
+        slot.set_status(ScreenStatus::Hidden);
+    }
+}
+
 struct Control<'a> {
     link: &'a Link,
     connection: Connection,
-    head: u32,
-    listener: Option<Listener>,
+    seat: &'a mut Seat,
+    /// Of all heads, as QEMU tells them.
+    sizes: Vec<Size>,
     /// The call whose answer tells whether QEMU took the listener.
     registering: Option<NonZeroU32>,
     /// The call whose answer tells whether the graphics card can be told a size.
@@ -97,30 +163,12 @@ type Objects = HashMap<OwnedObjectPath, HashMap<String, Properties>>;
 impl Control<'_> {
     async fn serve(mut self, mut messages: MessageStream) -> Result<(), DisplayError> {
         self.read_objects().await?;
-        let ended = self.control(&mut messages).await;
-        if ended == Err(DisplayError::Closed) && self.listener.is_some() {
-            return self.only_watch().await;
+        self.link.slot.edit_info(|info| info.takes_input = true);
+        if let Some(head) = self.seat.due.take() {
+            self.show(Some(head)).await?;
         }
-        ended
-    }
-
-    /// QEMU serves one controlling connection, the last that was added, and closes the others. A listener lives on, so
-    /// somebody else having taken the controls leaves us the picture. If QEMU is gone, the listener reports it.
-    async fn only_watch(&mut self) -> Result<(), DisplayError> {
-        self.link.slot.edit_info(|info| info.takes_input = false);
-        let queue = &self.link.queue;
-        while let Some(order) = std::future::poll_fn(|context| queue.poll_next(context)).await {
-            if order == Order::Show(None) {
-                self.listener = None;
-                return Err(DisplayError::Closed); // It could not be shown again.
-            }
-        }
-        Ok(())
-    }
-
-    async fn control(&mut self, messages: &mut MessageStream) -> Result<(), DisplayError> {
         loop {
-            match self.next_event(messages).await {
+            match self.next_event(&mut messages).await {
                 Event::Message(message) => self.take_message(&message)?,
                 Event::Order(order) => self.obey(order).await?,
                 Event::Close => return Ok(()),
@@ -143,7 +191,7 @@ impl Control<'_> {
     }
 
     /// Which heads there are, and what their mouse and keyboard are like.
-    async fn read_objects(&self) -> Result<(), DisplayError> {
+    async fn read_objects(&mut self) -> Result<(), DisplayError> {
         let doing = "list the machine's screens";
         let interface = Some("org.freedesktop.DBus.ObjectManager");
         let reply =
@@ -160,7 +208,12 @@ impl Control<'_> {
             .unwrap_or(MAX_HEADS)
             .clamp(1, MAX_HEADS);
         self.link.slot.edit_info(|info| info.heads = heads);
-        let path = console_path(self.head);
+        self.sizes = vec![Size::default(); heads as usize];
+        for (path, object) in &objects {
+            let console = object.get(CONSOLE);
+            console.inspect(|properties| self.take_size(path.as_str(), properties));
+        }
+        let path = console_path(self.seat.head);
         let console = objects.iter().find(|(known, _)| known.as_str() == path);
         for (interface, properties) in console.into_iter().flat_map(|(_, object)| object) {
             self.take_properties(interface, properties);
@@ -176,14 +229,12 @@ impl Control<'_> {
                     .member()
                     .is_some_and(|member| member == "PropertiesChanged") =>
             {
-                let ours = header
-                    .path()
-                    .is_some_and(|path| path.as_str() == console_path(self.head));
-                if ours && message.data().len() <= MAX_OBJECTS_BYTES {
+                let path = header.path().map_or("", |path| path.as_str());
+                if message.data().len() <= MAX_OBJECTS_BYTES {
                     let body = message.body();
                     let parts: Result<(String, Properties, Vec<String>), _> = body.deserialize();
                     if let Ok((interface, properties, _)) = parts {
-                        self.take_properties(&interface, &properties);
+                        self.take_change(path, &interface, &properties);
                     }
                 }
             }
@@ -191,6 +242,7 @@ impl Control<'_> {
                 if header.reply_serial() == self.registering && self.registering.is_some() =>
             {
                 let reason: String = message.body().deserialize().unwrap_or_default();
+                self.seat.listener = None;
                 let doing = "show the machine's screen";
                 return Err(DisplayError::Peer { doing, reason });
             }
@@ -216,6 +268,28 @@ impl Control<'_> {
                 info.status = ScreenStatus::Blank;
             }
         });
+    }
+
+    fn take_change(&mut self, path: &str, interface: &str, properties: &Properties) {
+        if interface == CONSOLE {
+            self.take_size(path, properties);
+        } else if path == console_path(self.seat.head) {
+            self.take_properties(interface, properties);
+        }
+    }
+
+    /// How large the picture of a console is, whoever sees it.
+    fn take_size(&mut self, path: &str, properties: &Properties) {
+        let head = path.strip_prefix(&console_path_start());
+        let size = head
+            .and_then(|head| head.parse::<usize>().ok())
+            .and_then(|head| self.sizes.get_mut(head));
+        let Some(size) = size else {
+            return;
+        };
+        let side = |name: &str| u32::try_from(properties.get(name)?).ok();
+        size.width = side("Width").unwrap_or(size.width);
+        size.height = side("Height").unwrap_or(size.height);
     }
 
     fn take_properties(&self, interface: &str, properties: &Properties) {
@@ -244,19 +318,20 @@ impl Control<'_> {
             Order::Button { button, down } => self.press(button_number(button), down).await,
             Order::Wheel { dx, dy } => self.turn_wheel(dx, dy).await,
             Order::PointerAbs { x, y } => {
-                // QEMU refuses positions outside its picture.
-                let size = self.link.slot.info().size;
-                let at = (
-                    x.min(size.width.saturating_sub(1)),
-                    y.min(size.height.saturating_sub(1)),
-                );
-                self.tell(MOUSE, "SetAbsPosition", &at).await
+                if let Some(shown) = self.sizes.get_mut(self.seat.head as usize) {
+                    *shown = self.link.slot.info().size; // What the position was meant for.
+                }
+                let used = self.link.queue.desktop();
+                let (console, at) = desktop::place(&self.sizes, &used, self.seat.head, (x, y));
+                let silent = Some(Flags::NoReplyExpected);
+                let told = call(console, MOUSE, "SetAbsPosition", &at, silent)?;
+                self.send(&told).await
             }
             Order::PointerRel { dx, dy } => self.tell(MOUSE, "RelMotion", &(dx, dy)).await,
             Order::Resize { w, h } => {
                 // Physical size in mm and offset: unknown.
                 let wish = (0_u16, 0_u16, 0_i32, 0_i32, w, h);
-                let call = call(self.head, CONSOLE, "SetUIInfo", &wish, None)?;
+                let call = call(self.seat.head, CONSOLE, "SetUIInfo", &wish, None)?;
                 self.resizing = Some(call.primary_header().serial_num());
                 self.send(&call).await
             }
@@ -284,18 +359,23 @@ impl Control<'_> {
 
     /// Shows a head, or nothing.
     async fn show(&mut self, head: Option<u32>) -> Result<(), DisplayError> {
-        if self.listener.is_some() && head == Some(self.head) {
+        if self.seat.listener.is_some() && head == Some(self.seat.head) {
             return Ok(());
         }
-        self.listener = None; // Closes the old one first.
+        self.seat.listener = None; // Closes the old one first.
         self.registering = None;
         let Some(head) = head else {
-            self.link.slot.set_status(ScreenStatus::Hidden);
+            self.seat.hide(&self.link.slot);
             return Ok(());
         };
-        if head != self.head {
-            self.head = head;
+        self.seat.hidden = false;
+        if head != self.seat.head {
+            self.seat.head = head;
             self.read_objects().await?;
+        }
+        if head as usize >= self.sizes.len() {
+            self.link.slot.set_status(ScreenStatus::Blank); // The machine has fewer, as it says.
+            return Ok(());
         }
         self.link
             .slot
@@ -305,9 +385,9 @@ impl Control<'_> {
         };
         let (ours, theirs) = UnixStream::pair().map_err(start)?;
         let listener = Listener::start(ours, Arc::clone(&self.link.slot), self.link.offer);
-        self.listener = Some(listener.map_err(start)?);
+        self.seat.listener = Some(listener.map_err(start)?);
         let fd = Fd::from(OwnedFd::from(theirs));
-        let call = call(self.head, CONSOLE, "RegisterListener", &(fd,), None)?;
+        let call = call(head, CONSOLE, "RegisterListener", &(fd,), None)?;
         self.registering = Some(call.primary_header().serial_num());
         self.send(&call).await
     }
@@ -318,7 +398,7 @@ impl Control<'_> {
         B: Serialize + DynamicType,
     {
         let message = call(
-            self.head,
+            self.seat.head,
             interface,
             verb,
             body,
@@ -354,7 +434,11 @@ where
 }
 
 fn console_path(head: u32) -> String {
-    format!("{ROOT}/Console_{head}")
+    format!("{}{head}", console_path_start())
+}
+
+fn console_path_start() -> String {
+    format!("{ROOT}/Console_")
 }
 
 fn is_graphic(object: &HashMap<String, Properties>) -> bool {

@@ -4,6 +4,7 @@
 //! ([`listener`]), which replies before it touches a pixel. Interfaces: QEMU's `ui/dbus-display1.xml`.
 
 mod control;
+mod desktop;
 mod listener;
 mod sound;
 #[cfg(test)]

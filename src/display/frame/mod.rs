@@ -93,7 +93,7 @@ pub struct ScreenInfo {
     pub cursor: Cursor,
     /// True if the guest takes absolute positions, so the pointer needs no capture.
     pub absolute_pointer: bool,
-    /// False once another program has taken the controls: the picture goes on, input is dropped.
+    /// False while another connection has the controls: the picture goes on, and input waits a moment for them.
     pub takes_input: bool,
     /// `None` until the machine told.
     pub leds: Option<Leds>,

@@ -112,6 +112,12 @@ impl FrameSlot {
         self.lock().surface.clone()
     }
 
+    /// Reads the whole picture as packed RGBA, if its pixels are at hand because a viewer wants them.
+    pub fn read<T>(&self, read: impl FnOnce(Size, &[u8]) -> T) -> Option<T> {
+        let state = self.lock();
+        state.painted.then(|| read(state.info.size, &state.pixels))
+    }
+
     /// How many changes of the picture the machine has told of so far.
     pub fn updates(&self) -> u64 {
         self.lock().updates
@@ -261,9 +267,7 @@ impl FrameSlot {
     /// The whole of a copy is painted, so viewers of pixels may look.
     pub(in crate::display) fn finish_copy(&self, epoch: u64) {
         let mut state = self.lock();
-        if state.epoch == epoch && !state.pixels.is_empty() {
-            state.painted = true;
-        }
+        state.painted |= state.epoch == epoch && !state.pixels.is_empty();
     }
 
     /// Waits for the next thing to do. News is not handed out before `not_before`.

@@ -24,7 +24,7 @@ fn report(sharing: Sharing, offers: Option<GuestClip>) -> MachineReport {
         trouble: None,
         force_after: None,
         running: None,
-        console_open: false,
+        consoles: Vec::new(),
         sound: Default::default(),
         agent: Some(DesktopAgent {
             state: AgentState::Ready { files: true },

@@ -6,7 +6,8 @@ use crate::engine::message::{Command, Event};
 use crate::engine::worker::Order;
 use crate::engine::{agent, edit};
 use crate::model::{
-    Action, Answer, Change, Failure, Machine, MachineId, State, Typing, check_name, permit,
+    Action, Answer, Change, ConsoleWindow, Failure, Machine, MachineId, State, Typing, check_name,
+    permit,
 };
 
 impl Supervisor {
@@ -83,6 +84,9 @@ impl Supervisor {
             | Command::ReadQemuLog { .. }
             | Command::Report { .. }
             | Command::Note(_)) => self.own(asker, command),
+            Command::OpenConsoles { machine, heads } => {
+                self.open_consoles(asker, machine, &heads);
+            }
             Command::ConsoleShown { machine, shown } => self.console_shown(asker, machine, shown),
             Command::InSight(machines) => self.see(asker, machines),
             Command::HandOver => {
@@ -161,7 +165,7 @@ impl Supervisor {
                 }
             }
             Action::Repair => self.repair(asker, machine),
-            Action::OpenConsole => self.open_console(asker, machine),
+            Action::OpenConsole => self.open_consoles(asker, machine, &[0]),
             Action::Screenshot | Action::SendKeys | Action::Edit => {
                 if self.permitted(asker, machine, action) {
                     self.hub.answer(asker, Ok(Answer::Done), None);
@@ -170,22 +174,25 @@ impl Supervisor {
         }
     }
 
-    /// Opens a console window as a process of its own.
-    fn open_console(&mut self, asker: Asker, machine: MachineId) {
+    /// Opens console windows, each a process of its own, for the screens that have none.
+    fn open_consoles(&mut self, asker: Asker, machine: MachineId, heads: &[u32]) {
         if !self.permitted(asker, machine, Action::OpenConsole) {
             return;
         }
-        let open = self
-            .slots
-            .get(&machine)
-            .is_some_and(|slot| slot.console.is_some());
-        let result = if open {
-            Err(Failure::new(
-                "No second window",
-                "The machine's screen is already shown in a window of its own",
-            ))
-        } else {
-            agent::start_console(&self.places, machine)
+        let report = self.slots[&machine].report(machine);
+        let free = report.heads_without_window();
+        let result = match heads.iter().find(|head| **head >= report.heads().max(1)) {
+            Some(head) => Err(no_such_screen(report.heads(), *head)),
+            None if heads.iter().all(|head| !free.contains(head)) && report.console_open() => {
+                Err(Failure::new(
+                    "No second window",
+                    "The machine's screen is already shown in a window of its own",
+                ))
+            }
+            None => {
+                let mut wanted = heads.iter().filter(|head| free.contains(head));
+                wanted.try_for_each(|head| agent::start_console(&self.places, machine, *head))
+            }
         };
         self.hub.answer(asker, result.map(|()| Answer::Done), None);
     }
@@ -256,9 +263,12 @@ impl Supervisor {
         edit::changed(record, changes)
     }
 
-    fn console_shown(&mut self, asker: Asker, machine: MachineId, shown: bool) {
+    fn console_shown(&mut self, asker: Asker, machine: MachineId, shown: Option<ConsoleWindow>) {
         if let Some(slot) = self.slots.get_mut(&machine) {
-            slot.console = shown.then_some(asker.listener);
+            match shown {
+                Some(window) => slot.consoles.insert(asker.listener, window),
+                None => slot.consoles.remove(&asker.listener),
+            };
         }
         self.publish(machine);
         self.hub.answer(asker, Ok(Answer::Done), None);
@@ -269,4 +279,12 @@ impl Supervisor {
 pub(super) fn busy() -> Failure {
     Failure::new("The machine is busy", "It has not finished earlier work")
         .fix("Try again in a moment")
+}
+
+fn no_such_screen(heads: u32, head: u32) -> Failure {
+    Failure::new(
+        format!("There is no screen {}", head + 1),
+        format!("The machine has {heads}"),
+    )
+    .fix("Add one under Hardware → Display")
 }

@@ -36,6 +36,7 @@ use super::facts::Facts;
 use super::hub::{Asker, Hub, Listener, ListenerId};
 use super::load::LoadMeter;
 use super::message::{Command, Event};
+use super::screen::FrameSlot;
 use super::worker::Live;
 use crate::library::{Library, Places};
 use crate::model::{
@@ -97,7 +98,11 @@ pub struct Supervisor {
     look_at_disks_from: Instant,
     /// Nothing new begins any more.
     leaving: bool,
+    seen: Seen,
 }
+
+/// What a machine's open page in this process shows, if one is open.
+pub type Seen = Box<dyn Fn(MachineId) -> Option<Arc<FrameSlot>> + Send>;
 
 /// What a supervisor is given.
 pub struct Charge {
@@ -109,6 +114,7 @@ pub struct Charge {
     pub sender: Sender<Message>,
     /// A person looks on.
     pub window: bool,
+    pub seen: Seen,
 }
 
 impl Supervisor {
@@ -122,6 +128,7 @@ impl Supervisor {
             control,
             sender,
             window,
+            seen,
         } = charge;
         let load = LoadMeter::new(library.dir());
         let hub = Hub::writing(places.log.as_deref());
@@ -152,6 +159,7 @@ impl Supervisor {
             trash: Trash::default(),
             look_at_disks_from: Instant::now(),
             leaving: false,
+            seen,
         };
         if let Err(error) = supervisor.library.sweep_saves() {
             eprintln!("orangery: {error}"); // Space, not safety.
@@ -297,11 +305,7 @@ impl Supervisor {
         let closed: Vec<MachineId> = self
             .slots
             .iter_mut()
-            .filter(|(_, slot)| slot.console == Some(id))
-            .map(|(machine, slot)| {
-                slot.console = None;
-                *machine
-            })
+            .filter_map(|(machine, slot)| slot.consoles.remove(&id).map(|_| *machine))
             .collect();
         for machine in closed {
             self.publish(machine);

@@ -1,10 +1,13 @@
 //! What the supervisor knows of one machine.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::engine::hub::ListenerId;
 use crate::engine::worker::{Handle, Level, Live, Order};
-use crate::model::{JobId, Machine, MachineId, MachineReport, Standing, State, Timestamp};
+use crate::model::{
+    ConsoleWindow, JobId, Machine, MachineId, MachineReport, Standing, State, Timestamp,
+};
 
 /// One machine in the library, running or not.
 pub struct Slot {
@@ -15,8 +18,8 @@ pub struct Slot {
     pub live: Live,
     pub generation: u64,
     pub job: Option<JobId>,
-    /// Who shows the screen in a window of its own.
-    pub console: Option<ListenerId>,
+    /// Windows of their own that show its screens, by who they are.
+    pub consoles: BTreeMap<ListenerId, ConsoleWindow>,
     pub worker: Option<Handle>,
     /// How closely the worker of that number was told to look.
     pub looked_at: Option<(u64, Level)>,
@@ -34,7 +37,7 @@ impl Slot {
             live,
             generation: 0,
             job: None,
-            console: None,
+            consoles: BTreeMap::new(),
             worker: None,
             looked_at: None,
             adopting: false,
@@ -55,7 +58,7 @@ impl Slot {
             trouble: self.live.trouble.clone(),
             force_after: self.live.force_after,
             running: self.pending(),
-            console_open: self.console.is_some(),
+            consoles: self.consoles.values().copied().collect(),
             sound: self.live.sound.clone(),
             agent: self.live.agent.clone(),
             job: self.job,

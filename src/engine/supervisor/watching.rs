@@ -84,7 +84,8 @@ impl Supervisor {
             if let Some(slot) = self.slots.get(id)
                 && slot.wants_thumbnail()
             {
-                slot.order(Order::Thumbnail);
+                let seen = (self.seen)(*id);
+                slot.order(Order::Thumbnail { seen });
             }
         }
     }

@@ -406,7 +406,7 @@ impl Worker {
             } => self.screenshot(asker, machine, in_process),
             Order::Hear(settings) => self.hear(settings),
             Order::ToAgent { what, asker } => self.to_agent(what, asker),
-            Order::Thumbnail => self.thumbnail(),
+            Order::Thumbnail { seen } => self.thumbnail(seen.as_deref()),
             Order::Watch(level) => self.watch(level),
             Order::Stats { asker } => {
                 let result = self.measure();

@@ -1,10 +1,13 @@
 //! What a worker is asked to do, and what is answered when it comes too late.
 
+use std::sync::Arc;
+
 use super::sharing::ToAgent;
 use super::stats::Level;
 use super::{Edit, Post, gone};
 use crate::engine::hub::Asker;
 use crate::engine::jobs::Job;
+use crate::engine::screen::FrameSlot;
 use crate::model::{Action, Answer, MachineId, SoundSettings, Typing};
 
 /// What a worker is asked to do.
@@ -46,7 +49,10 @@ pub enum Order {
         what: ToAgent,
         asker: Asker,
     },
-    Thumbnail,
+    Thumbnail {
+        /// What a page shows of the machine already.
+        seen: Option<Arc<FrameSlot>>,
+    },
     /// Look at the machine so closely from now on.
     Watch(Level),
     Stats {
@@ -80,7 +86,7 @@ pub(super) fn refuse_order(post: &Post, order: Order) {
         | Order::OpenSerial { asker, .. }
         | Order::Screenshot { asker, .. }
         | Order::Stats { asker } => asker,
-        Order::Hear(_) | Order::Thumbnail | Order::Watch(_) => return,
+        Order::Hear(_) | Order::Thumbnail { .. } | Order::Watch(_) => return,
     };
     post.answer(asker, Err(gone(post)));
 }

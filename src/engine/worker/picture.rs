@@ -10,6 +10,8 @@ use rustix::fs::MemfdFlags;
 use serde_json::{Value, json};
 
 use super::{PATIENCE, Worker};
+use crate::display::frame::{FrameSlot, ScreenStatus};
+use crate::display::picture::Picture;
 use crate::engine::hub::Asker;
 use crate::engine::message::Event;
 use crate::engine::picture::read_ppm;
@@ -101,8 +103,12 @@ impl Worker {
     /// A missing thumbnail is no failure: the list shows the last one. A picture that stands still
     /// is not news: each makes the window draw, which costs more than all else that an idle
     /// machine does.
-    pub(super) fn thumbnail(&mut self) {
-        let Ok(picture) = self.dump_screen().and_then(read_ppm) else {
+    ///
+    /// What a page shows already is not asked for again.
+    pub(super) fn thumbnail(&mut self, seen: Option<&FrameSlot>) {
+        let live = seen.filter(|slot| slot.info().status == ScreenStatus::Live);
+        let dump = || self.dump_screen().and_then(read_ppm);
+        let Ok(picture) = live.and_then(Picture::seen).map_or_else(dump, Ok) else {
             return;
         };
         let (width, height) = picture.fit(THUMBNAIL.0, THUMBNAIL.1);

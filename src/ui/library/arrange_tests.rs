@@ -49,7 +49,7 @@ fn report(chance: &mut Chance, number: u64) -> MachineReport {
         trouble: None,
         force_after: None,
         running: None,
-        console_open: false,
+        consoles: Vec::new(),
         sound: Default::default(),
         agent: None,
         job: None,

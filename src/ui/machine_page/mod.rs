@@ -144,7 +144,7 @@ impl MachinePage {
     pub fn wants_screen(&self, report: &MachineReport) -> bool {
         report.state.has_screen()
             && matches!(self.tab, Tab::Overview | Tab::Screen)
-            && (self.tab == Tab::Screen || !report.console_open)
+            && (self.tab == Tab::Screen || !report.console_open())
     }
 
     /// Whether the graphs are in sight, and something can be measured.

@@ -122,7 +122,7 @@ fn void_ui(ui: &Ui, rect: Rect, report: &MachineReport) {
     ui.painter()
         .rect_filled(rect, CornerRadius::same(8), p.hover);
     let (glyph, text) = match report.state {
-        _ if report.console_open => (Icon::AppWindow, "Shown in its own window"),
+        _ if report.console_open() => (Icon::AppWindow, "Shown in its own window"),
         State::Saved => (Icon::Moon, "Asleep; continue to see its screen"),
         State::Starting => (Icon::Hourglass, "Starting…"),
         State::Running | State::Paused | State::Stopping | State::Saving => {

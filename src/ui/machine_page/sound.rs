@@ -190,7 +190,7 @@ mod tests {
             trouble: None,
             force_after: None,
             running: None,
-            console_open: false,
+            consoles: Vec::new(),
             sound: SoundReport {
                 state,
                 microphone_on,
