@@ -23,6 +23,7 @@ pub mod pointer;
 pub mod program;
 pub mod report_dialog;
 pub mod screen_view;
+mod screens;
 pub mod settings_page;
 pub mod shell;
 pub mod shortcuts;

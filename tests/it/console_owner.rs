@@ -11,18 +11,23 @@ use std::process::{Child, Command, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::card::{self, CardReport};
-use crate::console_desktop::{Desktop, wait};
+use crate::console_desktop::{Desktop, Shot, wait};
 
-const BAR: usize = 36;
+pub const BAR: usize = 36;
 
 /// A library of its own, and a desktop.
-struct House {
-    desktop: Desktop,
+pub struct House {
+    pub desktop: Desktop,
     folder: tempfile::TempDir,
 }
 
 impl House {
-    fn start() -> Option<Self> {
+    /// `None`, with a word on why, where something is missing.
+    pub fn start(width: u32, height: u32) -> Option<Self> {
+        Self::on(Desktop::start(width, height)?)
+    }
+
+    pub fn on(desktop: Desktop) -> Option<Self> {
         let qemu = Command::new("qemu-system-x86_64")
             .args(["-display", "help"])
             .output();
@@ -31,7 +36,6 @@ impl House {
             println!("skipped: needs QEMU with the dbus display (qemu-system-modules-opengl)");
             return None;
         }
-        let desktop = Desktop::start(1600, 1200)?;
         let folder = tempfile::tempdir().unwrap();
         let runtime = folder.path().join("run");
         std::fs::create_dir(&runtime).unwrap();
@@ -39,7 +43,7 @@ impl House {
         Some(Self { desktop, folder })
     }
 
-    fn orangery(&self, arguments: &[&str]) -> Command {
+    pub fn orangery(&self, arguments: &[&str]) -> Command {
         let home = self.folder.path();
         let mut command = self.desktop.command(env!("CARGO_BIN_EXE_orangery"));
         command
@@ -53,26 +57,30 @@ impl House {
     }
 
     #[track_caller]
-    fn run(&self, arguments: &[&str]) {
+    pub fn run(&self, arguments: &[&str]) {
         let status = self.orangery(arguments).status().unwrap();
         assert!(status.success(), "{arguments:?}");
     }
 
     /// The owner's process, as it wrote it into the lock.
-    fn owner(&self) -> Option<Pid> {
+    pub fn owner(&self) -> Option<Pid> {
         let lock: PathBuf = self.folder.path().join("data/orangery/.lock");
         let text = std::fs::read_to_string(lock).ok()?;
         Pid::from_raw(text.lines().next()?.parse().ok()?)
     }
 
-    fn card(&self, window: &str) -> Option<CardReport> {
+    pub fn card(&self, window: &str) -> Option<CardReport> {
         let shot = self.desktop.shot(window);
-        let picture = shot.part(0, BAR, shot.width, shot.height - BAR);
-        card::decode_rgb(&picture.rgb, picture.width, picture.height).ok()
+        self::card(&shot, BAR)
+    }
+
+    /// The same of a window in full screen, that has no bar.
+    pub fn whole_card(&self, window: &str) -> Option<CardReport> {
+        self::card(&self.desktop.shot(window), 0)
     }
 
     /// Pixels of the accent colour in the window's middle: the card's Start button.
-    fn start_button(&self, window: &str) -> bool {
+    pub fn start_button(&self, window: &str) -> bool {
         let shot = self.desktop.shot(window);
         let middle = shot.part(shot.width / 2 - 180, shot.height / 2 - 60, 360, 160);
         let accent = |pixel: &&[u8]| **pixel == [0xff, 0xa2, 0x3f];
@@ -80,8 +88,13 @@ impl House {
     }
 }
 
+fn card(shot: &Shot, top: usize) -> Option<CardReport> {
+    let picture = shot.part(0, top, shot.width, shot.height - top);
+    card::decode_rgb(&picture.rgb, picture.width, picture.height).ok()
+}
+
 /// Ends the machine and the window, whatever happened.
-struct Guard<'a>(&'a House, Child);
+pub struct Guard<'a>(pub &'a House, pub Child);
 
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
@@ -97,7 +110,7 @@ impl Drop for Guard<'_> {
 #[test]
 fn the_picture_and_the_keys_go_on_without_the_owner_and_an_off_machine_is_started_from_its_window()
 {
-    let Some(house) = House::start() else {
+    let Some(house) = House::start(1600, 1200) else {
         return;
     };
     house.run(&["create", "Card", "--test-card", "--start"]);

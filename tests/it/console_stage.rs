@@ -44,6 +44,7 @@ fn child() {
             Drawing::Auto
         },
         any_thread: true,
+        head: 0,
     };
     console::run_with("Test card", connect, options).unwrap();
 }

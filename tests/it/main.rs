@@ -6,6 +6,7 @@ mod card_tests;
 mod cli;
 mod confine_live;
 mod console_desktop;
+mod console_heads;
 mod console_owner;
 mod console_stage;
 mod console_wayland;

@@ -60,13 +60,13 @@ impl Session {
         }
     }
 
-    /// The first pictures of a machine with several screens tell whether the guest uses this one.
+    /// The first pictures of a further screen tell whether the guest uses it.
     pub(super) fn look_for_placeholder(&mut self, whole: bool) {
         if whole {
             self.unsure = UNSURE;
         }
-        if self.unsure == 0 || self.info.heads < 2 {
-            return;
+        if self.unsure == 0 || self.head == 0 {
+            return; // The first is always there; while it is black, the guest begins.
         }
         self.unsure -= 1;
         let unused = self.picture.as_mut();

@@ -18,7 +18,7 @@ pub const LINKS: [Link; 2] = [
 ];
 
 /// Title and text; `{key}` is the key that gives the keyboard back.
-pub const FIRST_STEPS: [(&str, &str); 7] = [
+pub const FIRST_STEPS: [(&str, &str); 8] = [
     (
         "Make a machine",
         "Drop an installer ISO or a disk image on the window, or press “New machine”. What is not said is chosen to suit this computer; all of it can be changed later.",
@@ -26,6 +26,10 @@ pub const FIRST_STEPS: [(&str, &str); 7] = [
     (
         "Use its screen",
         "Click the guest's screen to type into it. {key}, tapped alone, gives the keyboard back. “Open in a window” shows the screen in a window of its own.",
+    ),
+    (
+        "Give it several screens",
+        "Under Hardware → Display, with the virtio card. “More actions” opens a window for each, and F11 or the window's menu fills a monitor with it. The guest should have them side by side from left to right, as most do by themselves; closing a window unplugs its screen.",
     ),
     (
         "Use its serial console",

@@ -11,7 +11,7 @@ use crate::ui::actions::{self, Shape};
 use crate::ui::icon::{self, Icon};
 use crate::ui::theme::{self, palette};
 use crate::ui::view::View;
-use crate::ui::{Ask, kit};
+use crate::ui::{Ask, kit, screens};
 
 /// What every machine offers in the menu behind the three dots.
 const MORE: [Action; 12] = [
@@ -293,6 +293,9 @@ fn buttons_ui(ui: &mut Ui, view: &View, report: &MachineReport, asks: &mut Vec<A
     kit::menu_button(ui, true, Icon::Ellipsis, tr("More actions"), |ui| {
         for action in MORE {
             button(ui, action, Shape::MenuItem, asks);
+            if action == Action::OpenConsole && report.heads() > 1 {
+                screens::menu_ui(ui, view, report, asks);
+            }
             if matches!(
                 action,
                 Action::DiscardSaved | Action::PowerOff | Action::OpenConsole

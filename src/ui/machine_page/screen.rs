@@ -12,7 +12,7 @@ use crate::ui::icon::{self, Icon};
 use crate::ui::screen_view;
 use crate::ui::theme::{self, palette};
 use crate::ui::view::{LiveScreen, View};
-use crate::ui::{Ask, kit};
+use crate::ui::{Ask, kit, screens};
 
 pub(super) fn screen_tab_ui(
     ui: &mut Ui,
@@ -65,7 +65,7 @@ fn bar_ui(
             record_ui(ui, live, asks);
             sound::sound_ui(ui, report, view.handed_over, asks);
             let menu = ui.menu_button(tr(view.settings.screen.zoom.label()), |ui| {
-                look_menu(ui, view, live, asks);
+                look_menu(ui, view, report, live, asks);
             });
             menu.response
                 .on_hover_text(tr("How the picture is shown: size, following, figures"));
@@ -116,7 +116,13 @@ fn hint_ui(ui: &mut Ui, view: &View, live: &LiveScreen, captured: bool) {
 }
 
 /// How the picture is shown. What is chosen counts for the next screens too.
-fn look_menu(ui: &mut Ui, view: &View, live: &LiveScreen, asks: &mut Vec<Ask>) {
+fn look_menu(
+    ui: &mut Ui,
+    view: &View,
+    report: &MachineReport,
+    live: &LiveScreen,
+    asks: &mut Vec<Ask>,
+) {
     ui.set_min_width(260.0);
     let mut settings = view.settings.clone();
     let look = &mut settings.screen;
@@ -143,6 +149,8 @@ fn look_menu(ui: &mut Ui, view: &View, live: &LiveScreen, asks: &mut Vec<Ask>) {
     }
     kit::check(ui, &mut look.figures, tr("Figures over the picture"))
         .on_hover_text(tr("Frames a second, and how long a key takes to be seen"));
+    ui.separator();
+    screens::menu_ui(ui, view, report, asks);
     if settings != view.settings {
         asks.push(Ask::Engine(Command::SaveSettings(settings)));
         ui.close();

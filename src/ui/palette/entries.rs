@@ -8,7 +8,7 @@ use crate::model::{Action, MachineReport, Settings, ThemeChoice};
 use crate::ui::actions::{self, Errand};
 use crate::ui::icon::Icon;
 use crate::ui::view::View;
-use crate::ui::{Ask, kit, library};
+use crate::ui::{Ask, kit, library, screens};
 
 /// One command.
 #[derive(Clone, Debug)]
@@ -107,6 +107,12 @@ fn verbs(view: &View, report: &MachineReport, all: &mut Vec<Entry>) {
                 .keys(look.shortcut)
                 .verdict(actions::verdict(report, action, view.handed_over)),
         );
+    }
+    for offer in screens::offers(view, report) {
+        let parts: [(&str, &dyn std::fmt::Display); 2] =
+            [("verb", &offer.title), ("name", &report.name)];
+        let title = fill("{verb}: {name}", &parts);
+        all.push(Entry::new(title, Icon::AppWindow, offer.ask).verdict(offer.verdict));
     }
     let may = actions::verdict(report, Action::Edit, view.handed_over);
     for (icon, verb, ask) in [

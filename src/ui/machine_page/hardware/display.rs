@@ -162,7 +162,7 @@ fn heads_ui(ui: &mut Ui, form: &mut HardwareForm, display: &mut Display) {
     if display.heads > 1 {
         kit::hint(
             ui,
-            tr("Orangery shows the first; the guest has the others all the same"),
+            tr("The page shows the first; “More actions” opens a window for each"),
         );
     }
 }

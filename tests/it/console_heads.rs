@@ -1,0 +1,140 @@
+//! A machine with two screens, each in a window of its own; the test card drives both.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the tests run the program themselves"
+)]
+
+use std::process::Child;
+
+use crate::card::CardReport;
+use crate::console_desktop::wait;
+use crate::console_owner::{BAR, Guard, House};
+use crate::console_stage::RIGHT_CTRL;
+
+/// The plain ground of the test card's second screen.
+const GROUND: [u8; 3] = [0x1b, 0x3a, 0x4b];
+
+/// A running card with two screens.
+fn start(house: &House) {
+    house.run(&["create", "Card", "--test-card"]);
+    house.run(&["device", "set", "Card", "display0", "heads=2"]);
+    house.run(&["start", "Card"]);
+}
+
+/// Opens a window on a screen, counted from 1.
+fn open(house: &House, screen: u32) -> (Child, String) {
+    let number = screen.to_string();
+    let mut console = house.orangery(&["console", "Card", "--head", &number]);
+    let child = console.spawn().unwrap();
+    let window = house.desktop.window(&format!("screen {screen}"));
+    (child, window)
+}
+
+/// Waits for a card in a window.
+#[track_caller]
+fn wait_card(house: &House, window: &str, what: &str, until: impl Fn(&CardReport) -> bool) {
+    let (mut last, mut told) = (None, std::time::Instant::now());
+    wait(what, || {
+        last = house.card(window);
+        if told.elapsed().as_secs() > 5 {
+            told = std::time::Instant::now();
+            println!("{what}: {last:?}"); // For who reads a failure.
+            if let Ok(to) = std::env::var("DBG") {
+                house
+                    .desktop
+                    .command("import")
+                    .args(["-window", "root", &to])
+                    .status()
+                    .unwrap();
+            }
+        }
+        last.as_ref().is_some_and(&until)
+    });
+}
+
+/// Moves the pointer to a pixel of the guest's in a window.
+fn point(house: &House, window: &str, x: usize, y: usize) {
+    let y = y + BAR;
+    house
+        .desktop
+        .xdotool(&format!("mousemove --window {window} {x} {y}"));
+}
+
+/// The pointer is there, to the two pixels that a guest with two screens can be told.
+fn is_at(card: &CardReport, x: usize, y: usize) -> bool {
+    usize::from(card.pointer_x).abs_diff(x) <= 2 && usize::from(card.pointer_y).abs_diff(y) <= 2
+}
+
+/// A place where only the second screen is so coloured.
+fn shows_second(house: &House, window: &str) -> bool {
+    let shot = house.desktop.shot(window);
+    shot.part(shot.width - 9, shot.height - 9, 1, 1).rgb == GROUND
+}
+
+#[test]
+fn each_screen_has_its_window_with_its_own_picture_pointer_and_keys() {
+    let Some(house) = House::start(2600, 1200) else {
+        return;
+    };
+    start(&house);
+    let (first, left) = open(&house, 1);
+    let first = Guard(&house, first);
+    wait_card(&house, &left, "the card", |card| {
+        card.virtio_screen && card.tablet
+    });
+    house.desktop.xdotool(&format!("windowmove {left} 0 0"));
+    let (mut second, right) = open(&house, 2);
+    house.desktop.xdotool(&format!("windowmove {right} 1320 0"));
+    wait("the second screen", || {
+        house.card(&right).is_some() && shows_second(&house, &right)
+    });
+    assert!(!shows_second(&house, &left));
+    let [_, _, width, height] = house.desktop.place(&right);
+    assert_eq!(
+        (width, height),
+        (1024, 768 + BAR as i32),
+        "the guest came to the window"
+    );
+
+    // Each window's pointer is on its own screen, and keys follow the focus, back and forth.
+    for round in 0..2 {
+        for (window, origin) in [(&left, 0), (&right, 1280)] {
+            let (x, y) = (500 + 7 * round, 300 + 11 * round);
+            point(&house, window, x, y);
+            wait_card(&house, window, "the pointer", |card| {
+                is_at(card, origin + x, y)
+            });
+            let before = house.card(window).unwrap();
+            house.desktop.xdotool("click 1");
+            wait_card(&house, window, "a click", |card| {
+                card.clicks == (before.clicks + 1) % 16 && card.buttons == 0
+            });
+            house.desktop.xdotool("key a");
+            wait_card(&house, window, "a key", |card| {
+                card.keys == before.keys.wrapping_add(1)
+            });
+        }
+    }
+
+    // The keyboard is let go so that the desktop hears Alt+F4.
+    house.desktop.xdotool(RIGHT_CTRL);
+    house.desktop.xdotool("key alt+F4");
+    wait("the second window's end", || {
+        second.try_wait().unwrap().is_some()
+    });
+    assert!(first.1.id() != 0 && house.card(&left).is_some());
+    // Its screen is unplugged, so the first is the guest's whole desktop again.
+    let mut nudge = 0;
+    wait("the pointer of a single screen", || {
+        nudge += 1;
+        point(&house, &left, 700 + nudge % 2, 400);
+        house.card(&left).is_some_and(|card| {
+            (usize::from(card.pointer_x), card.pointer_y) == (700 + nudge % 2, 400)
+        })
+    });
+
+    // And comes back with its window.
+    let (second, right) = open(&house, 2);
+    let _second = Guard(&house, second);
+    wait("the second screen again", || shows_second(&house, &right));
+}
