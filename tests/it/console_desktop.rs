@@ -24,7 +24,40 @@ const TOOLS: [(&str, &str); 4] = [
 pub struct Desktop {
     display: String,
     children: Vec<Child>,
+    /// The server's own files, if it has some.
+    _folder: Option<tempfile::TempDir>,
 }
+
+/// An Xorg without a graphics card, with two monitors that are not there.
+const DUMMY: &str = r#"
+Section "ServerFlags"
+    Option "AutoAddDevices" "false"
+    Option "AutoEnableDevices" "false"
+EndSection
+Section "Device"
+    Identifier "card"
+    Driver "dummy"
+    VideoRam 65536
+EndSection
+Section "Monitor"
+    Identifier "monitor"
+    HorizSync 1-200
+    VertRefresh 1-200
+    LEFT
+    RIGHT
+EndSection
+Section "Screen"
+    Identifier "screen"
+    Device "card"
+    Monitor "monitor"
+    DefaultDepth 24
+    SubSection "Display"
+        Depth 24
+        Virtual VIRTUAL
+        Modes "FIRST"
+    EndSubSection
+EndSection
+"#;
 
 /// A window's or the screen's pixels, packed RGB.
 #[derive(Clone, PartialEq, Eq)]
@@ -48,9 +81,69 @@ impl Desktop {
                 return None;
             }
         }
-        let mut server = Command::new("Xvfb")
-            .args(["-displayfd", "1", "-nolisten", "tcp", "-screen", "0"])
-            .arg(format!("{width}x{height}x24"))
+        let mut server = Command::new("Xvfb");
+        server.args(["-screen", "0"]);
+        server.arg(format!("{width}x{height}x24"));
+        Some(Self::on(server, None).expect("Xvfb starts"))
+    }
+
+    /// A desktop of two monitors side by side, of these sizes. `None`, with a word on why, where it can't be had.
+    pub fn with_two_monitors(left: (u32, u32), right: (u32, u32)) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let [xorg, driver] = [
+            "/usr/lib/xorg/Xorg",
+            "/usr/lib/xorg/modules/drivers/dummy_drv.so",
+        ];
+        if !std::path::Path::new(driver).exists() {
+            println!(
+                "skipped: needs Xorg with its dummy driver (package xserver-xorg-video-dummy)"
+            );
+            return None;
+        }
+        if Command::new("xrandr").arg("--version").output().is_err() {
+            println!("skipped: needs xrandr (package x11-xserver-utils)");
+            return None;
+        }
+        let mode = |(w, h): (u32, u32)| {
+            let wide = [w, w + 1, w + 2, w + 3].map(|at| at.to_string()).join(" ");
+            let tall = [h, h + 1, h + 2, h + 3].map(|at| at.to_string()).join(" ");
+            format!("Modeline \"{w}x{h}\" 100 {wide} {tall}")
+        };
+        let text = DUMMY
+            .replace("LEFT", &mode(left))
+            .replace("RIGHT", &mode(right))
+            .replace("FIRST", &format!("{}x{}", left.0, left.1))
+            .replace(
+                "VIRTUAL",
+                &format!("{} {}", left.0 + right.0, left.1.max(right.1)),
+            );
+        let config = folder.path().join("xorg.conf");
+        std::fs::write(&config, text).unwrap();
+        let mut server = Command::new(xorg);
+        server.arg("-config").arg(&config);
+        server.arg("-logfile").arg(folder.path().join("log"));
+        server.args(["-noreset", "-novtswitch", "-sharevts"]);
+        let Some(desktop) = Self::on(server, Some(folder)) else {
+            println!("skipped: Xorg does not start here without a console of its own");
+            return None;
+        };
+        let [first, second] = [left, right].map(|(w, h)| format!("{w}x{h}"));
+        let beside = format!("{}x0", left.0);
+        for arguments in [
+            &["--addmode", "DUMMY1", &second][..],
+            &["--output", "DUMMY0", "--mode", &first, "--pos", "0x0"],
+            &["--output", "DUMMY1", "--mode", &second, "--pos", &beside],
+        ] {
+            let done = desktop.command("xrandr").args(arguments).status().unwrap();
+            assert!(done.success(), "{arguments:?}");
+        }
+        Some(desktop)
+    }
+
+    /// `None` if the server does not come up.
+    fn on(mut server: Command, folder: Option<tempfile::TempDir>) -> Option<Self> {
+        let mut server = server
+            .args(["-displayfd", "1", "-nolisten", "tcp"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -62,7 +155,11 @@ impl Desktop {
         let mut desktop = Self {
             display: format!(":{}", number.trim()),
             children: vec![server],
+            _folder: folder,
         };
+        if number.trim().is_empty() {
+            return None;
+        }
         let manager = desktop.command("openbox").stderr(Stdio::null()).spawn();
         desktop.children.push(manager.unwrap());
         Some(desktop)

@@ -7,7 +7,7 @@
 use std::process::Child;
 
 use crate::card::CardReport;
-use crate::console_desktop::wait;
+use crate::console_desktop::{Desktop, wait};
 use crate::console_owner::{BAR, Guard, House};
 use crate::console_stage::RIGHT_CTRL;
 
@@ -39,14 +39,6 @@ fn wait_card(house: &House, window: &str, what: &str, until: impl Fn(&CardReport
         if told.elapsed().as_secs() > 5 {
             told = std::time::Instant::now();
             println!("{what}: {last:?}"); // For who reads a failure.
-            if let Ok(to) = std::env::var("DBG") {
-                house
-                    .desktop
-                    .command("import")
-                    .args(["-window", "root", &to])
-                    .status()
-                    .unwrap();
-            }
         }
         last.as_ref().is_some_and(&until)
     });
@@ -137,4 +129,111 @@ fn each_screen_has_its_window_with_its_own_picture_pointer_and_keys() {
     let (second, right) = open(&house, 2);
     let _second = Guard(&house, second);
     wait("the second screen again", || shows_second(&house, &right));
+}
+
+/// Whether the window's picture is being drawn for it: the thread that listens to QEMU has that name.
+fn listens(window: &Child) -> bool {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", window.id())).unwrap();
+    let names = tasks
+        .flatten()
+        .map(|task| std::fs::read_to_string(task.path().join("comm")));
+    names.flatten().any(|name| name == "screen-listen\n")
+}
+
+#[test]
+fn both_screens_fill_two_monitors_and_a_minimised_one_leaves_the_other_alone() {
+    let Some(desktop) = Desktop::with_two_monitors((1300, 900), (1100, 800)) else {
+        return;
+    };
+    let Some(house) = House::on(desktop) else {
+        return;
+    };
+    start(&house);
+    let (first, left) = open(&house, 1);
+    let first = Guard(&house, first);
+    wait_card(&house, &left, "the card", |card| {
+        card.virtio_screen && card.tablet
+    });
+    let (second, right) = open(&house, 2);
+    let second = Guard(&house, second);
+    wait("the second screen", || shows_second(&house, &right));
+
+    let places = [[0, 0, 1300, 900], [1300, 0, 1100, 800]];
+    for (window, place) in [&left, &right].into_iter().zip(places) {
+        let [x, y, ..] = place;
+        let desktop = &house.desktop;
+        desktop.xdotool(&format!("windowmove {window} {} {}", x + 40, y + 40));
+        desktop.xdotool(&format!("windowactivate --sync {window}"));
+        desktop.xdotool(RIGHT_CTRL);
+        desktop.xdotool("key F11");
+        wait("a filled monitor", || desktop.place(window) == place);
+    }
+    // The guest follows each monitor, and both pictures move.
+    for (window, [_, _, width, height]) in [&left, &right].into_iter().zip(places) {
+        let frame = |house: &House| house.whole_card(window).map(|card| card.frame);
+        let mut seen = None;
+        wait("a moving picture one to one", || {
+            let shot = house.desktop.shot(window);
+            let now = frame(&house);
+            let moves = seen.is_some() && now > seen;
+            seen = now.or(seen);
+            moves && (shot.width, shot.height) == (width as usize, height as usize)
+        });
+    }
+    // The pointer comes from the one monitor to the other, as it would with two screens of a computer.
+    for (x, y) in [(1200, 300), (1400, 310), (2300, 700), (600, 500)] {
+        house.desktop.xdotool(&format!("mousemove {x} {y}"));
+        wait("the pointer", || {
+            let card = house.whole_card(&left);
+            card.is_some_and(|card| is_at(&card, x, y))
+        });
+    }
+    // The bar is out of sight, comes when the edge is pushed, and goes.
+    let bar = |window: &str| house.whole_card(window).is_none();
+    assert!(!bar(&right));
+    house.desktop.xdotool("mousemove 1500 0");
+    wait("the bar", || bar(&right));
+    house.desktop.xdotool("mousemove 1500 400");
+    wait("no bar", || !bar(&right));
+
+    // Nobody draws for a minimised window, and the other goes on.
+    house.desktop.xdotool(&format!("windowminimize {right}"));
+    wait("no listener", || !listens(&second.1));
+    assert!(listens(&first.1));
+    let before = house.whole_card(&left).unwrap().frame;
+    wait("the first goes on", || {
+        let card = house.whole_card(&left);
+        card.is_some_and(|card| card.frame > before + 10)
+    });
+    house.desktop.xdotool(&format!("windowactivate {right}"));
+    wait("a listener", || listens(&second.1));
+    wait("the second screen again", || {
+        house.whole_card(&right).is_some() && shows_second(&house, &right)
+    });
+}
+
+#[test]
+fn a_killed_qemu_leaves_a_window_that_says_so_and_starts_the_machine_again() {
+    let Some(house) = House::start(1600, 1200) else {
+        return;
+    };
+    house.run(&["create", "Card", "--test-card", "--start"]);
+    let mut show = house.orangery(&["show", "Card", "--json"]);
+    let shown = show.stdout(std::process::Stdio::piped()).output().unwrap();
+    let shown: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
+    let qemu = i32::try_from(shown["pid"].as_i64().unwrap()).unwrap();
+    let child = house.orangery(&["console", "Card"]).spawn().unwrap();
+    let mut guard = Guard(&house, child);
+    let window = house.desktop.window("Orangery");
+    wait_card(&house, &window, "the card", |card| card.virtio_screen);
+    let before = house.card(&window).unwrap();
+
+    let qemu = rustix::process::Pid::from_raw(qemu).unwrap();
+    rustix::process::kill_process(qemu, rustix::process::Signal::KILL).unwrap();
+    wait("the card that says crashed", || house.start_button(&window));
+    assert!(guard.1.try_wait().unwrap().is_none(), "the window stays");
+    house.run(&["start", "Card"]);
+    wait_card(&house, &window, "the machine's next boot", |card| {
+        card.boot_nonce != before.boot_nonce
+    });
 }

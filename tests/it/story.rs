@@ -10,6 +10,7 @@ mod hardware;
 mod life;
 mod others;
 mod parts;
+mod pictures;
 mod save;
 mod serial;
 mod shapes;
