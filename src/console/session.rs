@@ -256,12 +256,8 @@ impl Session {
 
     fn open(&mut self, path: DisplayPath, stream: UnixStream) -> Result<(), Failure> {
         self.reopen = None;
-        if let Some(screen) = self
-            .screen
-            .as_ref()
-            .filter(|screen| screen.wants_controls())
-        {
-            screen.take_controls(stream);
+        if let Some(screen) = &self.screen {
+            screen.take_controls(stream); // It is alive, so that is what it lacked.
             return Ok(());
         }
         let wake = Arc::clone(&self.wake);

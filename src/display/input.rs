@@ -110,6 +110,13 @@ enum Controls {
     Others { wanted: Option<Instant> },
 }
 
+impl Controls {
+    /// Input waits for them, and not for too long.
+    fn are_wanted(self) -> bool {
+        matches!(self, Self::Others { wanted: Some(since) } if since.elapsed() < KEEP)
+    }
+}
+
 /// How long input waits for the controls. Whoever asks for them has them within milliseconds, and what a person did
 /// earlier must not happen later.
 const KEEP: Duration = Duration::from_secs(2);
@@ -215,8 +222,8 @@ impl InputQueue {
     }
 
     pub fn wants_controls(&self) -> bool {
-        let controls = self.lock().controls;
-        matches!(controls, Controls::Others { wanted: Some(since) } if since.elapsed() < KEEP)
+        let state = self.lock();
+        state.given.is_none() && state.controls.are_wanted()
     }
 
     /// Goes on with the socket of a new connection to the machine.
@@ -230,8 +237,7 @@ impl InputQueue {
     pub fn poll_idle(&self, context: &Context<'_>) -> Poll<Option<Idle>> {
         let mut state = self.lock();
         if let Some(stream) = state.given.take() {
-            if !matches!(state.controls, Controls::Others { wanted: Some(since) } if since.elapsed() < KEEP)
-            {
+            if !state.controls.are_wanted() {
                 state.drop_presses();
             }
             state.controls = Controls::Ours;
@@ -382,9 +388,7 @@ impl State {
 
     /// False if the queue is full and the order was dropped.
     fn push(&mut self, order: Order) -> bool {
-        if let Controls::Others { wanted } = self.controls
-            && wanted.is_none_or(|since| since.elapsed() >= KEEP)
-        {
+        if self.controls != Controls::Ours && !self.controls.are_wanted() {
             self.drop_presses();
             self.controls = Controls::Others {
                 wanted: Some(Instant::now()),

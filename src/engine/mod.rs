@@ -230,10 +230,8 @@ impl Engine {
         stream: UnixStream,
     ) -> Result<(), DisplayError> {
         let mut screens = self.screens.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = screens
-            .get(&machine)
-            .filter(|screen| screen.wants_controls());
-        if let Some(screen) = open {
+        let alive = |screen: &&Arc<Screen>| !screen.slot().info().status.is_lost();
+        if let Some(screen) = screens.get(&machine).filter(alive) {
             screen.take_controls(stream);
             return Ok(());
         }

@@ -5,6 +5,7 @@
 )]
 
 use std::process::Child;
+use std::time::Duration;
 
 use crate::card::CardReport;
 use crate::console_desktop::{Desktop, wait};
@@ -50,6 +51,12 @@ fn point(house: &House, window: &str, x: usize, y: usize) {
     house
         .desktop
         .xdotool(&format!("mousemove --window {window} {x} {y}"));
+}
+
+/// Gives the keyboard back to the desktop.
+fn let_go(house: &House) {
+    house.desktop.xdotool(RIGHT_CTRL);
+    std::thread::sleep(Duration::from_millis(300));
 }
 
 /// The pointer is there, to the two pixels that a guest with two screens can be told.
@@ -109,7 +116,7 @@ fn each_screen_has_its_window_with_its_own_picture_pointer_and_keys() {
     }
 
     // The keyboard is let go so that the desktop hears Alt+F4.
-    house.desktop.xdotool(RIGHT_CTRL);
+    let_go(&house);
     house.desktop.xdotool("key alt+F4");
     wait("the second window's end", || {
         second.try_wait().unwrap().is_some()
@@ -142,7 +149,7 @@ fn listens(window: &Child) -> bool {
 
 #[test]
 fn both_screens_fill_two_monitors_and_a_minimised_one_leaves_the_other_alone() {
-    let Some(desktop) = Desktop::with_two_monitors((1300, 900), (1100, 800)) else {
+    let Some(desktop) = Desktop::with_two_monitors((1600, 1000), (1200, 900)) else {
         return;
     };
     let Some(house) = House::on(desktop) else {
@@ -158,13 +165,14 @@ fn both_screens_fill_two_monitors_and_a_minimised_one_leaves_the_other_alone() {
     let second = Guard(&house, second);
     wait("the second screen", || shows_second(&house, &right));
 
-    let places = [[0, 0, 1300, 900], [1300, 0, 1100, 800]];
+    let places = [[0, 0, 1600, 1000], [1600, 0, 1200, 900]];
     for (window, place) in [&left, &right].into_iter().zip(places) {
         let [x, y, ..] = place;
         let desktop = &house.desktop;
         desktop.xdotool(&format!("windowmove {window} {} {}", x + 40, y + 40));
         desktop.xdotool(&format!("windowactivate --sync {window}"));
-        desktop.xdotool(RIGHT_CTRL);
+        std::thread::sleep(Duration::from_millis(300)); // Until the other has let the keys go.
+        let_go(&house);
         desktop.xdotool("key F11");
         wait("a filled monitor", || desktop.place(window) == place);
     }
@@ -181,7 +189,7 @@ fn both_screens_fill_two_monitors_and_a_minimised_one_leaves_the_other_alone() {
         });
     }
     // The pointer comes from the one monitor to the other, as it would with two screens of a computer.
-    for (x, y) in [(1200, 300), (1400, 310), (2300, 700), (600, 500)] {
+    for (x, y) in [(1500, 300), (1700, 310), (2700, 700), (600, 500)] {
         house.desktop.xdotool(&format!("mousemove {x} {y}"));
         wait("the pointer", || {
             let card = house.whole_card(&left);
@@ -191,9 +199,9 @@ fn both_screens_fill_two_monitors_and_a_minimised_one_leaves_the_other_alone() {
     // The bar is out of sight, comes when the edge is pushed, and goes.
     let bar = |window: &str| house.whole_card(window).is_none();
     assert!(!bar(&right));
-    house.desktop.xdotool("mousemove 1500 0");
+    house.desktop.xdotool("mousemove 1900 0");
     wait("the bar", || bar(&right));
-    house.desktop.xdotool("mousemove 1500 400");
+    house.desktop.xdotool("mousemove 1900 400");
     wait("no bar", || !bar(&right));
 
     // Nobody draws for a minimised window, and the other goes on.

@@ -46,6 +46,12 @@ pub enum ScreenStatus {
     Lost { why: String },
 }
 
+impl ScreenStatus {
+    pub fn is_lost(&self) -> bool {
+        matches!(self, Self::Lost { .. })
+    }
+}
+
 /// Where the pixels are.
 #[derive(Clone, Debug, Default)]
 pub enum Surface {
