@@ -445,6 +445,8 @@ fn windows_are_opened_by_their_rooms() {
     ] {
         assert_eq!(text(&mut fake, words), "");
     }
+    let refused = run(&mut fake, &["console", "web", "--head", "2"]).unwrap_err();
+    assert_eq!(refused.what, "web has no screen 2");
     let opened = format!("window, console {WEB} 0, agent, window /a.iso");
     assert_eq!(fake.opened.join(", "), opened);
 }

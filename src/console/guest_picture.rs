@@ -205,3 +205,31 @@ fn decode_rgba(bytes: &[u8], into: &mut [u32]) {
         *pixel = u32::from_be_bytes(*word) >> 8;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::display::frame::{FrameSlot, Want};
+
+    /// A picture of 640 by 480 that is white at these places.
+    fn picture(white: &[(usize, usize)]) -> GuestPicture {
+        let size = Size::new(640, 480);
+        let mut rgba = vec![0; 640 * 480 * 4];
+        for (x, y) in white {
+            rgba[(y * 640 + x) * 4..][..4].fill(255);
+        }
+        let slot = FrameSlot::still(size, &rgba).unwrap();
+        let mut picture = GuestPicture::new(slot.watch(Want::Damage));
+        picture.refresh();
+        picture
+    }
+
+    #[test]
+    fn only_a_line_of_text_in_the_middle_of_black_is_a_placeholder() {
+        assert!(picture(&[(300, 230), (310, 239)]).is_placeholder());
+        assert!(!picture(&[]).is_placeholder(), "a guest may be black");
+        assert!(!picture(&[(300, 230), (0, 0)]).is_placeholder());
+        assert!(!picture(&[(300, 230), (639, 479)]).is_placeholder());
+        assert!(!picture(&[(300, 240)]).is_placeholder(), "another line");
+    }
+}

@@ -147,6 +147,31 @@ fn listens(window: &Child) -> bool {
     names.flatten().any(|name| name == "screen-listen\n")
 }
 
+/// Brings a window to a monitor and fills that with it.
+#[track_caller]
+fn fill_monitor(house: &House, window: &str, place: [i32; 4]) {
+    let (desktop, [x, y, ..]) = (&house.desktop, place);
+    desktop.xdotool(&format!("windowmove {window} {} {}", x + 40, y + 40));
+    desktop.xdotool(&format!("windowactivate --sync {window}"));
+    std::thread::sleep(Duration::from_millis(300)); // Until the other has let the keys go.
+    let_go(house);
+    desktop.xdotool("key F11");
+    wait("a filled monitor", || desktop.place(window) == place);
+}
+
+/// Waits until a window without a bar shows a moving card one to one: the guest has followed it.
+#[track_caller]
+fn wait_whole(house: &House, window: &str, [_, _, width, height]: [i32; 4]) {
+    let mut seen = None;
+    wait("a moving picture one to one", || {
+        let shot = house.desktop.shot(window);
+        let now = house.whole_card(window).map(|card| card.frame);
+        let moves = seen.is_some() && now > seen;
+        seen = now.or(seen);
+        moves && (shot.width, shot.height) == (width as usize, height as usize)
+    });
+}
+
 #[test]
 fn both_screens_fill_two_monitors_and_a_minimised_one_leaves_the_other_alone() {
     let Some(desktop) = Desktop::with_two_monitors((1600, 1000), (1200, 900)) else {
@@ -167,26 +192,10 @@ fn both_screens_fill_two_monitors_and_a_minimised_one_leaves_the_other_alone() {
 
     let places = [[0, 0, 1600, 1000], [1600, 0, 1200, 900]];
     for (window, place) in [&left, &right].into_iter().zip(places) {
-        let [x, y, ..] = place;
-        let desktop = &house.desktop;
-        desktop.xdotool(&format!("windowmove {window} {} {}", x + 40, y + 40));
-        desktop.xdotool(&format!("windowactivate --sync {window}"));
-        std::thread::sleep(Duration::from_millis(300)); // Until the other has let the keys go.
-        let_go(&house);
-        desktop.xdotool("key F11");
-        wait("a filled monitor", || desktop.place(window) == place);
+        fill_monitor(&house, window, place);
     }
-    // The guest follows each monitor, and both pictures move.
-    for (window, [_, _, width, height]) in [&left, &right].into_iter().zip(places) {
-        let frame = |house: &House| house.whole_card(window).map(|card| card.frame);
-        let mut seen = None;
-        wait("a moving picture one to one", || {
-            let shot = house.desktop.shot(window);
-            let now = frame(&house);
-            let moves = seen.is_some() && now > seen;
-            seen = now.or(seen);
-            moves && (shot.width, shot.height) == (width as usize, height as usize)
-        });
+    for (window, place) in [&left, &right].into_iter().zip(places) {
+        wait_whole(&house, window, place);
     }
     // The pointer comes from the one monitor to the other, as it would with two screens of a computer.
     for (x, y) in [(1500, 300), (1700, 310), (2700, 700), (600, 500)] {

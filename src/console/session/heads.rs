@@ -37,8 +37,10 @@ impl Session {
             return self.name.clone();
         }
         let number = self.head + 1;
-        let text = "{name} – screen {number}";
-        fill(text, &[("name", &self.name), ("number", &number)])
+        fill(
+            "{name} – screen {number}",
+            &[("name", &self.name), ("number", &number)],
+        )
     }
 
     /// The guest shows nothing on this screen, so that it has to be told of it.

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use orangery::display::frame::{Size, Surface, Viewer, Want};
-use orangery::display::keys::{Layout, type_text};
+use orangery::display::frame::{ScreenStatus, Size, Surface, Viewer, Want};
+use orangery::display::keys::{KeyCode, Layout, type_text};
 use orangery::display::picture::Picture;
 use orangery::display::{Button, Input, Offer, Screen};
 
-use super::machine::{Machine, assert_same, settled_size, wait};
+use super::machine::{Machine, assert_same, press, settled_size, status, wait};
 use crate::card::{self, CardReport};
 
+const A: KeyCode = KeyCode(30);
 const TEXT: &str = "Orangery {~} \"10-4\"\n";
 
 fn start() -> Option<Machine> {
@@ -140,4 +141,43 @@ fn rfb_types_and_points_into_a_virtio_guest() {
         screen.slot().info().size == Size::new(900, 700)
     });
     wait_card("the card in its new size", &mut page, |_| true);
+}
+
+#[test]
+fn whoever_acts_gets_the_controls_back_with_the_keys_that_waited_and_without_losing_the_picture() {
+    let Some(mut machine) = start() else {
+        return;
+    };
+    let first = machine.dbus(Offer::SharedMemory);
+    let mut page = first.slot().watch(Want::Pixels);
+    wait_card("the card", &mut page, |card| card.virtio_keyboard);
+    let before = report(&mut page).unwrap();
+    let second = machine.dbus(Offer::SharedMemory);
+    wait("the controls to go over", || {
+        !first.slot().info().takes_input && second.slot().info().takes_input
+    });
+    assert!(!first.wants_controls(), "nobody acts");
+    press(&first, A);
+    assert!(first.wants_controls());
+    let updates = first.slot().updates();
+    first.take_controls(machine.display());
+    wait_card("the key that waited", &mut page, |card| {
+        card.keys == before.keys.wrapping_add(1)
+    });
+    assert!(!first.wants_controls() && first.slot().info().takes_input);
+    assert!(
+        first.slot().updates() >= updates,
+        "the listener is the same"
+    );
+    // Hidden without the controls, it wants them to be seen again.
+    second.take_controls(machine.display());
+    wait("the controls to go over again", || {
+        !first.slot().info().takes_input
+    });
+    first.set_visible(false);
+    wait("hidden", || status(&first) == ScreenStatus::Hidden);
+    first.set_visible(true);
+    wait("the wish to be seen", || first.wants_controls());
+    first.take_controls(machine.display());
+    wait("a picture again", || status(&first) == ScreenStatus::Live);
 }

@@ -201,13 +201,18 @@ impl Machine {
     }
 
     pub fn dbus(&mut self, offer: Offer) -> Screen {
+        Screen::dbus_with(self.display(), Arc::new(|| {}), offer).unwrap()
+    }
+
+    /// A connection that controls the display from now on.
+    pub fn display(&mut self) -> UnixStream {
         let (ours, theirs) = UnixStream::pair().unwrap();
         self.getfd(theirs.as_fd());
         self.qmp(
             "add_client",
             r#"{"protocol":"@dbus-display","fdname":"screen"}"#,
         );
-        Screen::dbus_with(ours, Arc::new(|| {}), offer).unwrap()
+        ours
     }
 
     pub fn rfb(&self) -> Screen {
