@@ -16,7 +16,7 @@ pub struct Offer {
     pub ask: Ask,
 }
 
-/// A window for each screen that has none, one by one and all together. A machine with one screen is told how to get
+/// A window for each further screen that has none, and for all together. A machine with one screen is told how to get
 /// more.
 pub fn offers(view: &View, report: &MachineReport) -> Vec<Offer> {
     let machine = report.id;
@@ -25,7 +25,8 @@ pub fn offers(view: &View, report: &MachineReport) -> Vec<Offer> {
     let ask = |heads| Ask::Engine(Command::OpenConsoles { machine, heads });
     let several = report.heads() > 1;
     let mut offers = Vec::new();
-    for &head in free.iter().filter(|_| several) {
+    // The first has an action of its own.
+    for &head in free.iter().filter(|head| several && **head > 0) {
         let text = "Open screen {number} in its own window";
         offers.push(Offer {
             title: fill(text, &[("number", &(head + 1))]),

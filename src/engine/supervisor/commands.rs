@@ -180,19 +180,17 @@ impl Supervisor {
             return;
         }
         let report = self.slots[&machine].report(machine);
-        let free = report.heads_without_window();
-        let result = match heads.iter().find(|head| **head >= report.heads().max(1)) {
-            Some(head) => Err(no_such_screen(report.heads(), *head)),
-            None if heads.iter().all(|head| !free.contains(head)) && report.console_open() => {
-                Err(Failure::new(
-                    "No second window",
-                    "The machine's screen is already shown in a window of its own",
-                ))
-            }
-            None => {
-                let mut wanted = heads.iter().filter(|head| free.contains(head));
-                wanted.try_for_each(|head| agent::start_console(&self.places, machine, *head))
-            }
+        let shown = |head: &u32| report.consoles.iter().any(|console| console.head == *head);
+        let mut wanted = heads.iter().filter(|head| !shown(head)).peekable();
+        let result = if let Some(head) = heads.iter().find(|head| **head >= report.heads().max(1)) {
+            Err(no_such_screen(report.heads(), *head))
+        } else if wanted.peek().is_none() {
+            Err(Failure::new(
+                "No second window",
+                "The machine's screen is already shown in a window of its own",
+            ))
+        } else {
+            wanted.try_for_each(|head| agent::start_console(&self.places, machine, *head))
         };
         self.hub.answer(asker, result.map(|()| Answer::Done), None);
     }
