@@ -63,6 +63,14 @@ fn copy(slot: &FrameSlot, map: &SharedMap, epoch: u64, damage: &Damage, buffer: 
     slot.finish_copy(epoch);
 }
 
+/// Does the copies that are due at once, for tests without the thread.
+#[cfg(test)]
+pub(super) fn catch_up(slot: &FrameSlot) {
+    while let Some(Task::Copy(map, epoch, damage)) = slot.copy_due() {
+        copy(slot, &map, epoch, &damage, &mut Vec::new());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};

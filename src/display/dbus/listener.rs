@@ -161,7 +161,7 @@ fn apply(slot: &FrameSlot, call: Call, message: &Message) {
         Call::Scanout(layout) => {
             let body = message.body();
             if let Ok((.., bytes)) = body.deserialize::<ScanoutBody<'_>>()
-                && slot.set_owned(layout.size).is_ok()
+                && slot.set_inline(layout.size).is_ok()
             {
                 slot.paint(0, 0, layout, bytes);
                 slot.finish_paint();

@@ -3,18 +3,14 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{
-    BadPicture, Cursor, Damage, Layout, PixelFormat, Rect, ScreenInfo, ScreenStatus, SharedMap,
-    Size, Surface,
-};
-use crate::display::map::check_size;
+use super::{BadPicture, Cursor, Damage, Layout, Rect, ScreenInfo, ScreenStatus, SharedMap, Size};
 
 /// What a viewer reads, which decides whether shared pixels are copied at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Want {
     /// Packed RGBA of what changed, ready for a texture.
     Pixels,
-    /// Rectangles and the [`Surface`]; the presenter fetches the pixels itself.
+    /// Rectangles and the [`SharedMap`]; the presenter fetches the pixels itself.
     Damage,
 }
 
@@ -35,10 +31,10 @@ pub struct Patch<'a> {
 pub struct Change {
     pub size: Size,
     pub generation: u64,
-    /// True if size or surface are new: everything has to be painted.
+    /// True if size or map are new: everything has to be painted.
     pub whole: bool,
     pub damage: Damage,
-    pub surface: Surface,
+    pub map: SharedMap,
 }
 
 /// The newest picture and everything about it, for the screen's threads and any number of viewers.
@@ -52,12 +48,17 @@ pub struct FrameSlot {
 #[derive(Debug, Default)]
 struct State {
     info: ScreenInfo,
-    surface: Surface,
-    /// Counts surfaces, so that a copy of an old one is not painted into a new one.
+    /// Where the picture lies; `None` before the first.
+    map: Option<SharedMap>,
+    /// The map is a file of ours, which inline pixels are written into.
+    inline: bool,
+    /// False from a new map of ours to its first whole picture, so that nobody sees it black or half painted.
+    ready: bool,
+    /// Counts maps, so that a copy of an old one is not painted into a new one.
     epoch: u64,
-    /// RGBA of `info.size`, or empty while nobody asked for pixels of a map.
+    /// RGBA of `info.size`, or empty while nobody asked for pixels.
     pixels: Vec<u8>,
-    /// False from a new surface to its first painted pixels, so that nobody sees it black or half copied.
+    /// False from a new map until `pixels` has the whole of it.
     painted: bool,
     /// Parts of the map that `pixels` lacks.
     stale: Damage,
@@ -92,24 +93,14 @@ pub(in crate::display) enum Task {
 }
 
 impl FrameSlot {
-    /// A slot that shows this picture and nothing else, for a machine that is saved: packed RGBA of `size`.
-    pub fn still(size: Size, rgba: &[u8]) -> Result<Arc<Self>, BadPicture> {
-        let layout = Layout::checked(size, size.width.saturating_mul(4), PixelFormat::RGBX_PIXMAN)?;
-        let slot = Arc::new(Self::default());
-        slot.set_owned(size)?;
-        slot.paint(0, 0, layout, rgba);
-        slot.finish_paint();
-        Ok(slot)
-    }
-
     /// Everything but the pixels.
     pub fn info(&self) -> ScreenInfo {
         self.lock().info.clone()
     }
 
-    /// Where the pixels are now.
-    pub fn surface(&self) -> Surface {
-        self.lock().surface.clone()
+    /// True once there was a picture.
+    pub fn has_picture(&self) -> bool {
+        self.lock().map.is_some()
     }
 
     /// How many changes of the picture the machine has told of so far.
@@ -181,21 +172,23 @@ impl FrameSlot {
     /// A new picture in shared memory. Viewers of pixels see it once it is copied.
     pub(in crate::display) fn set_map(&self, map: SharedMap) {
         self.change(|state| {
-            state.begin_surface(map.layout.size, Surface::Map(map));
-            state.pixels = Vec::new();
-            state.stale.add(state.info.size.rect());
+            state.begin(map);
+            state.inline = false;
+            state.ready = true;
         });
     }
 
-    /// A new picture whose pixels follow by [`Self::paint`]; black until then.
-    pub(in crate::display) fn set_owned(&self, size: Size) -> Result<(), BadPicture> {
-        check_size(size)?;
+    /// A new picture whose pixels follow by [`Self::paint`]; nobody sees it until [`Self::finish_paint`].
+    pub(in crate::display) fn set_inline(&self, size: Size) -> Result<(), BadPicture> {
+        if self.lock().inline_map(size).is_some() {
+            self.change(|state| state.info.picture_came());
+            return Ok(());
+        }
+        let map = SharedMap::blank(size)?;
         self.change(|state| {
-            if state.info.size == size && matches!(state.surface, Surface::Owned) {
-                return state.info.picture_came();
-            }
-            state.begin_surface(size, Surface::Owned);
-            state.pixels = black(size);
+            state.begin(map);
+            state.inline = true;
+            state.ready = false;
         });
         Ok(())
     }
@@ -206,8 +199,7 @@ impl FrameSlot {
             state.updates += 1;
             let (x, y, w, h) = (x.into(), y.into(), w.into(), h.into());
             if let Some(rect) = Rect::clipped(x, y, w, h, state.info.size) {
-                state.stale.add(rect);
-                state.damage(Want::Damage, rect);
+                state.damage(rect);
             }
         });
     }
@@ -216,27 +208,30 @@ impl FrameSlot {
     pub(in crate::display) fn finish_paint(&self) {
         self.change(|state| {
             state.updates += 1;
-            state.painted |= matches!(state.surface, Surface::Owned);
+            state.ready |= state.inline;
         });
     }
 
-    /// Paints inline pixels, `bytes` in `layout` with its origin at `x`, `y`. Cut to the picture.
+    /// Paints inline pixels, `bytes` in `layout` with its origin at `x`, `y`. Cut to the picture. Only the thread that
+    /// called [`Self::set_inline`] calls this.
     pub(in crate::display) fn paint(&self, x: i32, y: i32, layout: Layout, bytes: &[u8]) {
-        self.change(|state| {
-            let (w, h) = (layout.size.width.into(), layout.size.height.into());
-            let clipped = Rect::clipped(x.into(), y.into(), w, h, state.info.size);
-            let (Some(rect), Surface::Owned) = (clipped, &state.surface) else {
-                return;
-            };
-            // Distances from the sent rectangle's origin to the part that is visible; none is negative.
-            let skip_x = (i64::from(rect.x) - i64::from(x)) as usize * layout.format.bytes as usize;
-            let skip_y = (i64::from(rect.y) - i64::from(y)) as usize * layout.stride as usize;
-            if let Some(bytes) = bytes.get(skip_x + skip_y..) {
-                state.paint_rows(rect, layout, bytes, layout.stride as usize);
-                state.damage(Want::Pixels, rect);
-                state.damage(Want::Damage, rect);
+        let state = self.lock();
+        let (w, h) = (layout.size.width.into(), layout.size.height.into());
+        let clipped = Rect::clipped(x.into(), y.into(), w, h, state.info.size);
+        let map = state.inline_map(state.info.size).cloned();
+        drop(state); // Viewers need not wait while the pixels are written.
+        let (Some(rect), Some(map)) = (clipped, map) else {
+            return;
+        };
+        // Distances from the sent rectangle's origin to the part that is visible; none is negative.
+        let skip_x = (i64::from(rect.x) - i64::from(x)) as usize * layout.format.bytes as usize;
+        let skip_y = (i64::from(rect.y) - i64::from(y)) as usize * layout.stride as usize;
+        if let Some(bytes) = bytes.get(skip_x + skip_y..) {
+            match map.write(rect, layout, bytes) {
+                Ok(()) => self.change(|state| state.damage(rect)),
+                Err(error) => self.lose(error.to_string()),
             }
-        });
+        }
     }
 
     /// Paints a band copied from the map, if the map is still the one of `epoch`.
@@ -254,7 +249,7 @@ impl FrameSlot {
                 state.pixels = black(state.info.size);
             }
             state.paint_rows(band, map.layout, bytes, stride);
-            state.damage(Want::Pixels, band);
+            state.tell(Want::Pixels, band);
         }
     }
 
@@ -288,6 +283,12 @@ impl FrameSlot {
             let waited = self.work.wait_timeout(state, wait);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+
+    /// [`Task::Copy`], if one is due.
+    #[cfg(test)]
+    pub(in crate::display) fn copy_due(&self) -> Option<Task> {
+        self.lock().copy_task()
     }
 
     /// Asks for [`Task::Alarm`] at `at`, or earlier if one is set already.
@@ -336,20 +337,34 @@ impl ScreenInfo {
 }
 
 impl State {
-    fn begin_surface(&mut self, size: Size, surface: Surface) {
+    fn begin(&mut self, map: SharedMap) {
         self.epoch += 1;
         self.painted = false;
-        self.info.size = size;
+        self.info.size = map.layout.size;
         self.info.picture_came();
-        self.surface = surface;
+        self.map = Some(map);
+        self.pixels = Vec::new();
         self.stale.clear();
+        self.stale.add(self.info.size.rect());
         for seen in &mut self.viewers {
             seen.whole = true;
             seen.damage.clear();
         }
     }
 
-    fn damage(&mut self, want: Want, rect: Rect) {
+    /// The map of ours, if it has this size.
+    fn inline_map(&self, size: Size) -> Option<&SharedMap> {
+        let map = self.map.as_ref();
+        map.filter(|map| self.inline && map.layout.size == size)
+    }
+
+    /// The map changed here: viewers of damage may look, and copies lack it.
+    fn damage(&mut self, rect: Rect) {
+        self.stale.add(rect);
+        self.tell(Want::Damage, rect);
+    }
+
+    fn tell(&mut self, want: Want, rect: Rect) {
         for seen in self.viewers.iter_mut().filter(|seen| seen.want == want) {
             seen.damage.add(rect);
         }
@@ -371,12 +386,9 @@ impl State {
     /// A copy is due if somebody wants pixels that only the map has.
     fn copy_task(&mut self) -> Option<Task> {
         let wanted = self.viewers.iter().any(|seen| seen.want == Want::Pixels);
-        match &self.surface {
-            Surface::Map(map) if wanted && !self.stale.is_empty() => {
-                Some(Task::Copy(map.clone(), self.epoch, self.stale.take()))
-            }
-            Surface::Map(_) | Surface::None | Surface::Owned => None,
-        }
+        let due = wanted && self.ready && !self.stale.is_empty();
+        let map = self.map.clone().filter(|_| due)?;
+        Some(Task::Copy(map, self.epoch, self.stale.take()))
     }
 }
 
@@ -425,9 +437,7 @@ impl Viewer {
     /// What changed, without pixels; `None` if nothing did.
     pub fn take_damage(&mut self) -> Option<Change> {
         let mut state = self.slot.lock();
-        if matches!(state.surface, Surface::None) {
-            return None;
-        }
+        let map = state.map.clone().filter(|_| state.ready)?;
         let (whole, mut damage) = state.unseen(self.id)?;
         if whole {
             damage.clear();
@@ -438,12 +448,12 @@ impl Viewer {
             generation: state.info.generation,
             whole,
             damage,
-            surface: state.surface.clone(),
+            map,
         })
     }
 
-    /// Reads the slot's own pixels of `rect` as packed RGBA, for [`Surface::Owned`]. `None` if there are none, or the
-    /// picture has become smaller meanwhile.
+    /// Reads the copied pixels of `rect` as packed RGBA. `None` if there are none, or the picture has become smaller
+    /// meanwhile.
     pub fn read<T>(&mut self, rect: Rect, read: impl FnOnce(&[u8]) -> T) -> Option<T> {
         let state = self.slot.lock();
         let size = state.info.size;
@@ -459,7 +469,7 @@ impl Drop for Viewer {
         let mut state = self.slot.lock();
         state.viewers.retain(|seen| seen.id != self.id);
         let wanted = state.viewers.iter().any(|seen| seen.want == Want::Pixels);
-        if !wanted && matches!(state.surface, Surface::Map(_)) {
+        if !wanted {
             state.pixels = Vec::new();
             state.painted = false;
             let all = state.info.size.rect();
