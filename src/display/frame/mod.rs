@@ -16,14 +16,16 @@ mod rect;
 mod slot;
 #[cfg(test)]
 mod tests;
+mod viewer;
 
 use std::sync::Arc;
 
 pub use self::figures::{Figures, Reading};
 pub use self::follow::{Follow, Following};
 pub use self::rect::{Damage, MAX_DAMAGE_RECTS, Rect, Size};
-pub(in crate::display) use self::slot::Task;
-pub use self::slot::{Change, FrameSlot, Patch, Viewer, Want};
+pub use self::slot::FrameSlot;
+pub(in crate::display) use self::slot::{CopyWork, News, Task};
+pub use self::viewer::{Change, Painted, Painter, Patch, Viewer, Want};
 pub use super::map::{BadPicture, Layout, MAX_BYTES, MAX_SIDE, SharedMap};
 pub use super::pixel::PixelFormat;
 

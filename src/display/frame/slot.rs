@@ -3,39 +3,8 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::viewer::{Painter, Viewer, Want};
 use super::{BadPicture, Cursor, Damage, Layout, Rect, ScreenInfo, ScreenStatus, SharedMap, Size};
-
-/// What a viewer reads, which decides whether shared pixels are copied at all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Want {
-    /// Packed RGBA of what changed, ready for a texture.
-    Pixels,
-    /// Rectangles and the [`SharedMap`]; the presenter fetches the pixels itself.
-    Damage,
-}
-
-/// One rectangle of new pixels.
-#[derive(Debug)]
-pub struct Patch<'a> {
-    /// The whole picture's size.
-    pub size: Size,
-    pub rect: Rect,
-    /// True if this is the whole picture: make a new texture if the size differs from the last.
-    pub whole: bool,
-    /// `rect.w * rect.h` pixels, packed RGBA, alpha 255.
-    pub rgba: &'a [u8],
-}
-
-/// What changed for a viewer since its last look.
-#[derive(Clone, Debug)]
-pub struct Change {
-    pub size: Size,
-    pub generation: u64,
-    /// True if size or map are new: everything has to be painted.
-    pub whole: bool,
-    pub damage: Damage,
-    pub map: SharedMap,
-}
 
 /// The newest picture and everything about it, for the screen's threads and any number of viewers.
 #[derive(Debug, Default)]
@@ -46,28 +15,31 @@ pub struct FrameSlot {
 }
 
 #[derive(Debug, Default)]
-struct State {
-    info: ScreenInfo,
+pub(super) struct State {
+    pub(super) info: ScreenInfo,
     /// Where the picture lies; `None` before the first.
-    map: Option<SharedMap>,
+    pub(super) map: Option<SharedMap>,
     /// The map is a file of ours, which inline pixels are written into.
     inline: bool,
     /// False from a new map of ours to its first whole picture, so that nobody sees it black or half painted.
-    ready: bool,
+    pub(super) ready: bool,
     /// Counts maps, so that a copy of an old one is not painted into a new one.
     epoch: u64,
     /// RGBA of `info.size`, or empty while nobody asked for pixels.
-    pixels: Vec<u8>,
+    pub(super) pixels: Vec<u8>,
     /// False from a new map until `pixels` has the whole of it.
-    painted: bool,
+    pub(super) painted: bool,
     /// Parts of the map that `pixels` lacks.
-    stale: Damage,
+    pub(super) stale: Damage,
     /// As many as our own windows have views, so a handful.
-    viewers: Vec<Seen>,
+    pub(super) viewers: Vec<Seen>,
     next_viewer: u64,
     /// Changes of the picture that the machine told of.
     updates: u64,
+    /// The pacing thread has something to do.
     news: bool,
+    /// Something else than pixels is new.
+    told: bool,
     closed: bool,
     alarm: Option<Instant>,
     /// When the other side must have answered, while the status is `Connecting`.
@@ -75,9 +47,11 @@ struct State {
 }
 
 #[derive(Debug)]
-struct Seen {
-    id: u64,
-    want: Want,
+pub(super) struct Seen {
+    pub(super) id: u64,
+    pub(super) want: Want,
+    /// Shows damage without waking anybody.
+    pub(super) painter: Option<Arc<dyn Painter>>,
     whole: bool,
     damage: Damage,
 }
@@ -85,11 +59,35 @@ struct Seen {
 /// What the pacing thread has to do next.
 #[derive(Debug)]
 pub(in crate::display) enum Task {
-    /// Copy these parts of the map, then wake.
-    Copy(SharedMap, u64, Damage),
-    Wake,
+    News(News),
     Alarm,
     Stop,
+}
+
+/// What became of the picture: first copy, then paint, then wake.
+#[derive(Debug)]
+pub(in crate::display) struct News {
+    pub copy: Option<CopyWork>,
+    pub paints: Vec<PaintWork>,
+    /// Somebody has to look.
+    pub wake: bool,
+}
+
+/// Parts of the map that viewers of pixels wait for.
+#[derive(Debug)]
+pub(in crate::display) struct CopyWork {
+    pub map: SharedMap,
+    pub epoch: u64,
+    pub damage: Damage,
+}
+
+/// Parts of the map that a painter shows.
+#[derive(Debug)]
+pub(in crate::display) struct PaintWork {
+    viewer: u64,
+    pub painter: Arc<dyn Painter>,
+    pub map: SharedMap,
+    pub damage: Damage,
 }
 
 impl FrameSlot {
@@ -116,25 +114,31 @@ impl FrameSlot {
         state.viewers.push(Seen {
             id,
             want,
+            painter: None,
             whole: true,
             damage: Damage::default(),
         });
+        state.told = true;
         state.news = true; // The copying thread may have to catch up.
         self.work.notify_all();
         drop(state);
-        Viewer {
-            slot: Arc::clone(self),
-            id,
-            scratch: Vec::new(),
-        }
+        Viewer::new(Arc::clone(self), id)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         // A viewer's callback that panicked leaves whole values behind, so go on.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Changes something else than pixels: everybody has to look.
     fn change<T>(&self, edit: impl FnOnce(&mut State) -> T) -> T {
+        self.change_pixels(|state| {
+            state.told = true;
+            edit(state)
+        })
+    }
+
+    fn change_pixels<T>(&self, edit: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.lock();
         let result = edit(&mut state);
         state.info.generation += 1;
@@ -195,7 +199,7 @@ impl FrameSlot {
 
     /// QEMU wrote into the map within this rectangle.
     pub(in crate::display) fn map_damage(&self, x: i32, y: i32, w: i32, h: i32) {
-        self.change(|state| {
+        self.change_pixels(|state| {
             state.updates += 1;
             let (x, y, w, h) = (x.into(), y.into(), w.into(), h.into());
             if let Some(rect) = Rect::clipped(x, y, w, h, state.info.size) {
@@ -206,7 +210,7 @@ impl FrameSlot {
 
     /// All that was sent together is painted: a new picture may be looked at.
     pub(in crate::display) fn finish_paint(&self) {
-        self.change(|state| {
+        self.change_pixels(|state| {
             state.updates += 1;
             state.ready |= state.inline;
         });
@@ -228,7 +232,7 @@ impl FrameSlot {
         let skip_y = (i64::from(rect.y) - i64::from(y)) as usize * layout.stride as usize;
         if let Some(bytes) = bytes.get(skip_x + skip_y..) {
             match map.write(rect, layout, bytes) {
-                Ok(()) => self.change(|state| state.damage(rect)),
+                Ok(()) => self.change_pixels(|state| state.damage(rect)),
                 Err(error) => self.lose(error.to_string()),
             }
         }
@@ -275,7 +279,7 @@ impl FrameSlot {
             }
             if state.news && now >= not_before {
                 state.news = false;
-                return state.copy_task().unwrap_or(Task::Wake);
+                return Task::News(state.news());
             }
             let pace = state.news.then_some(not_before);
             let until = [pace, state.alarm].into_iter().flatten().min();
@@ -285,10 +289,25 @@ impl FrameSlot {
         }
     }
 
-    /// [`Task::Copy`], if one is due.
+    /// What a painter could not show yet, or not at all: then its viewer may look.
+    pub(in crate::display) fn put_back(&self, paint: &PaintWork, again: bool) {
+        let mut state = self.lock();
+        let seen = state
+            .viewers
+            .iter_mut()
+            .find(|seen| seen.id == paint.viewer);
+        if let Some(seen) = seen.filter(|seen| !seen.whole) {
+            for &rect in paint.damage.rects() {
+                seen.damage.add(rect);
+            }
+        }
+        state.news |= again;
+    }
+
+    /// The copy that is due, if any.
     #[cfg(test)]
-    pub(in crate::display) fn copy_due(&self) -> Option<Task> {
-        self.lock().copy_task()
+    pub(in crate::display) fn copy_due(&self) -> Option<CopyWork> {
+        self.lock().copy()
     }
 
     /// Asks for [`Task::Alarm`] at `at`, or earlier if one is set already.
@@ -384,103 +403,42 @@ impl State {
     }
 
     /// A copy is due if somebody wants pixels that only the map has.
-    fn copy_task(&mut self) -> Option<Task> {
+    fn copy(&mut self) -> Option<CopyWork> {
         let wanted = self.viewers.iter().any(|seen| seen.want == Want::Pixels);
         let due = wanted && self.ready && !self.stale.is_empty();
         let map = self.map.clone().filter(|_| due)?;
-        Some(Task::Copy(map, self.epoch, self.stale.take()))
-    }
-}
-
-fn black(size: Size) -> Vec<u8> {
-    [0, 0, 0, 255].repeat(usize::try_from(size.area()).unwrap_or(0))
-}
-
-/// One view of the slot, with its own memory of what it has seen. Dropping it ends the view.
-#[derive(Debug)]
-pub struct Viewer {
-    slot: Arc<FrameSlot>,
-    id: u64,
-    /// Rectangles narrower than the picture are packed here.
-    scratch: Vec<u8>,
-}
-
-impl Viewer {
-    pub fn slot(&self) -> &Arc<FrameSlot> {
-        &self.slot
+        let (epoch, damage) = (self.epoch, self.stale.take());
+        Some(CopyWork { map, epoch, damage })
     }
 
-    /// Hands all new pixels to `each` and forgets them; returns the generation, or `None` if nothing is new.
-    ///
-    /// The slot is locked meanwhile, so `each` should only copy. A new size comes as one patch with `whole` set.
-    pub fn take(&mut self, mut each: impl FnMut(Patch<'_>)) -> Option<u64> {
-        let mut state = self.slot.lock();
-        if !state.painted {
-            return None;
+    /// What is new, for those whom it concerns.
+    fn news(&mut self) -> News {
+        let copy = self.copy();
+        let mut paints = Vec::new();
+        let mut wake = std::mem::take(&mut self.told) || copy.is_some();
+        for seen in &mut self.viewers {
+            match (&self.map, &seen.painter) {
+                (Some(map), Some(painter)) if self.ready && !seen.whole => {
+                    let damage = seen.damage.take();
+                    if !damage.is_empty() {
+                        let (painter, map) = (Arc::clone(painter), map.clone());
+                        let viewer = seen.id;
+                        paints.push(PaintWork {
+                            viewer,
+                            painter,
+                            map,
+                            damage,
+                        });
+                    }
+                }
+                _ => wake |= seen.whole || !seen.damage.is_empty(),
+            }
         }
-        let (whole, damage) = state.unseen(self.id)?;
-        let size = state.info.size;
-        let all = [size.rect()];
-        let rects = if whole { &all[..] } else { damage.rects() };
-        for &rect in rects {
-            let rgba = pack(&state.pixels, size, rect, &mut self.scratch);
-            each(Patch {
-                size,
-                rect,
-                whole,
-                rgba,
-            });
-        }
-        Some(state.info.generation)
+        News { copy, paints, wake }
     }
 
-    /// What changed, without pixels; `None` if nothing did.
-    pub fn take_damage(&mut self) -> Option<Change> {
-        let mut state = self.slot.lock();
-        let map = state.map.clone().filter(|_| state.ready)?;
-        let (whole, mut damage) = state.unseen(self.id)?;
-        if whole {
-            damage.clear();
-            damage.add(state.info.size.rect());
-        }
-        Some(Change {
-            size: state.info.size,
-            generation: state.info.generation,
-            whole,
-            damage,
-            map,
-        })
-    }
-
-    /// Reads the copied pixels of `rect` as packed RGBA. `None` if there are none, or the picture has become smaller
-    /// meanwhile.
-    pub fn read<T>(&mut self, rect: Rect, read: impl FnOnce(&[u8]) -> T) -> Option<T> {
-        let state = self.slot.lock();
-        let size = state.info.size;
-        if !state.painted || !rect.fits(size) {
-            return None;
-        }
-        Some(read(pack(&state.pixels, size, rect, &mut self.scratch)))
-    }
-}
-
-impl Drop for Viewer {
-    fn drop(&mut self) {
-        let mut state = self.slot.lock();
-        state.viewers.retain(|seen| seen.id != self.id);
-        let wanted = state.viewers.iter().any(|seen| seen.want == Want::Pixels);
-        if !wanted {
-            state.pixels = Vec::new();
-            state.painted = false;
-            let all = state.info.size.rect();
-            state.stale.add(all);
-        }
-    }
-}
-
-impl State {
     /// What a viewer has not seen, which counts as seen from now on.
-    fn unseen(&mut self, id: u64) -> Option<(bool, Damage)> {
+    pub(super) fn unseen(&mut self, id: u64) -> Option<(bool, Damage)> {
         let seen = self.viewers.iter_mut().find(|seen| seen.id == id)?;
         if !seen.whole && seen.damage.is_empty() {
             return None;
@@ -489,17 +447,6 @@ impl State {
     }
 }
 
-/// `rect` of a picture as one run of bytes, copied only if it is narrower than the picture.
-fn pack<'a>(pixels: &'a [u8], size: Size, rect: Rect, scratch: &'a mut Vec<u8>) -> &'a [u8] {
-    let row = size.width as usize * 4;
-    let (top, bottom) = (rect.y as usize, rect.bottom() as usize);
-    if rect.w == size.width {
-        return &pixels[top * row..bottom * row];
-    }
-    scratch.clear();
-    let (left, right) = (rect.x as usize * 4, rect.right() as usize * 4);
-    for line in pixels[top * row..bottom * row].chunks_exact(row) {
-        scratch.extend_from_slice(&line[left..right]);
-    }
-    scratch
+fn black(size: Size) -> Vec<u8> {
+    [0, 0, 0, 255].repeat(usize::try_from(size.area()).unwrap_or(0))
 }

@@ -1,6 +1,6 @@
 //! The slot as viewers see it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use super::*;
@@ -23,6 +23,14 @@ fn inline(width: u32, height: u32) -> Arc<FrameSlot> {
 fn taken(viewer: &mut Viewer) -> Vec<(Rect, bool, Vec<u8>)> {
     pace::catch_up(viewer.slot());
     seen(viewer)
+}
+
+/// What the pacing thread has to do.
+fn news(slot: &FrameSlot) -> News {
+    match slot.next_task(Instant::now()) {
+        Task::News(news) => news,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn seen(viewer: &mut Viewer) -> Vec<(Rect, bool, Vec<u8>)> {
@@ -102,12 +110,11 @@ fn a_damage_viewer_gets_the_map_and_no_pixels_are_copied_for_it() {
     let second = presenter.take_damage().unwrap();
     assert_eq!(second.damage.rects(), [Rect::new(2, 2, 2, 1)]);
     assert!(!second.whole);
-    assert!(matches!(slot.next_task(Instant::now()), Task::Wake));
+    let first = news(&slot);
+    assert!(first.wake && first.copy.is_none());
     let mut page = slot.watch(Want::Pixels);
     assert_eq!(seen(&mut page), []);
-    let Task::Copy(map, epoch, damage) = slot.next_task(Instant::now()) else {
-        panic!("a viewer of pixels needs a copy");
-    };
+    let CopyWork { map, epoch, damage } = news(&slot).copy.unwrap();
     assert_eq!(damage.rects(), [Rect::new(0, 0, 4, 4)]);
     slot.paint_copy(epoch, &map, Rect::new(0, 0, 4, 1), &[7; 16], 16);
     assert_eq!(seen(&mut page), [], "half a copy");
@@ -141,4 +148,47 @@ fn a_late_picture_does_not_bring_a_hidden_screen_back() {
     slot.set_status(ScreenStatus::Connecting);
     slot.set_inline(Size::new(2, 2)).unwrap();
     assert_eq!(slot.info().status, ScreenStatus::Live);
+}
+
+#[derive(Debug, Default)]
+struct Brush {
+    painted: Mutex<Vec<Rect>>,
+    says: Mutex<Option<Painted>>,
+}
+
+impl Painter for Brush {
+    fn paint(&self, _: &SharedMap, damage: &Damage) -> Painted {
+        self.painted.lock().unwrap().extend(damage.rects());
+        self.says.lock().unwrap().unwrap_or(Painted::Now)
+    }
+}
+
+#[test]
+fn a_painter_shows_pixels_and_everything_else_wakes_the_viewer() {
+    let slot = inline(4, 4);
+    let mut viewer = slot.watch(Want::Damage);
+    let brush = Arc::new(Brush::default());
+    viewer.paint_by(Arc::clone(&brush) as Arc<dyn Painter>);
+    let first = news(&slot);
+    assert!(first.wake && first.paints.is_empty(), "a whole picture");
+    assert!(viewer.take_damage().unwrap().whole);
+
+    slot.paint(1, 1, layout(1, 1), &[0; 4]);
+    let pixels = news(&slot);
+    let [paint] = &pixels.paints[..] else {
+        panic!("{pixels:?}");
+    };
+    assert_eq!(paint.damage.rects(), [Rect::new(1, 1, 1, 1)]);
+    assert!(!pixels.wake, "nobody else need look");
+    assert!(viewer.take_damage().is_none(), "it is shown");
+    slot.put_back(paint, true);
+    assert_eq!(news(&slot).paints.len(), 1, "busy, so once more");
+    slot.put_back(paint, false);
+    assert!(viewer.take_damage().is_some(), "refused");
+
+    slot.edit_cursor(|cursor| cursor.visible = true);
+    assert!(news(&slot).wake);
+    slot.set_inline(Size::new(2, 2)).unwrap();
+    slot.finish_paint();
+    assert!(news(&slot).wake && viewer.take_damage().unwrap().whole);
 }
