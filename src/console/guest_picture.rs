@@ -1,6 +1,10 @@
 //! The guest's pixels for a presenter that copies: read where they lie, as 0RGB words.
 
-use crate::display::frame::{BadPicture, Damage, PixelFormat, Rect, SharedMap, Size, Viewer};
+use std::sync::Arc;
+
+use crate::display::frame::{
+    BadPicture, Damage, Painter, PixelFormat, Rect, SharedMap, Size, Viewer,
+};
 use crate::display::picture::Picture;
 
 /// What is new in the picture, in guest pixels.
@@ -22,6 +26,8 @@ pub struct GuestPicture {
     /// Parts that `shadow` lacks.
     stale: Damage,
     scratch: Vec<u8>,
+    /// Somebody shows the damage by himself.
+    has_painter: bool,
 }
 
 /// Pixels to be painted on, `stride` a row.
@@ -40,6 +46,7 @@ impl GuestPicture {
             shadow: Vec::new(),
             stale: Damage::default(),
             scratch: Vec::new(),
+            has_painter: false,
         }
     }
 
@@ -51,6 +58,13 @@ impl GuestPicture {
     /// Where the picture lies; `None` before the first.
     pub fn map(&self) -> Option<&SharedMap> {
         self.map.as_ref()
+    }
+
+    /// Lets `painter` show the damage by himself, as long as he can.
+    pub fn paint_by<P: Painter + 'static>(&mut self, painter: &Arc<P>) {
+        if !std::mem::replace(&mut self.has_painter, true) {
+            self.viewer.paint_by(Arc::<P>::clone(painter));
+        }
     }
 
     /// Takes what is new since the last call.
