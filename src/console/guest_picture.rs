@@ -1,7 +1,9 @@
 //! The guest's pixels for a presenter that copies: read where they lie, as 0RGB words.
 
+use std::sync::Arc;
+
 use crate::display::frame::{
-    BadPicture, Damage, PixelFormat, Rect, SharedMap, Size, Surface, Viewer,
+    BadPicture, Damage, Painter, PixelFormat, Rect, SharedMap, Size, Viewer,
 };
 use crate::display::picture::Picture;
 
@@ -17,13 +19,15 @@ pub struct News {
 #[derive(Debug)]
 pub struct GuestPicture {
     viewer: Viewer,
-    surface: Surface,
+    map: Option<SharedMap>,
     size: Size,
     /// The whole picture as 0RGB, only while it is shown scaled.
     shadow: Vec<u32>,
     /// Parts that `shadow` lacks.
     stale: Damage,
     scratch: Vec<u8>,
+    /// Somebody shows the damage by himself.
+    has_painter: bool,
 }
 
 /// Pixels to be painted on, `stride` a row.
@@ -37,11 +41,12 @@ impl GuestPicture {
     pub fn new(viewer: Viewer) -> Self {
         Self {
             viewer,
-            surface: Surface::None,
+            map: None,
             size: Size::default(),
             shadow: Vec::new(),
             stale: Damage::default(),
             scratch: Vec::new(),
+            has_painter: false,
         }
     }
 
@@ -50,11 +55,15 @@ impl GuestPicture {
         self.size
     }
 
-    /// The guest's memory, if that is where the picture is.
+    /// Where the picture lies; `None` before the first.
     pub fn map(&self) -> Option<&SharedMap> {
-        match &self.surface {
-            Surface::Map(map) => Some(map),
-            Surface::None | Surface::Owned => None,
+        self.map.as_ref()
+    }
+
+    /// Lets `painter` show the damage by himself, as long as he can.
+    pub fn paint_by<P: Painter + 'static>(&mut self, painter: &Arc<P>) {
+        if !std::mem::replace(&mut self.has_painter, true) {
+            self.viewer.paint_by(Arc::<P>::clone(painter));
         }
     }
 
@@ -62,7 +71,7 @@ impl GuestPicture {
     pub fn refresh(&mut self) -> Option<News> {
         let change = self.viewer.take_damage()?;
         self.size = change.size;
-        self.surface = change.surface;
+        self.map = Some(change.map);
         if change.whole {
             self.shadow = Vec::new();
             self.stale.clear();
@@ -83,34 +92,19 @@ impl GuestPicture {
         target: &mut Target<'_>,
         (x, y): (usize, usize),
     ) -> Result<(), BadPicture> {
-        let mut row = |line: u32, bytes: &[u8], decode: &dyn Fn(&[u8], &mut [u32])| {
-            let start = (y + line as usize) * target.stride + x;
-            let end = start + rect.w as usize;
-            if let Some(into) = target.pixels.get_mut(start..end) {
-                decode(bytes, into);
-            }
+        let Some(map) = &self.map else {
+            return Ok(());
         };
-        match &self.surface {
-            Surface::None => Ok(()),
-            Surface::Map(map) => {
-                let format = map.layout.format;
-                let decode = |bytes: &[u8], into: &mut [u32]| decode(bytes, format, into);
-                map.read(rect, &mut self.scratch, |band, bytes, stride| {
-                    for (line, bytes) in (band.y - rect.y..).zip(bytes.chunks(stride)) {
-                        row(line, bytes, &decode);
-                    }
-                })
+        let format = map.layout.format;
+        map.read(rect, &mut self.scratch, |band, bytes, stride| {
+            for (line, bytes) in (band.y - rect.y..).zip(bytes.chunks(stride)) {
+                let start = (y + line as usize) * target.stride + x;
+                let end = start + rect.w as usize;
+                if let Some(into) = target.pixels.get_mut(start..end) {
+                    decode(bytes, format, into);
+                }
             }
-            Surface::Owned => {
-                // A picture that became smaller meanwhile comes as news of its own.
-                let _gone: Option<()> = self.viewer.read(rect, |rgba| {
-                    for (line, bytes) in (0..).zip(rgba.chunks_exact(rect.w as usize * 4)) {
-                        row(line, bytes, &decode_rgba);
-                    }
-                });
-                Ok(())
-            }
-        }
+        })
     }
 
     /// The whole picture, up to date, for scaling. Empty without one.
@@ -143,16 +137,10 @@ impl GuestPicture {
         self.stale.clear();
     }
 
-    /// True if this is QEMU's note that the guest shows nothing on this screen: a line of text in the middle of black,
-    /// as `qemu_create_placeholder_surface` of ui/console.c draws it.
+    /// True if this is QEMU's note that the guest shows nothing on this screen.
     pub fn is_placeholder(&mut self) -> bool {
-        const LINE: u32 = 16;
-        let Size { width, height } = self.size;
-        let top = (height / LINE).saturating_sub(1) / 2 * LINE;
-        if height < 2 * LINE {
-            return false;
-        }
-        let mut black = |y: u32, h: u32| {
+        let width = self.size.width;
+        is_note(self.size, |y, h| {
             let mut pixels = vec![0; width as usize * h as usize];
             let mut target = Target {
                 pixels: &mut pixels,
@@ -160,8 +148,7 @@ impl GuestPicture {
             };
             let copied = self.copy(Rect::new(0, y, width, h), &mut target, (0, 0));
             copied.is_ok() && pixels.iter().all(|pixel| *pixel == 0)
-        };
-        !black(top, LINE) && black(0, top) && black(top + LINE, height - top - LINE)
+        })
     }
 
     /// A still picture of now.
@@ -199,37 +186,33 @@ fn decode(bytes: &[u8], format: PixelFormat, into: &mut [u32]) {
     }
 }
 
-fn decode_rgba(bytes: &[u8], into: &mut [u32]) {
-    let (words, _) = bytes.as_chunks::<4>();
-    for (word, pixel) in words.iter().zip(into) {
-        *pixel = u32::from_be_bytes(*word) >> 8;
+/// A line of text in the middle of black, as `qemu_create_placeholder_surface` of ui/console.c draws it. `black` tells
+/// it of rows: from where on, and how many.
+fn is_note(size: Size, mut black: impl FnMut(u32, u32) -> bool) -> bool {
+    const LINE: u32 = 16;
+    if size.height < 2 * LINE {
+        return false;
     }
+    let top = (size.height / LINE - 1) / 2 * LINE;
+    let bottom = top + LINE;
+    !black(top, LINE) && black(0, top) && black(bottom, size.height - bottom)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::display::frame::{FrameSlot, Want};
-
-    /// A picture of 640 by 480 that is white at these places.
-    fn picture(white: &[(usize, usize)]) -> GuestPicture {
-        let size = Size::new(640, 480);
-        let mut rgba = vec![0; 640 * 480 * 4];
-        for (x, y) in white {
-            rgba[(y * 640 + x) * 4..][..4].fill(255);
-        }
-        let slot = FrameSlot::still(size, &rgba).unwrap();
-        let mut picture = GuestPicture::new(slot.watch(Want::Damage));
-        picture.refresh();
-        picture
-    }
 
     #[test]
-    fn only_a_line_of_text_in_the_middle_of_black_is_a_placeholder() {
-        assert!(picture(&[(300, 230), (310, 239)]).is_placeholder());
-        assert!(!picture(&[]).is_placeholder(), "a guest may be black");
-        assert!(!picture(&[(300, 230), (0, 0)]).is_placeholder());
-        assert!(!picture(&[(300, 230), (639, 479)]).is_placeholder());
-        assert!(!picture(&[(300, 240)]).is_placeholder(), "another line");
+    fn only_a_line_of_text_in_the_middle_of_black_is_a_note() {
+        let note = |white: &[u32]| {
+            is_note(Size::new(640, 480), |y, h| {
+                !white.iter().any(|row| (y..y + h).contains(row))
+            })
+        };
+        assert!(note(&[225, 230, 239]));
+        assert!(!note(&[]), "a guest may be black");
+        assert!(!note(&[230, 0]) && !note(&[230, 479]));
+        assert!(!note(&[240]) && !note(&[223]), "another line");
+        assert!(!is_note(Size::new(640, 20), |_, _| false));
     }
 }

@@ -51,8 +51,6 @@ pub struct Session {
     head: u32,
     /// The guest shows nothing on that screen.
     unused: bool,
-    /// News of the picture that may still tell whether it does.
-    unsure: u8,
     screen: Option<Screen>,
     pub picture: Option<GuestPicture>,
     pub info: ScreenInfo,
@@ -91,7 +89,6 @@ impl Session {
             seen: true,
             head,
             unused: false,
-            unsure: 0,
             screen: None,
             picture: None,
             info: ScreenInfo::default(),
@@ -182,8 +179,8 @@ impl Session {
         let screen = self.screen.as_ref()?;
         self.info = screen.slot().info();
         let news = self.picture.as_mut().and_then(GuestPicture::refresh);
-        if let Some(news) = &news {
-            self.look_for_placeholder(news.whole);
+        if news.as_ref().is_some_and(|news| news.whole) {
+            self.look_for_placeholder();
         }
         if let Some(owner) = &self.owner {
             let used = self.is_live() && !self.unused;

@@ -199,7 +199,7 @@ impl ApplicationHandler<Event> for Console {
         if self.stage.is_some() {
             return;
         }
-        match Stage::new(event_loop, &self.session.label(), self.options) {
+        match Stage::new(event_loop, &self.label, self.options, &self.figures) {
             Ok(stage) => {
                 self.system_keys = Some(self.system_keys(&stage));
                 self.stage = Some(stage);

@@ -233,24 +233,28 @@ impl InputQueue {
         self.announce(state);
     }
 
-    /// What to do while somebody else has the controls; `None` once closed.
-    pub fn poll_idle(&self, context: &Context<'_>) -> Poll<Option<Idle>> {
+    /// Waits for what to do while somebody else has the controls; `None` once closed.
+    pub fn next_idle(&self) -> Option<Idle> {
         let mut state = self.lock();
-        if let Some(stream) = state.given.take() {
-            if !state.controls.are_wanted() {
-                state.drop_presses();
+        loop {
+            if let Some(stream) = state.given.take() {
+                if !state.controls.are_wanted() {
+                    state.drop_presses();
+                }
+                state.controls = Controls::Ours;
+                return Some(Idle::Control(stream));
             }
-            state.controls = Controls::Ours;
-            return Poll::Ready(Some(Idle::Control(stream)));
+            if let Some(head) = state.show.take() {
+                return Some(Idle::Show(head));
+            }
+            if state.closed {
+                return None;
+            }
+            state = self
+                .ready
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
-        if let Some(head) = state.show.take() {
-            return Poll::Ready(Some(Idle::Show(head)));
-        }
-        if state.closed {
-            return Poll::Ready(None);
-        }
-        state.waker = Some(context.waker().clone());
-        Poll::Pending
     }
 
     /// Which heads make the guest's desktop, from left to right.

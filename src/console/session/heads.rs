@@ -11,8 +11,6 @@ use crate::language::fill;
 /// How long a window that closes waits for what it still has to tell the guest, and how often it looks.
 const FAREWELL: Duration = Duration::from_millis(500);
 const LOOK: Duration = Duration::from_millis(5);
-/// So many pictures of a new size may be half drawn.
-const UNSURE: u8 = 3;
 
 impl Session {
     pub fn head(&self) -> u32 {
@@ -62,17 +60,11 @@ impl Session {
         }
     }
 
-    /// The first pictures of a further screen tell whether the guest uses it.
-    pub(super) fn look_for_placeholder(&mut self, whole: bool) {
-        if whole {
-            self.unsure = UNSURE;
-        }
-        if self.unsure == 0 || self.head == 0 {
-            return; // The first is always there; while it is black, the guest begins.
-        }
-        self.unsure -= 1;
-        let unused = self.picture.as_mut();
-        let unused = unused.is_some_and(GuestPicture::is_placeholder);
+    /// A new picture of a further screen tells whether the guest uses it. The first is always there; while it is black,
+    /// the guest begins.
+    pub(super) fn look_for_placeholder(&mut self) {
+        let picture = self.picture.as_mut().filter(|_| self.head > 0);
+        let unused = picture.is_some_and(GuestPicture::is_placeholder);
         if std::mem::replace(&mut self.unused, unused) != unused {
             self.follow = Follow::default();
         }

@@ -22,7 +22,7 @@ use zbus::zvariant::{DynamicType, Fd, OwnedObjectPath, OwnedValue};
 use zbus::{Connection, Message, MessageStream, connection};
 
 use super::listener::Listener;
-use super::{MAX_QUEUED, Offer, desktop, driven};
+use super::{MAX_QUEUED, Offer, desktop, driven, wire};
 use crate::display::DisplayError;
 use crate::display::frame::{FrameSlot, Leds, ScreenStatus, Size};
 use crate::display::input::{Button, Idle, InputQueue, Order};
@@ -48,42 +48,46 @@ pub(in crate::display) struct Link {
 
 /// Serves connections, one after the other, until the queue is closed or QEMU is gone.
 pub(in crate::display) fn run(stream: UnixStream, link: &Link) -> Result<(), DisplayError> {
-    zbus::block_on(async {
-        let mut seat = Seat::default();
-        let mut stream = stream;
-        loop {
-            let ended = control(stream, link, &mut seat).await;
-            if ended.is_ok() || !seat.goes_on() {
-                return ended;
-            }
-            match seat.idle(link).await {
-                Some(next) => stream = next,
-                None => return Ok(()),
-            }
+    let (mut seat, mut stream) = (Seat::default(), stream);
+    loop {
+        let ended = control(stream, link, &mut seat);
+        if ended.is_ok() || !seat.goes_on() {
+            return ended;
         }
-    })
+        match seat.idle(link) {
+            Some(next) => stream = next,
+            None => return Ok(()),
+        }
+    }
 }
 
 /// Serves one connection.
-async fn control(stream: UnixStream, link: &Link, seat: &mut Seat) -> Result<(), DisplayError> {
-    let messages = connection::Builder::async_io_unix_stream(stream)
-        .p2p()
-        .internal_executor(false)
-        .max_queued(MAX_QUEUED)
-        .method_timeout(CALL_TIMEOUT)
-        .build_message_stream()
-        .await
-        .map_err(failed("greet the machine's screen"))?;
-    let connection = Connection::from(&messages);
-    let control = Control {
-        link,
-        connection: connection.clone(),
-        seat,
-        sizes: Vec::new(),
-        registering: None,
-        resizing: None,
-    };
-    driven(&connection, control.serve(messages)).await
+fn control(stream: UnixStream, link: &Link, seat: &mut Seat) -> Result<(), DisplayError> {
+    let served = wire::run(stream, async |wire| {
+        let messages = connection::Builder::socket(wire)
+            .p2p()
+            .internal_executor(false)
+            .max_queued(MAX_QUEUED)
+            .method_timeout(CALL_TIMEOUT)
+            .build_message_stream()
+            .await
+            .map_err(failed("greet the machine's screen"))?;
+        let connection = Connection::from(&messages);
+        let control = Control {
+            link,
+            connection: connection.clone(),
+            seat,
+            sizes: Vec::new(),
+            registering: None,
+            resizing: None,
+        };
+        driven(&connection, control.serve(messages)).await
+    });
+    served.unwrap_or_else(|error| {
+        Err(DisplayError::Start {
+            reason: error.to_string(),
+        })
+    })
 }
 
 fn failed(doing: &'static str) -> impl Fn(zbus::Error) -> DisplayError {
@@ -112,12 +116,12 @@ impl Seat {
     }
 
     /// Waits for another connection; `None` if the queue was closed first.
-    async fn idle(&mut self, link: &Link) -> Option<UnixStream> {
+    fn idle(&mut self, link: &Link) -> Option<UnixStream> {
         let Link { slot, queue, .. } = link;
         queue.lose_controls();
         slot.edit_info(|info| info.takes_input = false);
         loop {
-            match std::future::poll_fn(|context| queue.poll_idle(context)).await? {
+            match queue.next_idle()? {
                 Idle::Control(stream) => return Some(stream),
                 Idle::Show(None) => self.hide(slot),
                 Idle::Show(Some(head)) if self.listener.is_some() && head == self.head => {}
