@@ -15,6 +15,9 @@ use crate::console_stage::RIGHT_CTRL;
 /// The plain ground of the test card's second screen.
 const GROUND: [u8; 3] = [0x1b, 0x3a, 0x4b];
 
+/// The button that fills a monitor, from the window's right edge.
+const FULL_SCREEN: i32 = 310;
+
 /// A running card with two screens.
 fn start(house: &House) {
     house.run(&["create", "Card", "--test-card"]);
@@ -153,10 +156,17 @@ fn fill_monitor(house: &House, window: &str, place: [i32; 4]) {
     let (desktop, [x, y, ..]) = (&house.desktop, place);
     desktop.xdotool(&format!("windowmove {window} {} {}", x + 40, y + 40));
     desktop.xdotool(&format!("windowactivate --sync {window}"));
-    std::thread::sleep(Duration::from_millis(300)); // Until the other has let the keys go.
-    let_go(house);
-    desktop.xdotool("key F11");
+    wait("the window on its monitor", || {
+        let [at, ..] = desktop.place(window);
+        (x..x + 200).contains(&at)
+    });
+    let [_, _, width, _] = desktop.place(window);
+    let (button, middle) = (width - FULL_SCREEN, BAR / 2);
+    desktop.xdotool(&format!(
+        "mousemove --window {window} {button} {middle} click 1"
+    ));
     wait("a filled monitor", || desktop.place(window) == place);
+    let_go(house); // The sign that says how lies over the card.
 }
 
 /// Waits until a window without a bar shows a moving card one to one: the guest has followed it.
