@@ -32,7 +32,7 @@ impl Session {
 
     /// Why a machine with several screens shows nothing on this one.
     fn head_card(&self) -> Option<Card> {
-        let number = &self.head + 1;
+        let number = self.head + 1;
         let named = |text| fill(text, &[("number", &number)]);
         if self.screen.is_some()
             && self.head >= self.info.heads

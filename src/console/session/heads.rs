@@ -49,7 +49,7 @@ impl Session {
     /// Tells the guest that this screen is gone, so that nothing stays on it that nobody sees. Waits a moment for the
     /// controls if another window has them.
     pub fn unplug(&mut self) {
-        if self.head == 0 || self.unused || !self.is_live() {
+        if self.head == 0 || !self.is_live() {
             return;
         }
         self.send(Input::Unplug);

@@ -213,10 +213,11 @@ impl Control<'_> {
             .clamp(1, MAX_HEADS);
         self.link.slot.edit_info(|info| info.heads = heads);
         self.sizes = vec![Size::default(); heads as usize];
-        for (path, object) in &objects {
-            let console = object.get(CONSOLE);
-            console.inspect(|properties| self.take_size(path.as_str(), properties));
-        }
+        objects.iter().for_each(|(path, object)| {
+            if let Some(properties) = object.get(CONSOLE) {
+                self.take_size(path.as_str(), properties);
+            }
+        });
         let path = console_path(self.seat.head);
         let console = objects.iter().find(|(known, _)| known.as_str() == path);
         for (interface, properties) in console.into_iter().flat_map(|(_, object)| object) {
