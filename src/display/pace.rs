@@ -33,7 +33,7 @@ fn run(slot: &FrameSlot, wake: &Wake, mut alarm: impl FnMut()) {
             Task::Alarm => alarm(),
             Task::News(news) => {
                 not_before = following(not_before, Instant::now());
-                if tell(slot, &news, &wake, &mut buffer) == Painted::Later {
+                if tell(slot, &news, wake, &mut buffer) == Painted::Later {
                     not_before = Instant::now() + BUSY;
                 }
             }

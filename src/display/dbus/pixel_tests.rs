@@ -15,8 +15,11 @@ fn noise(stride: u32, height: u32, seed: u32) -> Vec<u8> {
     (0..stride * height).map(byte).collect()
 }
 
+/// Place, size, stride, format, pixels.
+type Call<'a> = (i32, i32, Size, u32, u32, &'a [u8]);
+
 /// What a viewer sees of calls that were painted at once.
-fn expected(calls: &[(i32, i32, Size, u32, u32, &[u8])]) -> Vec<u8> {
+fn expected(calls: &[Call<'_>]) -> Vec<u8> {
     let slot = std::sync::Arc::<FrameSlot>::default();
     slot.set_inline(SIZE).unwrap();
     for (x, y, size, stride, code, bytes) in calls {

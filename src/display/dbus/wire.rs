@@ -232,15 +232,16 @@ mod tests {
     #[test]
     fn bytes_and_files_pass_and_another_thread_can_wake() {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
-        let (ring, rung) = std::sync::mpsc::channel::<Waker>();
-        let peer = std::thread::spawn(move || {
+        let (ring, rung) = crossbeam_channel::bounded::<Waker>(1);
+        let answer = move || {
             let waker = rung.recv().unwrap();
             std::thread::sleep(Duration::from_millis(20)); // It sleeps by then.
             waker.wake();
             let mut heard = [0; 3];
             theirs.read_exact(&mut heard).unwrap();
             theirs.write_all(&heard).unwrap();
-        });
+        };
+        let peer = std::thread::Builder::new().spawn(answer).unwrap();
         let heard = run(ours, async |mut wire| {
             let mut asked = false;
             std::future::poll_fn(|context| {
