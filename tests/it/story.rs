@@ -14,6 +14,7 @@ mod save;
 mod serial;
 mod shapes;
 mod sound;
+mod touch;
 mod typing;
 
 use std::ffi::OsString;

@@ -29,6 +29,7 @@ fn view() -> BarView {
         microphone_on: false,
         recording: None,
         no_engine: None,
+        job: None,
         keys: keys::offered(&Settings::default()),
     }
 }
@@ -107,6 +108,32 @@ fn a_recording_begins_tells_how_far_it_is_and_ends() {
         bar_ui(ui, &recording, &mut Vec::new());
     });
     harness.get_by_label("Recording: 1:05, 2 MiB");
+}
+
+#[test]
+fn the_clipboards_text_is_typed_with_progress_and_can_be_stopped() {
+    let typed = click(&view(), &["Send keys", "Type the clipboard's text"]);
+    assert_eq!(typed, [Request::TypeClipboard]);
+    let mut typing = view();
+    typing.job = Some(JobReport {
+        id: JobId(7),
+        machine: None,
+        title: "Typing into Debian".to_owned(),
+        step: String::new(),
+        done: 30,
+        of: 120,
+        can_cancel: true,
+        state: crate::model::JobState::Running,
+    });
+    Harness::new_ui(|ui| {
+        theme::install(ui.ctx());
+        bar_ui(ui, &typing, &mut Vec::new());
+    })
+    .get_by_label("Typing into Debian · 25 %");
+    assert_eq!(click(&typing, &["Stop"]), [Request::CancelJob(JobId(7))]);
+    typing.no_engine = Some("Orangery's engine is gone");
+    let labels = ["Send keys", "Type the clipboard's text"];
+    assert_eq!(click(&typing, &labels), []);
 }
 
 #[test]

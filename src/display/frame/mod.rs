@@ -93,6 +93,8 @@ pub struct ScreenInfo {
     pub cursor: Cursor,
     /// True if the guest takes absolute positions, so the pointer needs no capture.
     pub absolute_pointer: bool,
+    /// Fingers that the screen takes at a time, whether or not the machine has a touchscreen that they go to.
+    pub touch_slots: u8,
     /// False once another program has taken the controls: the picture goes on, input is dropped.
     pub takes_input: bool,
     /// `None` until the machine told.
@@ -112,6 +114,7 @@ impl Default for ScreenInfo {
             size: Size::default(),
             cursor: Cursor::default(),
             absolute_pointer: true,
+            touch_slots: 0,
             takes_input: true,
             leds: None,
             resizable: None,
