@@ -146,6 +146,9 @@ impl App {
             self.take(event, ctx);
         }
         self.view.toasts.tick(self.view.now);
+        if let Some(failure) = self.shell.shows_trouble(&self.view).cloned() {
+            self.view.toasts.said_elsewhere(&failure);
+        }
         self.follow_settings(ctx);
         self.follow_drag(ctx);
         self.take_files(ctx);

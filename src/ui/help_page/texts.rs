@@ -18,7 +18,7 @@ pub const LINKS: [Link; 2] = [
 ];
 
 /// Title and text; `{key}` is the key that gives the keyboard back.
-pub const FIRST_STEPS: [(&str, &str); 7] = [
+pub const FIRST_STEPS: [(&str, &str); 8] = [
     (
         "Make a machine",
         "Drop an installer ISO or a disk image on the window, or press “New machine”. What is not said is chosen to suit this computer; all of it can be changed later.",
@@ -26,6 +26,10 @@ pub const FIRST_STEPS: [(&str, &str); 7] = [
     (
         "Use its screen",
         "Click the guest's screen to type into it. {key}, tapped alone, gives the keyboard back. “Open in a window” shows the screen in a window of its own.",
+    ),
+    (
+        "Keys, text and fingers",
+        "While the guest has the keyboard, Super, Alt+Tab and Print are the guest's too; the settings can leave some to your desktop. “Send keys” presses what you can't, and types the clipboard's text where no clipboard reaches. A touchscreen is added under “USB and input”.",
     ),
     (
         "Use its serial console",
