@@ -9,7 +9,7 @@ use winit::monitor::MonitorHandle;
 use winit::raw_window_handle::{HasWindowHandle, RawWindowHandle};
 use winit::window::{Fullscreen, Window};
 
-use crate::display::frame::{Reading, Rect, Size};
+use crate::display::frame::{Figures, Reading, Rect, Size};
 use crate::language::{fill, tr};
 use crate::model::{Drawing, Failure, ScreenSettings, Zoom};
 
@@ -77,6 +77,7 @@ impl Stage {
         event_loop: &ActiveEventLoop,
         name: &str,
         options: ConsoleOptions,
+        figures: &Figures,
     ) -> Result<Self, Failure> {
         let failed = |error: String| {
             Failure::new("The console window could not be opened", error)
@@ -92,7 +93,7 @@ impl Stage {
         let window = Rc::new(window);
         let inner = window.inner_size();
         let handle = window.window_handle().map(|handle| handle.as_raw());
-        let presenter = presenter(&window).map_err(|error| failed(error.to_string()))?;
+        let presenter = presenter(&window, figures).map_err(|error| failed(error.to_string()))?;
         Ok(Self {
             overlay: Overlay::new(event_loop, &window),
             pointer_look: PointerLook::default(),
@@ -428,9 +429,12 @@ pub fn title(name: &str) -> String {
     format!("{name} – Orangery")
 }
 
-fn presenter(window: &Rc<Window>) -> Result<Box<dyn Presenter>, softbuffer::SoftBufferError> {
+fn presenter(
+    window: &Rc<Window>,
+    figures: &Figures,
+) -> Result<Box<dyn Presenter>, softbuffer::SoftBufferError> {
     let soft = SoftPresenter::new(Rc::clone(window))?;
-    Ok(match ShmPresenter::new(window, soft) {
+    Ok(match ShmPresenter::new(window, soft, figures) {
         Ok(direct) => Box::new(direct),
         Err(soft) => Box::new(soft),
     })
