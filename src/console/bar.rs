@@ -241,29 +241,32 @@ fn picture_ui(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
 
 fn keys_menu(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
     ui.set_min_width(180.0);
-    let typing = ui.add_enabled(
-        view.no_engine.is_none(),
-        Button::new(tr("Type the clipboard's text")),
-    );
-    if let Some(why) = view.no_engine {
-        typing.on_disabled_hover_text(why);
-    } else if typing
-        .on_hover_text(tr(
-            "Key by key, where no clipboard reaches: a login screen, a boot loader",
-        ))
-        .clicked()
-    {
-        requests.push(Request::TypeClipboard);
-        ui.close();
-    }
-    for group in &view.keys {
-        ui.separator();
-        for offered in group {
-            if ui.button(told(&offered.label)).clicked() {
-                requests.push(Request::Press(offered.keys.clone()));
-                ui.close();
+    // A menu that is higher than the room below the bar would cover the button that closes it.
+    let room = ui.ctx().content_rect().height() - theme::BAR - 20.0;
+    let area = egui::ScrollArea::vertical().max_height(room);
+    area.show(ui, |ui| {
+        type_clipboard_ui(ui, view, requests);
+        for group in &view.keys {
+            ui.separator();
+            for offered in group {
+                if ui.button(told(&offered.label)).clicked() {
+                    requests.push(Request::Press(offered.keys.clone()));
+                    ui.close();
+                }
             }
         }
+    });
+}
+
+fn type_clipboard_ui(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
+    let button = Button::new(tr("Type the clipboard's text"));
+    let button = ui.add_enabled(view.no_engine.is_none(), button);
+    let explain = tr("Key by key, where no clipboard reaches: a login screen, a boot loader");
+    let button = button.on_hover_text(explain);
+    let why = view.no_engine.unwrap_or_default();
+    if button.on_disabled_hover_text(why).clicked() {
+        requests.push(Request::TypeClipboard);
+        ui.close();
     }
 }
 

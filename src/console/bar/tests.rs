@@ -137,6 +137,23 @@ fn the_clipboards_text_is_typed_with_progress_and_can_be_stopped() {
 }
 
 #[test]
+fn a_long_menu_leaves_the_button_that_closes_it() {
+    let build = |ui: &mut Ui, requests: &mut Vec<Request>| {
+        theme::install(ui.ctx());
+        bar_ui(ui, &view(), requests);
+    };
+    let mut harness = Harness::builder()
+        .with_size(vec2(1000.0, 500.0))
+        .build_ui_state(build, Vec::new());
+    harness.run();
+    harness.get_by_label("Send keys").click();
+    harness.run();
+    let first = harness.get_by_label("Type the clipboard's text").rect();
+    let button = harness.get_by_label("Send keys").rect();
+    assert!(first.top() >= button.bottom(), "{first} covers {button}");
+}
+
+#[test]
 fn more_monitors_and_more_heads_are_offered_by_name() {
     let mut rich = view();
     rich.monitors = vec!["DP-1".to_owned(), "HDMI-2".to_owned()];
