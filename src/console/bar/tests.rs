@@ -41,7 +41,7 @@ fn click(view: &BarView, labels: &[&str]) -> Vec<Request> {
         bar_ui(ui, view, requests);
     };
     let mut harness = Harness::builder()
-        .with_size(vec2(1000.0, 600.0))
+        .with_size(vec2(1000.0, 1000.0)) // The whole menu of keys is in sight.
         .build_ui_state(build, Vec::new());
     for label in labels {
         harness.run();
