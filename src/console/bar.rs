@@ -243,6 +243,7 @@ fn keys_menu(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
     ui.set_min_width(180.0);
     // A menu that is higher than the room below the bar would cover the button that closes it.
     let room = ui.ctx().content_rect().height() - theme::BAR - 20.0;
+    ui.set_max_height(room);
     let area = egui::ScrollArea::vertical().max_height(room);
     area.show(ui, |ui| {
         type_clipboard_ui(ui, view, requests);
