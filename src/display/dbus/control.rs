@@ -27,6 +27,8 @@ use crate::display::touch::{MAX_SLOTS, Phase, Touch};
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// A list of objects takes a few KiB; more is not QEMU.
 const MAX_OBJECTS_BYTES: usize = 1 << 20;
+/// Bytes of inline pixels on their way.
+const SEND_BUFFER: usize = 4 << 20;
 const ROOT: &str = "/org/qemu/Display1";
 const CONSOLE: &str = "org.qemu.Display1.Console";
 const KEYBOARD: &str = "org.qemu.Display1.Keyboard";
@@ -332,6 +334,8 @@ impl Control<'_> {
             reason: error.to_string(),
         };
         let (ours, theirs) = UnixStream::pair().map_err(start)?;
+        // The less is sent at once, the more often QEMU and we wait for each other. As much as may be is enough.
+        rustix::net::sockopt::set_socket_send_buffer_size(&theirs, SEND_BUFFER).ok();
         let listener = Listener::start(ours, Arc::clone(&self.link.slot), self.link.offer);
         self.listener = Some(listener.map_err(start)?);
         let fd = Fd::from(OwnedFd::from(theirs));

@@ -180,6 +180,20 @@ async fn answer(
     }
 }
 
+const MAP: &str = "org.qemu.Display1.Listener.Unix.Map";
+
+fn map_body(
+    bytes: &[u8],
+    size: Size,
+    stride: u32,
+    code: u32,
+) -> (Fd<'static>, u32, u32, u32, u32, u32) {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(bytes).unwrap();
+    let fd = Fd::from(std::os::fd::OwnedFd::from(file));
+    (fd, 0, size.width, size.height, stride, code)
+}
+
 pub(super) struct Listener(Connection);
 
 impl Listener {
@@ -201,11 +215,31 @@ impl Listener {
         stride: u32,
         code: u32,
     ) -> zbus::Result<Message> {
-        let mut file = tempfile::tempfile()?;
-        file.write_all(bytes)?;
-        let fd = Fd::from(std::os::fd::OwnedFd::from(file));
-        let body = (fd, 0_u32, size.width, size.height, stride, code);
-        self.ask("org.qemu.Display1.Listener.Unix.Map", "ScanoutMap", &body)
+        self.ask(MAP, "ScanoutMap", &map_body(bytes, size, stride, code))
+    }
+
+    /// Calls without waiting for anything.
+    pub(super) fn post<B>(&self, member: &str, body: &B)
+    where
+        B: serde::Serialize + zbus::zvariant::DynamicType,
+    {
+        self.post_to("org.qemu.Display1.Listener", member, body);
+    }
+
+    pub(super) fn post_map(&self, bytes: &[u8], size: Size, stride: u32, code: u32) {
+        self.post_to(MAP, "ScanoutMap", &map_body(bytes, size, stride, code));
+    }
+
+    fn post_to<B>(&self, interface: &str, member: &str, body: &B)
+    where
+        B: serde::Serialize + zbus::zvariant::DynamicType,
+    {
+        let call = Message::method_call("/org/qemu/Display1/Listener", member)
+            .and_then(|call| call.interface(interface))
+            .and_then(|call| call.with_flags(Flags::NoReplyExpected))
+            .and_then(|call| call.build(body))
+            .unwrap();
+        zbus::block_on(self.0.send(&call)).unwrap();
     }
 
     /// Calls and waits until the call has had its effect.
