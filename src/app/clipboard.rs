@@ -33,6 +33,7 @@ impl App {
             todo.extend(match news {
                 ClipboardNews::Read(read) => self.relay.ours(read),
                 ClipboardNews::Written(written) => self.relay.written(written),
+                ClipboardNews::Text(_) => Vec::new(), // Asked for by console windows only.
             });
         }
         todo.extend(self.relay.tick(now));

@@ -44,8 +44,19 @@ struct State {
     paste: bool,
 }
 
-/// Shared between the window's event handler and the app; both run on the same thread, but the
-/// handler is not the app's to own.
+/// What of the keyboard the app has to follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stand {
+    pub captured: bool,
+    /// The guest is to have the desktop's own keys too. Not while the first keys of an exception are held: X11 knows no
+    /// exceptions from a grab.
+    pub system_keys: bool,
+    /// Keys were held back that [`Keyboard::take_paste`] has to tell of.
+    pub paste: bool,
+}
+
+/// Shared between the app, the window's event handler, which is not the app's to own, and on X11 the thread that hears
+/// the desktop's keys.
 #[derive(Clone, Default)]
 pub struct Keyboard {
     state: Arc<Mutex<State>>,
@@ -76,9 +87,15 @@ impl Keyboard {
         self.lock().guest.as_ref().map(|(machine, _)| *machine)
     }
 
-    /// Keys were held back that [`Self::take_paste`] has to tell of.
-    pub fn has_paste(&self) -> bool {
-        self.lock().paste
+    /// What the app has to follow.
+    pub fn stand(&self) -> Stand {
+        let state = self.lock();
+        let captured = state.guest.is_some();
+        Stand {
+            captured,
+            system_keys: captured && !state.host_keys.begun(),
+            paste: state.paste,
+        }
     }
 
     /// A key by its evdev code; returns whether it went to a guest.
@@ -291,6 +308,20 @@ mod tests {
         assert_eq!(sent[..2], [key(alt, true), Input::ReleaseAll]);
         // The releases that follow are dropped further on: nothing is held there any more.
         assert!(keyboard.key(A, true), "alone it is the guest's");
+    }
+
+    #[test]
+    fn the_desktop_has_its_keys_again_while_an_exception_may_come_and_after_the_release() {
+        let (keyboard, _) = captured();
+        keyboard.follow(ReleaseKey::RightCtrl, &["Alt+Tab".to_owned()]);
+        let alt = KeyCode(56);
+        assert!(keyboard.stand().system_keys);
+        keyboard.key(alt, true);
+        assert!(!keyboard.stand().system_keys, "Tab would be the desktop's");
+        keyboard.key(alt, false);
+        assert!(keyboard.stand().system_keys);
+        keyboard.release();
+        assert!(!keyboard.stand().system_keys);
     }
 
     #[test]

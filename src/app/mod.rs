@@ -13,6 +13,7 @@ mod leave;
 mod lines;
 mod links;
 mod sight;
+mod system_keys;
 mod window;
 mod winit_bridge;
 
@@ -21,17 +22,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use egui::{CursorGrab, PointerButton, Theme, ViewportCommand, ViewportId};
+use winit::window::Window;
 
 pub use backend::{Backend, Waker, wake};
 pub use window::{RunError, run};
 
-use crate::desktop::{Appearance, Clipboard};
+use crate::desktop::{Appearance, Clipboard, SystemKeys};
 use crate::engine::clock::now;
 use crate::engine::message::{Command, RequestId};
 use crate::engine::relay::Relay;
 use crate::engine::screen::{Button, Input};
 use crate::language::{self, Language};
-use crate::model::{LanguageChoice, MachineId, ThemeChoice};
+use crate::model::{LanguageChoice, MachineId, MachineReport, ThemeChoice};
 use crate::ui::actions::Errand;
 use crate::ui::pointer::Pointer;
 use crate::ui::settings_page::fitting_scale;
@@ -56,6 +58,8 @@ pub struct App {
     pub view: View,
     pub shell: Shell,
     keyboard: Keyboard,
+    /// `None` without a window, as in tests.
+    system_keys: Option<SystemKeys<Arc<Window>>>,
     clipboard: Clipboard,
     relay: Relay,
     feed: Feed,
@@ -93,6 +97,7 @@ impl App {
             view: View::default(),
             shell: Shell::default(),
             keyboard: Keyboard::default(),
+            system_keys: None,
             clipboard: Clipboard::new({
                 let waker = waker.clone();
                 move || waker.wake()
@@ -141,6 +146,9 @@ impl App {
             self.take(event, ctx);
         }
         self.view.toasts.tick(self.view.now);
+        if let Some(failure) = self.shell.shows_trouble(&self.view).cloned() {
+            self.view.toasts.said_elsewhere(&failure);
+        }
         self.follow_settings(ctx);
         self.follow_drag(ctx);
         self.take_files(ctx);
@@ -259,6 +267,11 @@ impl App {
             self.feed.key_sent(sent);
         }
         self.view.screen = self.feed.update(ctx, &self.view.settings.screen);
+        let report = wanted.and_then(|machine| self.view.machine(machine));
+        let touch = report.is_some_and(MachineReport::has_touchscreen);
+        if let Some(screen) = self.view.screen.as_mut().filter(|_| !touch) {
+            screen.touch_slots = 0;
+        }
         if self
             .keyboard
             .captured_by()
@@ -267,6 +280,7 @@ impl App {
             self.keyboard.release();
         }
         self.view.captured = self.keyboard.captured_by();
+        self.follow_system_keys(ctx);
         self.follow_clipboard(wanted, ctx);
         self.hold_pointer(ctx);
     }
@@ -396,6 +410,7 @@ impl App {
                 button: button_of(button),
                 down: pressed,
             },
+            Pointer::Finger(touch) => Input::Touch(touch),
             Pointer::Wheel { right, up } => Input::Wheel { dx: right, dy: up },
         });
     }
@@ -421,6 +436,8 @@ impl eframe::App for App {
     }
 
     fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
+        self.keyboard.release();
+        self.system_keys = None; // Before the window that it is of.
         self.feed.finish();
     }
 

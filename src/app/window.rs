@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use eframe::UserEvent;
 use egui::{IconData, ViewportBuilder};
+use winit::dpi::LogicalSize;
 use winit::event_loop::{ControlFlow, EventLoop};
+use winit::window::Window;
 
 use super::App;
 use super::backend::{Backend, Waker};
@@ -65,6 +67,10 @@ pub fn run_on(
             let (keyboard, waker) = for_app;
             let mut app = App::new(&creation.egui_ctx, backend, &waker);
             app.keyboard = keyboard;
+            if let Some(window) = creation.winit_window() {
+                fit_on_monitor(window);
+                app.take_keys_of(window, &waker);
+            }
             app.follow_desktop(&waker);
             if let Some(file) = file {
                 app.shell.dropped(&app.view, &file);
@@ -86,12 +92,37 @@ pub fn run_on(
         })
 }
 
+/// What a window's frame and the desktop's panels take of a monitor, in points: winit tells neither.
+const AROUND: (f64, f64) = (16.0, 80.0);
+/// In points.
+const FIRST_SIZE: (f64, f64) = (1280.0, 800.0);
+const LEAST_SIZE: (f64, f64) = (1024.0, 640.0);
+
+/// Makes the window as much smaller as it takes to be seen whole.
+fn fit_on_monitor(window: &Window) {
+    let monitor = window.current_monitor();
+    let Some(monitor) = monitor.or_else(|| window.available_monitors().next()) else {
+        return;
+    };
+    let there = monitor.size().to_logical::<f64>(window.scale_factor());
+    let fit =
+        |first: f64, there: f64, around: f64, least: f64| first.min(there - around).max(least);
+    let size = LogicalSize::new(
+        fit(FIRST_SIZE.0, there.width, AROUND.0, LEAST_SIZE.0),
+        fit(FIRST_SIZE.1, there.height, AROUND.1, LEAST_SIZE.1),
+    );
+    if (size.width, size.height) != FIRST_SIZE {
+        // Where it does not become so at once, the window is told of its size later.
+        let _told_later = window.request_inner_size(size);
+    }
+}
+
 fn options() -> eframe::NativeOptions {
     let mut viewport = ViewportBuilder::default()
         .with_app_id(APP_ID)
         .with_title("Orangery")
-        .with_inner_size([1280.0, 800.0])
-        .with_min_inner_size([1024.0, 640.0])
+        .with_inner_size([FIRST_SIZE.0 as f32, FIRST_SIZE.1 as f32])
+        .with_min_inner_size([LEAST_SIZE.0 as f32, LEAST_SIZE.1 as f32])
         .with_drag_and_drop(true);
     if let Some(icon) = icon() {
         viewport = viewport.with_icon(icon);

@@ -58,15 +58,18 @@ impl Bridge<'_> {
             }
             return false;
         }
-        let mut kept = true;
-        if let Some(code) = code {
-            kept = self.keyboard.key(code, down);
-        }
-        if !self.keyboard.is_captured() || self.keyboard.has_paste() {
-            self.waker.wake(); // It was given back: the bar has to say so. Or it waits for the clipboard.
-        }
-        kept
+        code.is_none_or(|code| pass(&self.keyboard, &self.waker, code, down))
     }
+}
+
+/// Passes a key on while a guest has the keyboard; returns whether it is the guest's.
+pub(super) fn pass(keyboard: &Keyboard, waker: &Waker, code: KeyCode, down: bool) -> bool {
+    let before = keyboard.stand();
+    let kept = keyboard.key(code, down);
+    if keyboard.stand() != before {
+        waker.wake(); // The bar has to say so, the desktop gets its keys back, or the clipboard is read.
+    }
+    kept
 }
 
 impl ApplicationHandler<UserEvent> for Bridge<'_> {

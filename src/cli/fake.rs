@@ -96,10 +96,6 @@ impl Backend for Fake {
 pub fn report(name: &str, id: &str, state: State) -> MachineReport {
     let id: MachineId = id.parse().unwrap();
     MachineReport {
-        generation: 1,
-        id,
-        name: name.to_owned(),
-        state,
         since: Timestamp(NOW.0 - 3600),
         machine: Some(machine(name, id)),
         path: PathBuf::from("/library/machines").join(id.to_string()),
@@ -107,13 +103,7 @@ pub fn report(name: &str, id: &str, state: State) -> MachineReport {
         accelerator: state
             .has_process()
             .then_some(crate::model::Accelerator::Kvm),
-        trouble: None,
-        force_after: None,
-        running: None,
-        consoles: Vec::new(),
-        sound: Default::default(),
-        agent: None,
-        job: None,
+        ..MachineReport::new(id, name, state)
     }
 }
 

@@ -62,8 +62,7 @@ fn line(job: &JobReport) -> String {
         text.push_str(": ");
         text.push_str(&clean(&job.step));
     }
-    if job.of > 0 {
-        let percent = u128::from(job.done.min(job.of)) * 100 / u128::from(job.of);
+    if let Some(percent) = job.percent() {
         text.push_str(&format!(", {percent} %"));
     }
     text.chars().take(WIDTH).collect()

@@ -273,6 +273,7 @@ pub fn device_line(device: &Device) -> Option<(&'static str, String)> {
         DeviceKind::Display(_)
         | DeviceKind::Keyboard
         | DeviceKind::Tablet
+        | DeviceKind::Touchscreen
         | DeviceKind::UsbController
         | DeviceKind::OldUsbController
         | DeviceKind::ScsiController

@@ -5,7 +5,9 @@ use lucide_icons::Icon;
 
 use crate::display::keys::{KeyCode, Offered};
 use crate::language::{fill, told, tr};
-use crate::model::{Action, Change, Recorded, ScreenSettings, Standing, State, permit};
+use crate::model::{
+    Action, Change, JobId, JobReport, Recorded, ScreenSettings, Standing, State, permit,
+};
 
 use super::presenter::Way;
 use super::theme::{self, palette};
@@ -45,6 +47,8 @@ pub struct BarView {
     pub share: Option<ShareView>,
     /// The guest's picture is there and moves.
     pub live: bool,
+    /// Long work on the machine.
+    pub job: Option<JobReport>,
     /// Combinations for the menu, in groups.
     pub keys: Vec<Vec<Offered>>,
     pub message: Message,
@@ -96,6 +100,9 @@ pub enum Request {
     Record(bool),
     GiveClipboard,
     TakeClipboard,
+    /// Types our clipboard's text, key by key.
+    TypeClipboard,
+    CancelJob(JobId),
     Change(Change),
     Act(Action),
     Mute(bool),
@@ -123,6 +130,7 @@ pub fn bar_ui(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
                 power_ui(ui, view, requests);
                 picture_ui(ui, view, requests);
                 share::share_ui(ui, view, requests);
+                job_ui(ui, view, requests);
                 message_ui(ui, view);
             });
         });
@@ -237,17 +245,55 @@ fn picture_ui(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
 
 fn keys_menu(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
     ui.set_min_width(180.0);
-    for (place, group) in view.keys.iter().enumerate() {
-        if place > 0 {
+    // A menu that is higher than the room below the bar would cover the button that closes it.
+    let room = ui.ctx().content_rect().height() - theme::BAR - 20.0;
+    ui.set_max_height(room);
+    let area = egui::ScrollArea::vertical().max_height(room);
+    area.show(ui, |ui| {
+        type_clipboard_ui(ui, view, requests);
+        for group in &view.keys {
             ui.separator();
-        }
-        for offered in group {
-            if ui.button(told(&offered.label)).clicked() {
-                requests.push(Request::Press(offered.keys.clone()));
-                ui.close();
+            for offered in group {
+                if ui.button(told(&offered.label)).clicked() {
+                    requests.push(Request::Press(offered.keys.clone()));
+                    ui.close();
+                }
             }
         }
+    });
+}
+
+fn type_clipboard_ui(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
+    let button = Button::new(tr("Type the clipboard's text"));
+    let button = ui.add_enabled(view.no_engine.is_none(), button);
+    let explain = tr("Key by key, where no clipboard reaches: a login screen, a boot loader");
+    let button = button.on_hover_text(explain);
+    let why = view.no_engine.unwrap_or_default();
+    if button.on_disabled_hover_text(why).clicked() {
+        requests.push(Request::TypeClipboard);
+        ui.close();
     }
+}
+
+/// How far long work is, and a way to stop it.
+fn job_ui(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
+    let Some(job) = &view.job else {
+        return;
+    };
+    let stop = if job.can_cancel && view.no_engine.is_none() {
+        Ok(())
+    } else {
+        Err(tr("It can't be stopped now").to_owned())
+    };
+    if icon_button(ui, Icon::X, tr("Stop"), stop) {
+        requests.push(Request::CancelJob(job.id));
+    }
+    let title = told(&job.title);
+    let text = match job.percent() {
+        Some(percent) => format!("{title} · {percent} %"),
+        None => title.into_owned(),
+    };
+    ui.label(RichText::new(text).size(12.5).color(palette(ui).text));
 }
 
 fn message_ui(ui: &mut Ui, view: &BarView) {

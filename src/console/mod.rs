@@ -25,7 +25,6 @@ mod screenshot;
 mod session;
 mod sharing;
 mod stage;
-mod system_keys;
 mod theme;
 mod view;
 mod window;

@@ -14,7 +14,8 @@ use crate::engine::client::Client;
 use crate::engine::message::{Command, Event, RequestId};
 use crate::engine::parcel;
 use crate::model::{
-    Answer, Clip, ConsoleWindow, DisplayPath, Failure, MachineId, MachineReport, Settings,
+    Answer, Clip, ConsoleWindow, DisplayPath, Failure, JobReport, MachineId, MachineReport,
+    Settings,
 };
 
 use super::sharing::ShareNews;
@@ -35,6 +36,8 @@ pub enum OwnerNews {
     Display(Result<(DisplayPath, OwnedFd), Failure>),
     /// The settings of the app: which key releases the keyboard, which language is spoken.
     Settings(Box<Settings>),
+    /// Long work on the machine.
+    Job(Box<JobReport>),
     /// Of the clipboards.
     Share(ShareNews),
     /// A request failed.
@@ -43,7 +46,8 @@ pub enum OwnerNews {
     Back,
 }
 
-/// News that wait for the window. A report replaces the one before it; the rest are answers to requests.
+/// News that wait for the window. A report replaces the one before it, of the machine or of a job; the rest are answers
+/// to requests.
 #[derive(Debug, Default)]
 struct Inbox {
     news: Vec<OwnerNews>,
@@ -53,9 +57,11 @@ impl Inbox {
     /// Returns true if the window has to be woken.
     fn put(&mut self, news: OwnerNews) -> bool {
         let wake = self.news.is_empty();
-        if matches!(news, OwnerNews::Report(_)) {
-            self.news.retain(|old| !matches!(old, OwnerNews::Report(_)));
-        }
+        self.news.retain(|old| match (old, &news) {
+            (OwnerNews::Report(_), OwnerNews::Report(_)) => false,
+            (OwnerNews::Job(old), OwnerNews::Job(new)) => old.id != new.id,
+            _ => true,
+        });
         self.news.push(news);
         wake
     }
@@ -257,8 +263,11 @@ impl Shared {
                     self.tell(news);
                 }
             }
+            Event::Job(job) if job.machine == Some(self.machine) => {
+                self.tell(OwnerNews::Job(Box::new(job)));
+            }
             Event::Settings(settings) => self.tell(OwnerNews::Settings(Box::new(settings))),
-            _ => {} // Other machines and jobs are the main window's.
+            _ => {} // Other machines and their jobs are the main window's.
         }
     }
 

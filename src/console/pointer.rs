@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use winit::event::{MouseButton, MouseScrollDelta};
+use winit::event::{MouseButton, MouseScrollDelta, Touch, TouchPhase};
 
+use crate::display::steps::Steps;
+use crate::display::touch::Fingers;
 use crate::display::{Button, Input};
 
 use super::view::Placement;
 
 /// Pixels of a smooth wheel that make one step.
 const STEP: f64 = 40.0;
-/// One event of a broken mouse is not more than this many guest pixels or steps.
-const MAX_MOTION: f64 = 10_000.0;
 
 #[derive(Debug, Default)]
 pub struct Pointer {
@@ -20,12 +20,16 @@ pub struct Pointer {
     /// Buttons that the guest holds for us.
     held: BTreeSet<Button>,
     /// Parts of steps that were not sent yet.
-    wheel: (f64, f64),
-    motion: (f64, f64),
+    wheel: [Steps; 2],
+    motion: [Steps; 2],
     /// Where a captured pointer was, and whether it is being put back.
     last_place: Option<(f64, f64)>,
     going_home: bool,
     last_sent: Option<(u32, u32)>,
+    /// On the guest's touchscreen.
+    fingers: Fingers,
+    /// The finger that is a mouse to a guest without one.
+    mouse: Option<u64>,
 }
 
 impl Pointer {
@@ -43,8 +47,8 @@ impl Pointer {
 
     /// Raw motion, for a pointer that is locked in place (Wayland).
     pub fn raw(&mut self, delta: (f64, f64)) -> Option<Input> {
-        let dx = whole(&mut self.motion.0, delta.0);
-        let dy = whole(&mut self.motion.1, delta.1);
+        let [x, y] = &mut self.motion;
+        let (dx, dy) = (x.add(delta.0), y.add(delta.1));
         (dx != 0 || dy != 0).then_some(Input::PointerRel { dx, dy })
     }
 
@@ -95,6 +99,57 @@ impl Pointer {
         self.last_sent = None;
         self.last_place = None;
         self.going_home = false;
+        self.fingers.lift_all();
+        self.mouse = None;
+    }
+
+    /// The finger began on the picture.
+    pub fn has_finger(&self, finger: u64) -> bool {
+        self.fingers.has(finger) || self.mouse == Some(finger)
+    }
+
+    /// A finger on the picture. With `slots` the guest has a touchscreen; without, the first finger is a mouse.
+    pub fn finger(&mut self, touch: &Touch, placement: &Placement, slots: u8) -> Vec<Input> {
+        let (finger, at) = (touch.id, (touch.location.x, touch.location.y));
+        let Some(pixel) = placement.guest_pixel(at.0, at.1) else {
+            return Vec::new();
+        };
+        if self.mouse == Some(finger) || slots == 0 {
+            return self.finger_as_mouse(touch.phase, finger, at, placement);
+        }
+        let done = match touch.phase {
+            TouchPhase::Started => self.fingers.put(finger, pixel, slots),
+            TouchPhase::Moved => self.fingers.slide(finger, pixel),
+            TouchPhase::Ended | TouchPhase::Cancelled => self.fingers.lift(finger),
+        };
+        done.map(Input::Touch).into_iter().collect()
+    }
+
+    fn finger_as_mouse(
+        &mut self,
+        phase: TouchPhase,
+        finger: u64,
+        at: (f64, f64),
+        placement: &Placement,
+    ) -> Vec<Input> {
+        let begins = phase == TouchPhase::Started && self.mouse.is_none();
+        if !begins && self.mouse != Some(finger) {
+            return Vec::new();
+        }
+        self.at = at;
+        let place = self.place(placement);
+        let button = match phase {
+            TouchPhase::Started => {
+                self.mouse = Some(finger);
+                self.button(MouseButton::Left, true)
+            }
+            TouchPhase::Moved => None,
+            TouchPhase::Ended | TouchPhase::Cancelled => {
+                self.mouse = None;
+                self.button(MouseButton::Left, false)
+            }
+        };
+        place.into_iter().chain(button).collect()
     }
 
     /// Whole steps of the wheel. winit's vertical value is positive away from the person, its horizontal one when the
@@ -104,19 +159,10 @@ impl Pointer {
             MouseScrollDelta::LineDelta(x, y) => (f64::from(x), f64::from(y)),
             MouseScrollDelta::PixelDelta(pixels) => (pixels.x / STEP, pixels.y / STEP),
         };
-        let dx = whole(&mut self.wheel.0, -x);
-        let dy = whole(&mut self.wheel.1, y);
+        let [right, up] = &mut self.wheel;
+        let (dx, dy) = (right.turn(-x), up.turn(y));
         (dx != 0 || dy != 0).then_some(Input::Wheel { dx, dy })
     }
-}
-
-/// Adds to what is left over and takes the whole part out.
-fn whole(left: &mut f64, more: f64) -> i32 {
-    let more = if more.is_finite() { more } else { 0.0 };
-    *left = (*left + more).clamp(-MAX_MOTION, MAX_MOTION);
-    let whole = left.trunc();
-    *left -= whole;
-    whole as i32
 }
 
 #[cfg(test)]
@@ -134,9 +180,58 @@ mod tests {
             pointer.wheel(smooth(25.0)),
             Some(Input::Wheel { dx: 0, dy: 1 })
         );
+        // The quarter notch that was begun upwards is given up.
         let line = MouseScrollDelta::LineDelta(1.0, -2.0);
-        assert_eq!(pointer.wheel(line), Some(Input::Wheel { dx: -1, dy: -1 }));
+        assert_eq!(pointer.wheel(line), Some(Input::Wheel { dx: -1, dy: -2 }));
         assert_eq!(pointer.wheel(smooth(f64::NAN)), None);
+    }
+
+    fn touch(id: u64, phase: TouchPhase, x: f64) -> Touch {
+        Touch {
+            device_id: winit::event::DeviceId::dummy(),
+            phase,
+            location: PhysicalPosition::new(x, 20.0),
+            force: None,
+            id,
+        }
+    }
+
+    fn half_size() -> Placement {
+        use crate::display::frame::{Rect, Size};
+        let area = Rect::new(0, 0, 100, 100);
+        Placement::new(area, Size::new(50, 50), crate::model::Zoom::Fit, (0.0, 0.0))
+    }
+
+    #[test]
+    fn a_finger_is_the_touchscreens_and_stays_on_its_picture() {
+        use crate::display::touch::Phase;
+        let (mut pointer, place) = (Pointer::default(), half_size());
+        let mut touch = |id, phase, x| pointer.finger(&touch(id, phase, x), &place, 2);
+        let (y, slot) = (10, 0);
+        let sent = |phase, x| {
+            let touch = crate::display::touch::Touch { slot, phase, x, y };
+            vec![Input::Touch(touch)]
+        };
+        assert_eq!(touch(5, TouchPhase::Started, 30.0), sent(Phase::Begin, 15));
+        assert_eq!(touch(5, TouchPhase::Moved, 999.0), sent(Phase::Move, 49));
+        assert_eq!(touch(5, TouchPhase::Moved, 99.0), [], "it is there");
+        assert_eq!(touch(5, TouchPhase::Cancelled, 9.0), sent(Phase::End, 49));
+    }
+
+    #[test]
+    fn without_a_touchscreen_the_first_finger_is_a_mouse() {
+        let (mut pointer, place) = (Pointer::default(), half_size());
+        let button = |down| Input::Button {
+            button: Button::Left,
+            down,
+        };
+        let begun = pointer.finger(&touch(5, TouchPhase::Started, 30.0), &place, 0);
+        assert_eq!(begun, [Input::PointerAbs { x: 15, y: 10 }, button(true)]);
+        let second = pointer.finger(&touch(6, TouchPhase::Started, 50.0), &place, 0);
+        assert_eq!(second, []);
+        assert!(pointer.has_finger(5) && !pointer.has_finger(6));
+        let ended = pointer.finger(&touch(5, TouchPhase::Ended, 30.0), &place, 0);
+        assert_eq!(ended, [button(false)]);
     }
 
     #[test]
@@ -159,10 +254,7 @@ mod tests {
 
     #[test]
     fn the_same_place_is_sent_once_and_fractions_of_motion_add_up() {
-        use crate::display::frame::{Rect, Size};
-        let area = Rect::new(0, 0, 100, 100);
-        let placement =
-            Placement::new(area, Size::new(50, 50), crate::model::Zoom::Fit, (0.0, 0.0));
+        let placement = half_size();
         let mut pointer = Pointer {
             at: (10.0, 10.0),
             ..Pointer::default()

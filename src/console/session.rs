@@ -12,8 +12,8 @@ use crate::display::{Input, Screen};
 use crate::engine::message::Command;
 use crate::language::{self, Language, later, told, tr};
 use crate::model::{
-    Action, Change, ConsoleWindow, DisplayPath, Failure, MachineId, MachineReport, Recorded,
-    ScreenSettings, Settings, SoundState, Standing, State,
+    Action, Change, ConsoleWindow, DisplayPath, Failure, JobReport, JobState, MachineId,
+    MachineReport, Recorded, ScreenSettings, Settings, SoundState, Standing, State,
 };
 
 use super::bar::Message;
@@ -58,6 +58,8 @@ pub struct Session {
     asked: bool,
     reopen: Option<Instant>,
     message: Option<(Message, Instant)>,
+    /// Long work on the machine: typing, saving.
+    pub job: Option<Box<JobReport>>,
     wake: Wake,
     /// Of the clipboards, for the window.
     pub share_news: Vec<ShareNews>,
@@ -94,6 +96,7 @@ impl Session {
             info: ScreenInfo::default(),
             reopen: None,
             message: None,
+            job: None,
             wake,
             share_news: Vec::new(),
         };
@@ -221,6 +224,14 @@ impl Session {
                 }
             }
             OwnerNews::Removed => self.removed = true,
+            OwnerNews::Job(job) => {
+                let other = |shown: &JobReport| shown.id != job.id;
+                if job.state == JobState::Running {
+                    self.job = Some(job);
+                } else if !self.job.as_deref().is_some_and(other) {
+                    self.job = None;
+                }
+            }
             OwnerNews::Share(news) => self.share_news.push(news),
             OwnerNews::Display(answer) => {
                 self.asked = false;
@@ -242,6 +253,7 @@ impl Session {
             OwnerNews::Lost => {
                 self.engine_gone = true;
                 self.asked = false;
+                self.job = None;
             }
             OwnerNews::Back => {
                 self.engine_gone = false;

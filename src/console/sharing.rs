@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use crate::desktop::{Clipboard, ClipboardNews};
+use crate::desktop::{Clipboard, ClipboardNews, Copier};
 use crate::display::Input;
 use crate::display::keys::{Fate, PasteKeys};
 use crate::engine::message::Command;
 use crate::engine::relay::{Do, Relay};
 use crate::language::{fill, told, tr};
-use crate::model::{Answer, Clip, ClipKind, Failure, Share};
+use crate::model::{Answer, Clip, ClipKind, Failure, Share, Typing};
 
 use super::bar::{Message, ShareView};
 use super::session::{Session, told_failure};
@@ -89,6 +89,10 @@ impl Sharing {
             todo.extend(match news {
                 ClipboardNews::Read(read) => self.relay.ours(read),
                 ClipboardNews::Written(written) => self.relay.written(written),
+                ClipboardNews::Text(text) => {
+                    type_text(session, text);
+                    Vec::new()
+                }
             });
         }
         todo.extend(self.relay.tick(now));
@@ -111,6 +115,18 @@ impl Sharing {
     pub fn give(&mut self, session: &mut Session) {
         let todo = self.relay.give(Instant::now());
         self.do_all(session, todo);
+    }
+
+    /// Our clipboard's text is typed, once it is known.
+    pub fn type_clipboard(&mut self, session: &mut Session) {
+        if !self.clipboard.read_text() {
+            type_text(session, Err(tr("It does not answer").to_owned()));
+        }
+    }
+
+    /// For pictures of ours that go into our clipboard.
+    pub fn copier(&mut self) -> Option<Copier> {
+        self.clipboard.copier()
     }
 
     /// What was copied in the guest comes into our clipboard.
@@ -169,5 +185,34 @@ impl Sharing {
                 .question
                 .map(|kind| fill(kind.was_copied(), &[("name", &report.name)])),
         })
+    }
+}
+
+/// Has the engine type what the clipboard holds, or says why not.
+fn type_text(session: &mut Session, text: Result<Option<String>, String>) {
+    let caps_lock = session.info.leds.is_some_and(|leds| leds.caps_lock);
+    match text {
+        Ok(Some(text)) if text.chars().count() <= Typing::MAX_TEXT => {
+            session.ask(|machine| Command::TypeText {
+                machine,
+                typing: Typing {
+                    caps_lock,
+                    ..Typing::new(text)
+                },
+            });
+        }
+        Ok(Some(_)) => {
+            let text = "The clipboard's text is too long to be typed: {limit} characters at most";
+            let limit = fill(text, &[("limit", &Typing::MAX_TEXT)]);
+            session.say(Message::Trouble(limit));
+        }
+        Ok(None) => {
+            let text = tr("There is no text in your clipboard to type");
+            session.say(Message::Trouble(text.to_owned()));
+        }
+        Err(why) => {
+            let text = "Your clipboard could not be read: {why}";
+            session.say(Message::Trouble(fill(text, &[("why", &told(&why))])));
+        }
     }
 }

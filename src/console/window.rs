@@ -1,6 +1,7 @@
 //! The event loop: takes what the window, the screen and the owner say, and lets the stage paint.
 
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -11,9 +12,9 @@ use winit::event::{DeviceEvent, DeviceId, WindowEvent};
 use winit::event_loop::{ActiveEventLoop, ControlFlow, EventLoop, EventLoopProxy};
 use winit::platform::wayland::EventLoopBuilderExtWayland;
 use winit::platform::x11::EventLoopBuilderExtX11;
-use winit::window::WindowId;
+use winit::window::{Window, WindowId};
 
-use crate::desktop::{Heard, PictureClipboard};
+use crate::desktop::{Heard, SystemKeys};
 use crate::display::frame::{Figures, Following, Wake};
 use crate::display::keys::{HostKeys, KeyCode};
 use crate::display::record::End;
@@ -29,7 +30,6 @@ use super::pointer::Pointer;
 use super::session::Session;
 use super::sharing::Sharing;
 use super::stage::{self, Stage};
-use super::system_keys::SystemKeys;
 use super::{ConsoleOptions, ConsoleTarget};
 
 mod input;
@@ -129,7 +129,6 @@ pub fn run(source: Source, options: ConsoleOptions) -> Result<(), Failure> {
         figures: Figures::new(Instant::now()),
         following: Following::Idle,
         unseen: false,
-        clipboard: Arc::default(),
     };
     let ended = event_loop.run_app(&mut console);
     let failure = console.failure.take();
@@ -172,7 +171,7 @@ struct Console {
     /// The guest's pointer is relative, and has ours.
     hold: Option<Hold>,
     /// `None` until the event loop runs.
-    system_keys: Option<SystemKeys>,
+    system_keys: Option<SystemKeys<Rc<Window>>>,
     focused: bool,
     /// egui believes the pointer is over its parts.
     over_bar: bool,
@@ -190,7 +189,6 @@ struct Console {
     following: Following,
     /// The compositor has stopped asking for pictures (Wayland), so the guest draws for nobody.
     unseen: bool,
-    clipboard: Arc<Mutex<PictureClipboard>>,
     sharing: Sharing,
 }
 
@@ -252,6 +250,7 @@ impl ApplicationHandler<Event> for Console {
             | WindowEvent::CursorLeft { .. }
             | WindowEvent::MouseInput { .. }
             | WindowEvent::MouseWheel { .. } => self.pointer_event(event_loop, &event),
+            WindowEvent::Touch(touch) => self.finger_event(touch, &event),
             _ => self.feed_overlay(&event),
         }
     }
@@ -377,6 +376,8 @@ impl Console {
             Request::Mute(muted) => self.session.mute(muted),
             Request::GiveClipboard => self.sharing.give(&mut self.session),
             Request::TakeClipboard => self.sharing.take(&mut self.session),
+            Request::TypeClipboard => self.sharing.type_clipboard(&mut self.session),
+            Request::CancelJob(job) => self.session.ask(|_| Command::CancelJob(job)),
             Request::Change(change) => self.session.ask(|machine| Command::Change {
                 machine,
                 changes: vec![change],
@@ -386,14 +387,14 @@ impl Console {
         }
     }
 
-    fn system_keys(&self, stage: &Stage) -> SystemKeys {
+    fn system_keys(&self, stage: &Stage) -> SystemKeys<Rc<Window>> {
         let proxy = self.proxy.clone();
         SystemKeys::new(&stage.window, move |heard| {
             let event = match heard {
                 Heard::Key { code, down } => Event::Key { code, down },
                 Heard::InSight(seen) => Event::InSight(seen),
             };
-            proxy.send_event(event).ok(); // The loop has ended.
+            proxy.send_event(event).is_ok() // Else the loop has ended.
         })
     }
 

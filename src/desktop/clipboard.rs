@@ -20,6 +20,9 @@ const MAX_SIDE: u32 = 16_384;
 /// Memory that a picture from a guest may take when it is unpacked.
 const MAX_PIXELS: u64 = 512 << 20;
 
+/// How long a picture waits to be copied.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// How long the end of the program waits for the clipboard to pass its content on.
 const FAREWELL: Duration = Duration::from_millis(500);
 
@@ -28,12 +31,45 @@ const FAREWELL: Duration = Duration::from_millis(500);
 pub enum ClipboardNews {
     /// `None`: it is empty, or holds neither text nor a picture.
     Read(Result<Option<Clip>, String>),
+    /// Its text alone; `None` if it holds none.
+    Text(Result<Option<String>, String>),
     Written(Result<(), String>),
+}
+
+/// Why a picture was not copied.
+#[derive(Debug, thiserror::Error)]
+pub enum CopyError {
+    #[error("The picture was not copied: {0}")]
+    Refused(String),
+    #[error("The picture was not copied: the clipboard does not answer. Try again in a moment")]
+    Silent,
 }
 
 enum Ask {
     Read,
+    Text,
     Write(Clip),
+    Copy(ImageData<'static>, Sender<Result<(), String>>),
+}
+
+/// Puts pictures of ours on the clipboard, from any thread.
+pub struct Copier(Sender<Ask>);
+
+impl Copier {
+    /// Copies a picture of packed RGBA. Waits for the desktop, but not for ever.
+    pub fn copy(&self, width: u32, height: u32, rgba: Vec<u8>) -> Result<(), CopyError> {
+        let picture = ImageData {
+            width: width as usize,
+            height: height as usize,
+            bytes: rgba.into(),
+        };
+        let (done, copied) = bounded(1);
+        let asked = self.0.try_send(Ask::Copy(picture, done)).is_ok();
+        match copied.recv_timeout(PATIENCE) {
+            Ok(copied) if asked => copied.map_err(CopyError::Refused),
+            Ok(_) | Err(_) => Err(CopyError::Silent),
+        }
+    }
 }
 
 /// See the module's text. Its thread starts with the first request.
@@ -67,6 +103,11 @@ impl Clipboard {
         self.ask(Ask::Read)
     }
 
+    /// As [`Self::read`], for its text.
+    pub fn read_text(&mut self) -> bool {
+        self.ask(Ask::Text)
+    }
+
     pub fn write(&mut self, clip: Clip) -> bool {
         self.ask(Ask::Write(clip))
     }
@@ -75,7 +116,19 @@ impl Clipboard {
         self.news.try_recv().ok()
     }
 
+    /// `None` if there is no thread for it.
+    pub fn copier(&mut self) -> Option<Copier> {
+        self.start().then(|| self.asks.clone().map(Copier))?
+    }
+
     fn ask(&mut self, ask: Ask) -> bool {
+        let started = self.start();
+        let asks = self.asks.as_ref().filter(|_| started);
+        asks.is_some_and(|asks| asks.try_send(ask).is_ok())
+    }
+
+    /// Starts the thread unless it runs; false if it can't.
+    fn start(&mut self) -> bool {
         if let (Some(wake), Some(waiting), Some(sender)) =
             (self.wake.take(), self.waiting.take(), self.sender.take())
         {
@@ -86,13 +139,9 @@ impl Clipboard {
                 drop(alive);
             };
             let thread = std::thread::Builder::new().name("clipboard".to_owned());
-            if thread.spawn(work).is_err() {
-                return false;
-            }
+            return thread.spawn(work).is_ok();
         }
-        self.asks
-            .as_ref()
-            .is_some_and(|asks| asks.try_send(ask).is_ok())
+        true
     }
 }
 
@@ -110,22 +159,22 @@ impl Drop for Clipboard {
 fn serve(asks: &Receiver<Ask>, news: &Sender<ClipboardNews>, wake: &dyn Fn()) {
     let mut board: Option<Board> = None;
     for ask in asks {
-        let opened = match board.take() {
+        let mut open = match board.take() {
             Some(board) => Ok(board),
             None => Board::new().map_err(|error| error.to_string()),
         };
-        let told = match (opened, ask) {
-            (Ok(mut open), ask) => {
-                let told = match ask {
-                    Ask::Read => ClipboardNews::Read(read(&mut open)),
-                    Ask::Write(clip) => ClipboardNews::Written(write(&mut open, &clip)),
-                };
-                board = Some(open);
-                told
+        let told = match ask {
+            Ask::Read => ClipboardNews::Read(on(&mut open, read)),
+            Ask::Text => ClipboardNews::Text(on(&mut open, text)),
+            Ask::Write(clip) => ClipboardNews::Written(on(&mut open, |board| write(board, &clip))),
+            Ask::Copy(picture, done) => {
+                let copy = |board: &mut Board| board.set_image(picture).map_err(|e| e.to_string());
+                done.try_send(on(&mut open, copy)).ok(); // Nobody waits any more.
+                board = open.ok();
+                continue;
             }
-            (Err(error), Ask::Read) => ClipboardNews::Read(Err(error)),
-            (Err(error), Ask::Write(_)) => ClipboardNews::Written(Err(error)),
         };
+        board = open.ok();
         if news.send(told).is_err() {
             return; // The window has gone.
         }
@@ -133,16 +182,28 @@ fn serve(asks: &Receiver<Ask>, news: &Sender<ClipboardNews>, wake: &dyn Fn()) {
     }
 }
 
+fn on<T>(
+    board: &mut Result<Board, String>,
+    act: impl FnOnce(&mut Board) -> Result<T, String>,
+) -> Result<T, String> {
+    act(board.as_mut().map_err(|why| why.clone())?)
+}
+
 fn read(board: &mut Board) -> Result<Option<Clip>, String> {
-    match board.get_text() {
-        Ok(text) if text.is_empty() => {}
-        Ok(text) => return sized(Clip::text(&text.replace("\r\n", "\n"))).map(Some),
-        Err(arboard::Error::ContentNotAvailable) => {}
-        Err(error) => return Err(error.to_string()),
+    if let Some(text) = text(board)? {
+        return sized(Clip::text(&text)).map(Some);
     }
     match board.get_image() {
         Ok(picture) => sized(png(&picture)?).map(Some),
         Err(arboard::Error::ContentNotAvailable | arboard::Error::ConversionFailure) => Ok(None),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn text(board: &mut Board) -> Result<Option<String>, String> {
+    match board.get_text() {
+        Ok(text) => Ok(Some(text.replace("\r\n", "\n")).filter(|text| !text.is_empty())),
+        Err(arboard::Error::ContentNotAvailable) => Ok(None),
         Err(error) => Err(error.to_string()),
     }
 }

@@ -65,8 +65,12 @@ const RELEASE: u32 = 2;
 const STOP: u32 = 3;
 
 impl KeyGrab {
-    /// For the X11 window `window`. `hear` is called from a thread of ours.
-    pub fn new(window: Window, hear: impl Fn(Heard) + Send + 'static) -> Result<Self, GrabError> {
+    /// For the X11 window `window`. `hear` is called from a thread of ours and answers whether the keyboard may be held
+    /// on: so a window that hangs can't keep it.
+    pub fn new(
+        window: Window,
+        hear: impl Fn(Heard) -> bool + Send + 'static,
+    ) -> Result<Self, GrabError> {
         let (connection, screen) = RustConnection::connect(None)?;
         let connection = Arc::new(connection);
         let root = connection
@@ -144,17 +148,17 @@ struct Reader<F> {
     hear: F,
 }
 
-impl<F: Fn(Heard)> Reader<F> {
+impl<F: Fn(Heard) -> bool> Reader<F> {
     /// Ends when told to, or with the connection.
     fn run(&self) {
         while let Ok(event) = self.connection.wait_for_event() {
             match event {
                 Event::KeyPress(key) => self.key(key.detail, true),
                 Event::KeyRelease(key) => self.key(key.detail, false),
-                Event::UnmapNotify(_) => (self.hear)(Heard::InSight(false)),
+                Event::UnmapNotify(_) => self.tell(Heard::InSight(false)),
                 Event::VisibilityNotify(change) => {
                     let covered = change.state == Visibility::FULLY_OBSCURED;
-                    (self.hear)(Heard::InSight(!covered));
+                    self.tell(Heard::InSight(!covered));
                 }
                 Event::ClientMessage(message) => match message.data.as_data32()[0] {
                     GRAB => self.grab(),
@@ -170,7 +174,13 @@ impl<F: Fn(Heard)> Reader<F> {
     fn key(&self, code: u8, down: bool) {
         if let Some(code) = code.checked_sub(EVDEV_OFFSET) {
             let code = u16::from(code);
-            (self.hear)(Heard::Key { code, down });
+            self.tell(Heard::Key { code, down });
+        }
+    }
+
+    fn tell(&self, heard: Heard) {
+        if !(self.hear)(heard) {
+            self.release();
         }
     }
 

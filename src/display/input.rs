@@ -1,12 +1,13 @@
 //! What a person does to a guest, and the bounded queue that carries it to the machine.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::os::unix::net::UnixStream;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::keys::KeyCode;
+use super::touch::{MAX_SLOTS, Phase, Touch};
 
 /// A mouse button.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,7 +47,9 @@ pub enum Input {
         dx: i32,
         dy: i32,
     },
-    /// Lifts every key and button that this screen pressed. Send it when the window loses the keyboard.
+    /// A finger on the guest's touchscreen.
+    Touch(Touch),
+    /// Lifts every key, button and finger that this screen pressed. Send it when the window loses the keyboard.
     ReleaseAll,
     /// Asks the guest for another resolution. Sent on once no other follows for 200 ms.
     Resize {
@@ -80,6 +83,7 @@ pub(super) enum Order {
         dx: i32,
         dy: i32,
     },
+    Touch(Touch),
     Resize {
         w: u32,
         h: u32,
@@ -121,7 +125,7 @@ impl Controls {
 /// earlier must not happen later.
 const KEEP: Duration = Duration::from_secs(2);
 /// Orders that wait for a machine that does not read. A person makes far fewer; releases are let in on top, and there
-/// are at most as many of those as keys and buttons held down.
+/// are at most as many of those as keys, buttons and fingers held down.
 const CAPACITY: usize = 1024;
 /// A window that is being dragged changes size with every frame; the guest should change its mode once.
 const RESIZE_DELAY: Duration = Duration::from_millis(200);
@@ -139,6 +143,8 @@ struct State {
     orders: VecDeque<Order>,
     held_keys: BTreeSet<KeyCode>,
     held_buttons: BTreeSet<Button>,
+    /// Where the finger of each slot is.
+    fingers: BTreeMap<u8, (u32, u32)>,
     resize: Option<(Instant, u32, u32)>,
     show: Option<Option<u32>>,
     refresh: Option<bool>,
@@ -162,6 +168,7 @@ impl InputQueue {
             Input::PointerAbs { x, y } => state.pointer_abs(x, y),
             Input::PointerRel { dx, dy } => state.pointer_rel(dx, dy),
             Input::Wheel { dx, dy } => state.wheel(dx, dy),
+            Input::Touch(touch) => state.touch(touch),
             Input::ReleaseAll => state.release_all(),
             Input::Resize { w, h } => {
                 let at = Instant::now() + RESIZE_DELAY;
@@ -368,7 +375,39 @@ impl State {
         }
     }
 
+    fn touch(&mut self, touch: Touch) {
+        let (slot, at) = (touch.slot, (touch.x, touch.y));
+        match (touch.phase, self.fingers.contains_key(&slot)) {
+            (Phase::Begin, false) if slot < MAX_SLOTS => {
+                if self.push(Order::Touch(touch)) {
+                    self.fingers.insert(slot, at);
+                }
+            }
+            (Phase::Move, true) => {
+                self.fingers.insert(slot, at);
+                match self.orders.back_mut() {
+                    Some(Order::Touch(last)) if last.slot == slot && last.phase == Phase::Move => {
+                        *last = touch;
+                    }
+                    _ => {
+                        self.push(Order::Touch(touch));
+                    }
+                }
+            }
+            (Phase::End, true) => {
+                self.fingers.remove(&slot);
+                self.orders.push_back(Order::Touch(touch));
+            }
+            (Phase::Begin, _) | (Phase::Move | Phase::End, false) => {}
+        }
+    }
+
     fn release_all(&mut self) {
+        for (slot, (x, y)) in std::mem::take(&mut self.fingers) {
+            let phase = Phase::End;
+            let lifted = Touch { slot, phase, x, y };
+            self.orders.push_back(Order::Touch(lifted));
+        }
         let keys = std::mem::take(&mut self.held_keys).into_iter();
         let buttons = std::mem::take(&mut self.held_buttons).into_iter();
         self.orders

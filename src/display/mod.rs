@@ -26,6 +26,8 @@ pub mod record;
 mod rfb;
 mod screen;
 pub mod sound;
+pub mod steps;
+pub mod touch;
 
 pub use self::dbus::{Offer, SoundLink};
 pub use self::input::{Button, Input};

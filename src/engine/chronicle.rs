@@ -170,26 +170,12 @@ fn asked(command: &Command) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Action, Timestamp};
+    use crate::model::Action;
 
     fn report(state: State, trouble: Option<Failure>) -> Event {
         Event::Machine(Box::new(MachineReport {
-            generation: 1,
-            id: MachineId(uuid::Uuid::nil()),
-            name: "Debian".to_owned(),
-            state,
-            since: Timestamp(0),
-            machine: None,
-            path: "/m".into(),
-            pid: None,
-            accelerator: None,
             trouble,
-            force_after: None,
-            running: None,
-            consoles: Vec::new(),
-            sound: Default::default(),
-            agent: None,
-            job: None,
+            ..MachineReport::new(MachineId(uuid::Uuid::nil()), "Debian", state)
         }))
     }
 

@@ -153,7 +153,7 @@ fn words_of(machine: &Machine) -> Vec<(String, &'static str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{ByteSize, Disk, DiskSource, Failure, MachineId, Origin, State, Timestamp};
+    use crate::model::{ByteSize, Disk, DiskSource, Failure, MachineId, Origin, State};
 
     fn ours(name: &str) -> Machine {
         let id = MachineId(uuid::Uuid::from_u128(7));
@@ -178,22 +178,10 @@ mod tests {
     fn a_report_tells_what_helps_and_nothing_private() {
         let machine = ours("Payroll");
         let report = MachineReport {
-            generation: 1,
-            id: machine.id,
-            name: machine.name.clone(),
-            state: State::Crashed,
-            since: Timestamp(0),
             machine: Some(machine.clone()),
             path: "/home/ada/.local/share/orangery/machines/7".into(),
-            pid: None,
-            accelerator: None,
             trouble: Some(Failure::new("Payroll crashed", "/home/ada/in.iso is gone")),
-            force_after: None,
-            running: None,
-            consoles: Vec::new(),
-            sound: Default::default(),
-            agent: None,
-            job: None,
+            ..MachineReport::new(machine.id, &machine.name, State::Crashed)
         };
         let log = ["2026-11-25 22:31:07 Asked for Payroll: Start".to_owned()];
         let material = Material {

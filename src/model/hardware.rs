@@ -170,6 +170,8 @@ pub enum DeviceKind {
     Keyboard,
     /// An absolute pointer, so that the mouse need not be captured. Without it the USB controller has none either.
     Tablet,
+    /// Takes the fingers of a touchscreen of this computer, several at a time.
+    Touchscreen,
     /// xHCI, with a USB tablet and keyboard for guests without virtio drivers.
     UsbController,
     /// USB 1.1, for systems older than xHCI; also with a tablet and a keyboard.

@@ -41,6 +41,7 @@ fn socket(board: Board, kind: &DeviceKind) -> Socket {
         | DeviceKind::Display(_)
         | DeviceKind::Keyboard
         | DeviceKind::Tablet
+        | DeviceKind::Touchscreen
         | DeviceKind::UsbController
         | DeviceKind::OldUsbController
         | DeviceKind::ScsiController
@@ -61,6 +62,7 @@ pub fn stem(kind: &DeviceKind) -> &'static str {
         DeviceKind::Display(_) => "display",
         DeviceKind::Keyboard => "keyboard",
         DeviceKind::Tablet => "tablet",
+        DeviceKind::Touchscreen => "touch",
         DeviceKind::UsbController | DeviceKind::OldUsbController => "usb",
         DeviceKind::ScsiController => "scsi",
         DeviceKind::Sound(_) => "sound",

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Accelerator, ByteSize, ClipKind, DesktopAgent, Failure, Machine, MachineId, Recognised,
-    SoundReport, Standing, State, Timestamp,
+    Accelerator, ByteSize, ClipKind, DesktopAgent, DeviceKind, Failure, Machine, MachineId,
+    Recognised, SoundReport, Standing, State, Timestamp,
 };
 
 /// Everything a screen needs to know about one machine.
@@ -81,9 +81,42 @@ impl MachineReport {
         heads
     }
 
+    /// The first report of a machine of which nothing more is known: what tests fill in.
+    pub fn new(id: MachineId, name: &str, state: State) -> Self {
+        Self {
+            generation: 1,
+            id,
+            name: name.to_owned(),
+            state,
+            since: Timestamp(0),
+            machine: None,
+            path: PathBuf::new(),
+            pid: None,
+            accelerator: None,
+            trouble: None,
+            force_after: None,
+            running: None,
+            consoles: Vec::new(),
+            sound: SoundReport::default(),
+            agent: None,
+            job: None,
+        }
+    }
+
     /// Whether changes wait for the next start.
     pub fn pending(&self) -> bool {
         self.running.is_some()
+    }
+
+    /// Its parts as they are now: what runs, or what the next start uses.
+    pub fn hardware(&self) -> Option<&Machine> {
+        self.running.as_deref().or(self.machine.as_ref())
+    }
+
+    /// Whether the guest has a touchscreen now.
+    pub fn has_touchscreen(&self) -> bool {
+        let has = |machine: &Machine| machine.has(|kind| matches!(kind, DeviceKind::Touchscreen));
+        self.hardware().is_some_and(has)
     }
 
     pub fn standing(&self) -> Standing {
@@ -126,6 +159,15 @@ pub struct JobReport {
     pub of: u64,
     pub can_cancel: bool,
     pub state: JobState,
+}
+
+impl JobReport {
+    /// How far it is, of 100; `None` while nobody knows.
+    pub fn percent(&self) -> Option<u64> {
+        let done = u128::from(self.done.min(self.of)) * 100;
+        let percent = done.checked_div(u128::from(self.of))?;
+        u64::try_from(percent).ok()
+    }
 }
 
 /// One measurement of a running machine.

@@ -317,6 +317,7 @@ fn kind(machine: &Machine, device: &Device) -> Result<(), String> {
         | DeviceKind::Floppy(_)
         | DeviceKind::Keyboard
         | DeviceKind::Tablet
+        | DeviceKind::Touchscreen
         | DeviceKind::UsbController
         | DeviceKind::OldUsbController
         | DeviceKind::ScsiController

@@ -95,7 +95,7 @@ impl ReleaseKey {
             Self::RightSuper => "Right Super",
             Self::Menu => "Menu",
             Self::ScrollLock => "Scroll Lock",
-            Self::Pause => "Pause",
+            Self::Pause => "Pause/Break",
         }
     }
 

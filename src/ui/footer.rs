@@ -42,7 +42,6 @@ pub fn footer_ui(ui: &mut Ui, view: &View, asks: &mut Vec<Ask>) {
 /// This computer's own processors, memory and disk. What is short says so in a word, not by colour alone.
 fn load_ui(ui: &mut Ui, view: &View) {
     let load = &view.load;
-    divider(ui);
     let percent = format!("{:.0}", f64::from(load.cpu) * 100.0);
     let cpu = fill("{percent} % busy", &[("percent", &percent)]);
     let count = view.computer.as_ref().map_or(0, |computer| computer.cpus);
@@ -55,7 +54,6 @@ fn load_ui(ui: &mut Ui, view: &View) {
         ));
     }
     item_ui(ui, Icon::Cpu, &cpu, load.cpu >= BUSY, &hint);
-    divider(ui);
     let values: [(&str, &dyn Display); 2] =
         [("used", &load.memory_used), ("total", &load.memory_total)];
     let full = load.memory_used.0 as f64 > load.memory_total.0 as f64 * FULL_MEMORY;
@@ -75,7 +73,6 @@ fn load_ui(ui: &mut Ui, view: &View) {
         hint.push(tr("Machines become slow; save or shut one down").to_owned());
     }
     item_ui(ui, Icon::MemoryStick, &memory, full, &hint);
-    divider(ui);
     let low = load.disk_free < LOW_DISK;
     let free: [(&str, &dyn Display); 1] = [("free", &load.disk_free)];
     let disk = if low {
@@ -92,14 +89,25 @@ fn load_ui(ui: &mut Ui, view: &View) {
     item_ui(ui, Icon::HardDrive, &disk, low, &hint);
 }
 
+/// Room for the line between two facts, in points.
+const DIVIDER: f32 = 9.0;
+
 fn divider(ui: &mut Ui) {
-    let (rect, _) = ui.allocate_exact_size(vec2(9.0, 16.0), egui::Sense::hover());
+    let (rect, _) = ui.allocate_exact_size(vec2(DIVIDER, 16.0), egui::Sense::hover());
     let stroke = egui::Stroke::new(1.0, palette(ui).line);
     ui.painter().vline(rect.center().x, rect.y_range(), stroke);
 }
 
+/// A fact. One that has no room is left out, unless it warns.
 fn item_ui(ui: &mut Ui, glyph: Icon, text: &str, warn: bool, hint: &[String]) {
     let p = palette(ui);
+    let font = theme::regular(13.0);
+    let galley = ui.painter().layout_no_wrap(text.to_owned(), font, p.dim);
+    let width = galley.size().x + DIVIDER + 15.0 + 2.0 * ui.spacing().item_spacing.x;
+    if !warn && width > ui.available_width() {
+        return;
+    }
+    divider(ui);
     let (glyph, color) = if warn {
         (Icon::TriangleAlert, p.warn)
     } else {

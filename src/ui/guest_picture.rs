@@ -86,6 +86,7 @@ impl GuestPicture {
             figures: None,
             recording: None,
             absolute: info.absolute_pointer,
+            touch_slots: info.touch_slots,
             caps_lock: info.leds.map(|leds| leds.caps_lock),
         })
     }

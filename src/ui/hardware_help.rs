@@ -135,4 +135,14 @@ mod tests {
             assert!(path.is_some_and(|path| path.contains(".html")));
         }
     }
+
+    #[test]
+    fn help_is_there_in_german() {
+        use crate::language::{Language, choose};
+        choose(Language::German);
+        for help in ALL {
+            assert_ne!(help.text(), help.text, "{}", help.title);
+        }
+        choose(Language::English);
+    }
 }

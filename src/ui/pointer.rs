@@ -1,10 +1,14 @@
 //! The pointer on a guest's screen: positions for guests with a tablet, motion for those without.
 
-use egui::{Event, MouseWheelUnit, PointerButton, Pos2, Rect, Ui, Vec2, ViewportCommand, vec2};
+use egui::{
+    Event, MouseWheelUnit, PointerButton, Pos2, Rect, TouchPhase, Ui, Vec2, ViewportCommand,
+};
 
 use super::Ask;
 use super::screen_view::to_guest;
 use super::view::LiveScreen;
+use crate::display::steps::Steps;
+use crate::display::touch::{Fingers, Touch};
 
 /// What the pointer did on the guest's screen.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,25 +23,27 @@ pub enum Pointer {
     },
     /// Notches of the wheel; up and right are positive.
     Wheel { right: i32, up: i32 },
+    /// A finger on the guest's touchscreen.
+    Finger(Touch),
 }
 
 /// Points of a touchpad's scrolling that make one notch.
 const POINTS_PER_NOTCH: f32 = 20.0;
 const LINES_PER_PAGE: f32 = 3.0;
-/// One event of a broken mouse is not more than this.
-const MAX_STEPS: f32 = 10_000.0;
 
 /// What the screen page remembers of the pointer between frames.
 #[derive(Debug, Default)]
 pub struct Hand {
     /// Parts of notches that were not sent yet.
-    wheel: Vec2,
+    wheel: [Steps; 2],
     /// Parts of pixels that were not sent yet.
-    motion: Vec2,
+    motion: [Steps; 2],
     /// Where a held pointer was.
     last: Option<Pos2>,
     /// It is being put back to the middle.
     going_home: bool,
+    /// On the guest's touchscreen.
+    fingers: Fingers,
     /// This desktop tells where a held pointer is: raw motion would count twice.
     roams: bool,
 }
@@ -53,6 +59,9 @@ impl Hand {
         response: &egui::Response,
         asks: &mut Vec<Ask>,
     ) {
+        if self.follow_fingers(ui, screen, picture, response, asks) {
+            return; // egui takes the first finger for a mouse, too.
+        }
         if !screen.absolute && captured {
             return self.follow_held(ui, screen, picture, asks);
         }
@@ -79,6 +88,48 @@ impl Hand {
                 asks.extend(self.other(event).map(|done| Ask::Pointer(machine, done)));
             }
         });
+    }
+
+    /// Whether fingers did something, where the guest has a touchscreen. None is left on it when the window loses the
+    /// keyboard or the picture.
+    fn follow_fingers(
+        &mut self,
+        ui: &Ui,
+        screen: &LiveScreen,
+        picture: Rect,
+        response: &egui::Response,
+        asks: &mut Vec<Ask>,
+    ) -> bool {
+        let guest = (screen.width, screen.height);
+        let (events, focused) = ui.input(|input| (input.events.clone(), input.focused));
+        let mut done = Vec::new();
+        if !focused || screen.touch_slots == 0 {
+            done.extend(self.fingers.lift_all());
+        }
+        let mut any = !self.fingers.is_empty();
+        for event in &events {
+            let Event::Touch { id, phase, pos, .. } = *event else {
+                continue;
+            };
+            let at = to_guest(picture, guest, pos);
+            let on_picture = picture.intersect(response.rect).contains(pos)
+                && ui.ctx().layer_id_at(pos) == Some(response.layer_id);
+            any |= screen.touch_slots > 0;
+            done.extend(match phase {
+                TouchPhase::Start if on_picture && focused => {
+                    self.fingers.put(id.0, at, screen.touch_slots)
+                }
+                TouchPhase::Start => None,
+                TouchPhase::Move => self.fingers.slide(id.0, at),
+                TouchPhase::End | TouchPhase::Cancel => self.fingers.lift(id.0),
+            });
+        }
+        let machine = screen.machine;
+        asks.extend(
+            done.into_iter()
+                .map(|touch| Ask::Pointer(machine, Pointer::Finger(touch))),
+        );
+        any
     }
 
     /// The pointer is kept in the window, and its motion is the guest's.
@@ -134,10 +185,8 @@ impl Hand {
     }
 
     fn shift(&mut self, way: Vec2) -> Option<Pointer> {
-        let (dx, dy) = (
-            whole(&mut self.motion.x, way.x),
-            whole(&mut self.motion.y, way.y),
-        );
+        let [x, y] = &mut self.motion;
+        let (dx, dy) = (x.add(way.x.into()), y.add(way.y.into()));
         (dx != 0 || dy != 0).then_some(Pointer::Shifted { dx, dy })
     }
 
@@ -148,33 +197,16 @@ impl Hand {
             MouseWheelUnit::Page => delta * LINES_PER_PAGE,
             MouseWheelUnit::Point => delta / POINTS_PER_NOTCH,
         };
-        let notches = vec2(-notches.x, notches.y);
-        let right = notch(&mut self.wheel.x, notches.x);
-        let up = notch(&mut self.wheel.y, notches.y);
+        let [right, up] = &mut self.wheel;
+        let right = right.turn((-notches.x).into());
+        let up = up.turn(notches.y.into());
         (right != 0 || up != 0).then_some(Pointer::Wheel { right, up })
     }
 }
 
-/// Whole notches. One that was begun the other way is given up, or the first one back would be swallowed.
-fn notch(left: &mut f32, more: f32) -> i32 {
-    if *left * more < 0.0 {
-        *left = 0.0;
-    }
-    whole(left, more)
-}
-
-/// Adds to what is left over and takes the whole part out.
-fn whole(left: &mut f32, more: f32) -> i32 {
-    let more = if more.is_finite() { more } else { 0.0 };
-    *left = (*left + more).clamp(-MAX_STEPS, MAX_STEPS);
-    let whole = left.trunc();
-    *left -= whole;
-    whole as i32
-}
-
 #[cfg(test)]
 mod tests {
-    use egui::pos2;
+    use egui::{pos2, vec2};
 
     use super::*;
 

@@ -65,6 +65,12 @@ impl Shell {
             .filter(|report| report.trashed().is_none())
     }
 
+    /// What is wrong with the machine whose page is open, if that page says it.
+    pub fn shows_trouble<'a>(&self, view: &'a View) -> Option<&'a Failure> {
+        let says = matches!(self.machine_page.tab, Tab::Overview | Tab::Log) && !view.full_screen;
+        self.shown(view).filter(|_| says)?.trouble.as_ref()
+    }
+
     /// The machine whose live screen is wanted.
     pub fn wants_screen(&self, view: &View) -> Option<MachineId> {
         self.shown(view)
@@ -160,6 +166,7 @@ impl Shell {
     pub fn run_errand(&mut self, view: &View, errand: Errand) {
         match errand {
             Errand::NewMachine => self.open_new_machine(view, None),
+            Errand::Search if self.page == Page::Help => self.help.focus_search(),
             Errand::Search => self.library.focus_search(),
             Errand::ShowTrash => self.page = Page::Trash,
             Errand::ShowComputer => self.page = Page::Computer,
@@ -282,9 +289,10 @@ impl Shell {
             return;
         }
         scale_ui(ui, view, asks);
-        let on_machine = self.page == Page::Machine;
+        let searches = self.page == Page::Help && self.help.searches();
+        let own_escape = self.page == Page::Machine || searches;
         for errand in Errand::ALL {
-            if errand == Errand::Back && on_machine {
+            if errand == Errand::Back && own_escape {
                 continue; // Escape means other things there.
             }
             if let Some(shortcut) = view.program.shortcuts.errand(errand)

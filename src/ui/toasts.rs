@@ -116,6 +116,12 @@ impl Toasts {
         self.shown.retain(|(_, toast)| toast.take.is_none());
     }
 
+    /// Drops the toast of a failure that is said elsewhere in the window.
+    pub fn said_elsewhere(&mut self, failure: &Failure) {
+        self.shown
+            .retain(|(_, toast)| toast.title != failure.what || toast.text != failure.why);
+    }
+
     /// Drops good news that has been read.
     pub fn tick(&mut self, now: Timestamp) {
         self.shown

@@ -46,6 +46,8 @@ pub struct View {
     pub terminal: Option<(MachineId, Arc<Terminal>)>,
     /// The guest that gets the keyboard.
     pub captured: Option<MachineId>,
+    /// While a guest has it: the desktop keeps its own shortcuts all the same.
+    pub keys_kept: bool,
     pub full_screen: bool,
     /// Whose picture is under the files that are dragged over the window.
     pub drop_on: Option<MachineId>,
@@ -74,6 +76,8 @@ pub struct LiveScreen {
     pub cursor: Option<GuestCursor>,
     /// The guest has a tablet: it is told where the pointer is, not how it moves.
     pub absolute: bool,
+    /// Fingers that the guest's touchscreen takes at a time; 0 without one.
+    pub touch_slots: u8,
     /// Caps lock is on in the guest, as far as it tells.
     pub caps_lock: Option<bool>,
     /// The size that the guest was last asked for, in its pixels.

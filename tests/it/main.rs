@@ -46,3 +46,4 @@ mod window_installer;
 mod window_pictures;
 mod window_stage;
 mod window_tree;
+mod window_wayland;

@@ -15,6 +15,7 @@ mod save;
 mod serial;
 mod shapes;
 mod sound;
+mod touch;
 mod typing;
 
 use std::ffi::OsString;

@@ -44,6 +44,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "display::frame",
             "display::keys",
+            // Parts of pixels and notches add up, and fingers have slots, as in a console window.
+            "display::steps",
+            "display::touch",
             "engine::message",
             "language",
             "terminal",

@@ -127,6 +127,19 @@ fn a_failure_is_shown_with_cause_fix_and_details() {
 }
 
 #[test]
+fn what_a_machines_page_says_is_no_toast_too() {
+    let (mut harness, fake) = open(&[report(1, "Debian", State::Running)]);
+    harness.get_by_label("Shut down").click();
+    harness.run_ok();
+    fake.answer(|command| is_act(command, Action::ShutDown), Err(failure()));
+    let mut report = report(1, "Debian", State::Running);
+    (report.generation, report.trouble) = (2, Some(failure()));
+    fake.tell(show(report));
+    harness.run_ok();
+    harness.get_by_label("Debian did not start"); // Once only.
+}
+
+#[test]
 fn only_graphs_in_sight_are_fed() {
     let watched = |fake: &Fake| -> Vec<Option<MachineId>> {
         let script = fake.0.borrow();

@@ -24,6 +24,7 @@ pub fn live(ctx: &egui::Context, image: egui::ColorImage) -> LiveScreen {
         height: u32::try_from(height).unwrap(),
         cursor: None,
         absolute: true,
+        touch_slots: 0,
         caps_lock: None,
         told_room: None,
         following: Following::Idle,
@@ -82,10 +83,6 @@ pub fn machine(number: u128, name: &str) -> Machine {
 pub fn report(number: u128, name: &str, state: State) -> MachineReport {
     let broken = state == State::Broken;
     MachineReport {
-        generation: 1,
-        id: id(number),
-        name: name.to_owned(),
-        state,
         since: Timestamp(NOW.0 - 11_520),
         machine: (!broken).then(|| machine(number, name)),
         path: PathBuf::from(format!(
@@ -94,13 +91,7 @@ pub fn report(number: u128, name: &str, state: State) -> MachineReport {
         )),
         pid: state.has_process().then_some(4242),
         accelerator: state.has_process().then_some(Accelerator::Tcg),
-        trouble: None,
-        force_after: None,
-        running: None,
-        consoles: Vec::new(),
-        sound: Default::default(),
-        agent: None,
-        job: None,
+        ..MachineReport::new(id(number), name, state)
     }
 }
 

@@ -215,6 +215,30 @@ fn every_hint_names_the_chosen_release_key() {
 }
 
 #[test]
+fn the_help_is_searched_in_headings_and_texts_of_all_topics() {
+    let mut harness = with([report(1, "Debian", State::Off)]);
+    errand(&mut harness, Errand::ShowHelp);
+    errand(&mut harness, Errand::Search);
+    harness.event(egui::Event::Text("WATCHDOG".to_owned()));
+    harness.run_ok();
+    harness.get_by_label("Other devices");
+    assert!(harness.query_by_label("Use its screen").is_none());
+    harness.event(egui::Event::Text(" xyzzy".to_owned()));
+    harness.run_ok();
+    harness.get_by_label("Nothing in the help has “WATCHDOG xyzzy”");
+    harness.key_press(egui::Key::Escape);
+    harness.run_ok();
+    harness.get_by_label("Use its screen");
+    errand(&mut harness, Errand::Search);
+    harness.event(egui::Event::Text("full screen".to_owned()));
+    harness.run_ok();
+    harness.get_by_label("F11");
+    assert!(harness.query_by_label("Ctrl+N").is_none());
+    click(&mut harness, "First steps");
+    harness.get_by_label("Use its screen");
+}
+
+#[test]
 fn a_report_is_shown_whole_before_it_is_saved() {
     let mut harness = with([report(1, "Debian", State::Off)]);
     errand(&mut harness, Errand::ShowHelp);

@@ -147,6 +147,60 @@ fn an_own_combination_is_made_in_the_settings_and_sent_from_the_menu() {
 }
 
 #[test]
+fn fingers_on_the_picture_are_the_touchscreens_and_no_mouse() {
+    use egui::{TouchDeviceId, TouchId, TouchPhase};
+    use orangery::display::touch::{Phase, Touch};
+    let mut harness = with([running("us")]);
+    harness.run_ok();
+    let image = egui::ColorImage::filled([640, 400], egui::Color32::BLACK);
+    let screen = LiveScreen {
+        touch_slots: 10,
+        ..live(&harness.ctx, image)
+    };
+    harness.state_mut().view.screen = Some(screen);
+    let tab = harness.get_by_role_and_label(egui::accesskit::Role::Tab, "Screen");
+    tab.click();
+    harness.run_ok();
+    let middle = harness.get_by_label("The guest's screen").rect().center();
+    harness.state_mut().asks.clear();
+    let touch = |harness: &mut Harness<'_, Window>, finger, phase, pos| {
+        harness.event(Input::Touch {
+            device_id: TouchDeviceId(1),
+            id: TouchId(finger),
+            phase,
+            pos,
+            force: None,
+        });
+        // As winit's bridge to egui does for the first finger.
+        harness.event(Input::PointerMoved(pos));
+        harness.run_ok();
+    };
+    touch(&mut harness, 77, TouchPhase::Start, middle);
+    touch(&mut harness, 8, TouchPhase::Start, middle);
+    touch(&mut harness, 9, TouchPhase::Start, pos2(5.0, 5.0));
+    touch(&mut harness, 77, TouchPhase::Move, pos2(-900.0, 9000.0));
+    harness.input_mut().focused = false;
+    harness.run_ok();
+    let done = |slot, phase, (x, y)| Pointer::Finger(Touch { slot, phase, x, y });
+    let (middle, corner) = ((320, 200), (0, 399));
+    let expected = [
+        done(0, Phase::Begin, middle),
+        done(1, Phase::Begin, middle),
+        done(0, Phase::Move, corner),
+        done(1, Phase::End, middle),
+        done(0, Phase::End, corner),
+    ];
+    let asks = harness.state().asks.iter();
+    let pointed: Vec<Pointer> = asks
+        .filter_map(|ask| match ask {
+            Ask::Pointer(_, pointer) => Some(*pointer),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(pointed, expected);
+}
+
+#[test]
 fn a_guest_without_a_tablet_gets_motion_once_it_has_the_keyboard() {
     let mut harness = with([running("us")]);
     harness.run_ok();

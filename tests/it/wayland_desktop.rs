@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use wayland_client::globals::{GlobalListContents, registry_queue_init};
+use wayland_client::protocol::wl_pointer::ButtonState;
 use wayland_client::protocol::{wl_keyboard, wl_registry, wl_seat::WlSeat};
 use wayland_client::{Connection, Dispatch, EventQueue, QueueHandle, delegate_noop};
 use wayland_protocols_misc::zwp_virtual_keyboard_v1::client::zwp_virtual_keyboard_manager_v1::ZwpVirtualKeyboardManagerV1;
@@ -204,6 +205,17 @@ impl Hands {
         self.pointer.motion_absolute(time, x, y, width, height);
         self.pointer.frame();
         self.done();
+    }
+
+    /// Clicks where the pointer is.
+    pub fn click(&mut self) {
+        const LEFT: u32 = 0x110; // BTN_LEFT of linux/input-event-codes.h
+        for state in [ButtonState::Pressed, ButtonState::Released] {
+            let time = self.now();
+            self.pointer.button(time, LEFT, state);
+            self.pointer.frame();
+            self.done();
+        }
     }
 }
 

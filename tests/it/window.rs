@@ -57,6 +57,33 @@ fn one_click_in_an_empty_home_leads_to_a_guest_that_takes_text_and_pointer() {
 }
 
 #[test]
+fn the_desktops_keys_are_the_guests_while_it_has_the_keyboard_of_the_page() {
+    let Some(stage) = Stage::new() else { return };
+    let window = stage.open();
+    start_card(&window);
+    click_card(&window);
+    let focus = || stage.desktop.xdotool("getwindowfocus").trim().to_owned();
+    let mut keys = window.card("the card", |_| true).keys;
+    // Openbox has Alt+Tab and Super+D; the print key is many a desktop's.
+    for (chord, presses) in [("super", 1), ("alt+Tab", 2), ("super+d", 2), ("Print", 1)] {
+        window.keys(chord);
+        keys = keys.wrapping_add(presses);
+        window.card(chord, |card| card.keys == keys);
+        assert_eq!(focus(), window.id, "{chord}");
+    }
+    window.keys("105");
+    window.find("Click the screen to type into it");
+    wait(SOON, "the desktop to have its keys again", || {
+        window.keys("super+d");
+        focus() != window.id
+    });
+    stage
+        .desktop
+        .xdotool(&format!("windowactivate --sync {}", window.id));
+    assert_eq!(window.card("the card", |_| true).keys, keys);
+}
+
+#[test]
 fn a_closed_window_leaves_its_guest_running_and_finds_it_again() {
     let Some(stage) = Stage::new() else { return };
     let mut window = stage.open();
@@ -107,6 +134,19 @@ fn a_crash_of_the_window_loses_no_machine() {
     window.tab("Screen");
     let card = window.card("an adopted guest", |_| true);
     window.card("it to run on", |later| later.frame > card.frame);
+}
+
+#[test]
+fn the_first_window_fits_a_small_desktop_with_its_title_bar() {
+    let Some(stage) = Stage::sized(1280, 800) else {
+        return;
+    };
+    let window = stage.open();
+    let fits = || {
+        let [left, top, width, height] = window.widgets()[0].place;
+        left >= 0 && top >= 20 && left + width <= 1280 && top + height <= 800
+    };
+    wait(SOON, "the window to fit", fits);
 }
 
 #[test]

@@ -30,6 +30,7 @@ fn view() -> BarView {
         microphone_on: false,
         recording: None,
         no_engine: None,
+        job: None,
         keys: keys::offered(&Settings::default()),
     }
 }
@@ -41,7 +42,7 @@ fn click(view: &BarView, labels: &[&str]) -> Vec<Request> {
         bar_ui(ui, view, requests);
     };
     let mut harness = Harness::builder()
-        .with_size(vec2(1000.0, 600.0))
+        .with_size(vec2(1000.0, 1000.0)) // The whole menu of keys is in sight.
         .build_ui_state(build, Vec::new());
     for label in labels {
         harness.run();
@@ -108,6 +109,49 @@ fn a_recording_begins_tells_how_far_it_is_and_ends() {
         bar_ui(ui, &recording, &mut Vec::new());
     });
     harness.get_by_label("Recording: 1:05, 2 MiB");
+}
+
+#[test]
+fn the_clipboards_text_is_typed_with_progress_and_can_be_stopped() {
+    let typed = click(&view(), &["Send keys", "Type the clipboard's text"]);
+    assert_eq!(typed, [Request::TypeClipboard]);
+    let mut typing = view();
+    typing.job = Some(JobReport {
+        id: JobId(7),
+        machine: None,
+        title: "Typing into Debian".to_owned(),
+        step: String::new(),
+        done: 30,
+        of: 120,
+        can_cancel: true,
+        state: crate::model::JobState::Running,
+    });
+    Harness::new_ui(|ui| {
+        theme::install(ui.ctx());
+        bar_ui(ui, &typing, &mut Vec::new());
+    })
+    .get_by_label("Typing into Debian · 25 %");
+    assert_eq!(click(&typing, &["Stop"]), [Request::CancelJob(JobId(7))]);
+    typing.no_engine = Some("Orangery's engine is gone");
+    let labels = ["Send keys", "Type the clipboard's text"];
+    assert_eq!(click(&typing, &labels), []);
+}
+
+#[test]
+fn a_long_menu_leaves_the_button_that_closes_it() {
+    let build = |ui: &mut Ui, requests: &mut Vec<Request>| {
+        theme::install(ui.ctx());
+        bar_ui(ui, &view(), requests);
+    };
+    let mut harness = Harness::builder()
+        .with_size(vec2(1000.0, 500.0))
+        .build_ui_state(build, Vec::new());
+    harness.run();
+    harness.get_by_label("Send keys").click();
+    harness.run();
+    let first = harness.get_by_label("Type the clipboard's text").rect();
+    let button = harness.get_by_label("Send keys").rect();
+    assert!(first.top() >= button.bottom(), "{first} covers {button}");
 }
 
 #[test]

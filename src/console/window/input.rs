@@ -1,13 +1,14 @@
 //! Keys, pointer and focus of the window: to the guest or to the bar.
 
 use winit::dpi::PhysicalPosition;
-use winit::event::{ElementState, KeyEvent, WindowEvent};
+use winit::event::{ElementState, KeyEvent, Touch, TouchPhase, WindowEvent};
 use winit::event_loop::ActiveEventLoop;
 use winit::platform::scancode::PhysicalKeyExtScancode;
 use winit::window::CursorGrabMode;
 
 use crate::display::Input;
 use crate::display::keys::KeyCode;
+use crate::model::MachineReport;
 
 use super::super::keyboard::Outcome;
 use super::{Console, Hold, Stage};
@@ -201,6 +202,37 @@ impl Console {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// A finger is the guest's if it began on the picture, else the bar's.
+    pub(super) fn finger_event(&mut self, touch: &Touch, event: &WindowEvent) {
+        let Some(stage) = &self.stage else {
+            return;
+        };
+        let at = (touch.location.x, touch.location.y);
+        let on_picture = stage.placement.contains(at.0, at.1) && !stage.overlay.wants_pointer(at);
+        let begins = touch.phase == TouchPhase::Started && on_picture && self.takes_input();
+        if !begins && !self.pointer.has_finger(touch.id) {
+            return self.feed_overlay(event);
+        }
+        let report = self.session.report();
+        let has_screen = report.is_some_and(MachineReport::has_touchscreen);
+        let slots = if has_screen {
+            self.session.info.touch_slots
+        } else {
+            0
+        };
+        if slots == 0 && !self.session.info.absolute_pointer {
+            return; // A mouse that can't be put anywhere.
+        }
+        let inputs = self.pointer.finger(touch, &stage.placement, slots);
+        if begins && !self.keyboard.is_captured() {
+            self.keyboard.capture(true);
+            self.on_stage(|stage| stage.overlay.ask());
+        }
+        for input in inputs {
+            self.session.send(input);
         }
     }
 

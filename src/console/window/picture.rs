@@ -1,9 +1,9 @@
 //! The picture in the window: taking what is new, laying out, painting, and keeping a copy.
 
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
+use crate::desktop::CopyError;
 use crate::display::frame::{Following, Size};
 use crate::display::keys;
 use crate::display::record::{End, RecordError, Recording};
@@ -129,6 +129,7 @@ impl Console {
                 microphone_on: session.microphone_on(),
                 recording: session.recording(),
                 no_engine: session.no_engine(),
+                job: session.job.as_deref().cloned(),
                 keys: keys::offered(&session.settings),
             },
             card: session.card(),
@@ -229,10 +230,11 @@ impl Console {
             }
         };
         let (name, proxy) = (self.session.label(), self.proxy.clone());
-        let clipboard = Arc::clone(&self.clipboard);
+        let copier = self.sharing.copier();
         let save = move || {
-            let mut clipboard = clipboard.lock().unwrap_or_else(PoisonError::into_inner);
-            let copied = clipboard.copy(still.width, still.height, &still.rgba);
+            let copied = copier.map_or(Err(CopyError::Silent), |copier| {
+                copier.copy(still.width, still.height, still.rgba.clone())
+            });
             let kept = screenshot::keep(&still, &name).map_err(|error| error.to_string());
             let copied = copied.map_err(|error| error.to_string());
             proxy.send_event(Event::Kept { kept, copied }).ok(); // The loop has ended.

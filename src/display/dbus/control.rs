@@ -27,6 +27,7 @@ use crate::display::DisplayError;
 use crate::display::frame::{FrameSlot, Leds, ScreenStatus, Size};
 use crate::display::input::{Button, Idle, InputQueue, Order};
 use crate::display::screen::ANSWER_DEADLINE;
+use crate::display::touch::{MAX_SLOTS, Phase, Touch};
 
 /// QEMU answers in a millisecond unless it hangs.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -38,6 +39,8 @@ const ROOT: &str = "/org/qemu/Display1";
 const CONSOLE: &str = "org.qemu.Display1.Console";
 const KEYBOARD: &str = "org.qemu.Display1.Keyboard";
 const MOUSE: &str = "org.qemu.Display1.Mouse";
+/// Since QEMU 8.1.
+const MULTI_TOUCH: &str = "org.qemu.Display1.MultiTouch";
 /// More heads than any card has.
 const MAX_HEADS: u32 = 32;
 
@@ -306,6 +309,12 @@ impl Control<'_> {
         {
             slot.edit_info(|info| info.absolute_pointer = absolute);
         }
+        if interface == MULTI_TOUCH
+            && let Some(Ok(slots)) = properties.get("MaxSlots").map(i32::try_from)
+        {
+            let slots = slots.clamp(0, MAX_SLOTS.into()) as u8;
+            slot.edit_info(|info| info.touch_slots = slots);
+        }
         if interface == KEYBOARD
             && let Some(Ok(bits)) = properties.get("Modifiers").map(u32::try_from)
         {
@@ -334,6 +343,7 @@ impl Control<'_> {
                 let told = call(console, MOUSE, "SetAbsPosition", &at, silent)?;
                 self.send(&told).await
             }
+            Order::Touch(touch) => self.touch(touch).await,
             Order::PointerRel { dx, dy } => self.tell(MOUSE, "RelMotion", &(dx, dy)).await,
             Order::Resize { w, h } => {
                 // Physical size in mm and offset: unknown.
@@ -345,6 +355,25 @@ impl Control<'_> {
             Order::Show(head) => self.show(head).await,
             Order::Refresh { .. } => Ok(()), // Only RFB asks for pictures.
         }
+    }
+
+    /// QEMU refuses positions outside its picture.
+    fn inside(&self, x: u32, y: u32) -> (u32, u32) {
+        let size = self.link.slot.info().size;
+        let limit = |at: u32, side: u32| at.min(side.saturating_sub(1));
+        (limit(x, size.width), limit(y, size.height))
+    }
+
+    async fn touch(&self, touch: Touch) -> Result<(), DisplayError> {
+        let kind = match touch.phase {
+            Phase::Begin => 0_u32,
+            Phase::Move => 1,
+            // A cancelled touch (3) would be held for ever: QEMU 10.0 takes its slot for one that still moves.
+            Phase::End => 2,
+        };
+        let (x, y) = self.inside(touch.x, touch.y);
+        let body = (kind, u64::from(touch.slot), f64::from(x), f64::from(y));
+        self.tell(MULTI_TOUCH, "SendEvent", &body).await
     }
 
     async fn turn_wheel(&self, dx: i32, dy: i32) -> Result<(), DisplayError> {

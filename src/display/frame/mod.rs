@@ -89,6 +89,8 @@ pub struct ScreenInfo {
     pub cursor: Cursor,
     /// True if the guest takes absolute positions, so the pointer needs no capture.
     pub absolute_pointer: bool,
+    /// Fingers that the screen takes at a time, whether or not the machine has a touchscreen that they go to.
+    pub touch_slots: u8,
     /// False while another connection has the controls: the picture goes on, and input waits a moment for them.
     pub takes_input: bool,
     /// `None` until the machine told.
@@ -108,6 +110,7 @@ impl Default for ScreenInfo {
             size: Size::default(),
             cursor: Cursor::default(),
             absolute_pointer: true,
+            touch_slots: 0,
             takes_input: true,
             leds: None,
             resizable: None,

@@ -141,3 +141,32 @@ fn a_screen_is_unplugged_at_once_whatever_size_was_wished() {
     assert_eq!(queue.release_due(), None);
     assert_eq!(drain(&queue), [Order::Resize { w: 0, h: 0 }]);
 }
+
+#[test]
+fn moves_of_a_finger_are_joined_and_it_is_lifted_once() {
+    let queue = InputQueue::default();
+    let touch = |slot, phase, x| Touch {
+        slot,
+        phase,
+        x,
+        y: 7,
+    };
+    let send = |touch| queue.send(Input::Touch(touch));
+    send(touch(1, Phase::Move, 1)); // It is not down.
+    send(touch(MAX_SLOTS, Phase::Begin, 1));
+    send(touch(1, Phase::Begin, 1));
+    for x in 2..5_000 {
+        send(touch(1, Phase::Move, x));
+    }
+    send(touch(0, Phase::Begin, 3));
+    queue.send(Input::ReleaseAll);
+    send(touch(1, Phase::End, 9));
+    let want = [
+        touch(1, Phase::Begin, 1),
+        touch(1, Phase::Move, 4_999),
+        touch(0, Phase::Begin, 3),
+        touch(0, Phase::End, 3),
+        touch(1, Phase::End, 4_999),
+    ];
+    assert_eq!(drain(&queue), want.map(Order::Touch));
+}

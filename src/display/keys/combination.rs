@@ -19,7 +19,7 @@ const USUAL: &[(&str, &str)] = &[
     ("Super+L", "super-l"),
     ("Print screen", "print"),
     ("Alt+Print screen", "alt-print"),
-    ("Pause", "pause"),
+    ("Pause/Break", "pause"),
     ("Menu", "compose"),
 ];
 

@@ -71,6 +71,7 @@ impl<W: Write> Writer<'_, W> {
                 self.wheel(dy, WHEEL_UP, WHEEL_DOWN)?;
                 self.wheel(dx, WHEEL_RIGHT, WHEEL_LEFT)
             }
+            Order::Touch(_) => Ok(()), // RFB knows no fingers.
             Order::Resize { w, h } => self.resize(w, h),
             Order::Show(head) => self.show(head.is_some()),
             Order::Refresh { whole } => self.request(whole),

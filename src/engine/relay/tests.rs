@@ -1,36 +1,21 @@
 //! What a window does in each situation.
 
-use std::path::PathBuf;
-
 use uuid::Uuid;
 
 use super::*;
-use crate::model::{AgentState, DesktopAgent, Machine, Origin, State, Timestamp};
+use crate::model::{AgentState, DesktopAgent, Machine, Origin, State};
 
 fn report(sharing: Sharing, offers: Option<GuestClip>) -> MachineReport {
     let id = MachineId(Uuid::from_u128(1));
     let mut machine = Machine::new(id, "Debian", "pc-q35-10.0", Origin::Empty);
     machine.sharing = sharing;
     MachineReport {
-        generation: 1,
-        id,
-        name: "Debian".to_owned(),
-        state: State::Running,
-        since: Timestamp(0),
         machine: Some(machine),
-        path: PathBuf::new(),
-        pid: None,
-        accelerator: None,
-        trouble: None,
-        force_after: None,
-        running: None,
-        consoles: Vec::new(),
-        sound: Default::default(),
         agent: Some(DesktopAgent {
             state: AgentState::Ready { files: true },
             offers,
         }),
-        job: None,
+        ..MachineReport::new(id, "Debian", State::Running)
     }
 }
 

@@ -47,6 +47,7 @@ fn one(launch: &Launch<'_>, device: &Device, line: &mut Line) -> Result<(), Comm
         DeviceKind::Display(display) => add_display(pci()?, display, line),
         DeviceKind::Keyboard => plain(line, "virtio-keyboard-pci", pci()?),
         DeviceKind::Tablet => plain(line, "virtio-tablet-pci", pci()?),
+        DeviceKind::Touchscreen => plain(line, "virtio-multitouch-pci", pci()?),
         DeviceKind::UsbController => {
             let mut properties = pci()?;
             properties.push(("p2", "8".to_owned()));

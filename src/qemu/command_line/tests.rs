@@ -216,6 +216,7 @@ fn crowded(board: Board) -> Machine {
         nic(NicModel::E1000e, 1),
         nic(NicModel::Pcnet, 2),
         DeviceKind::Watchdog(Default::default()),
+        DeviceKind::Touchscreen,
     ] {
         let device = machine.new_device(kind).unwrap();
         apply(&mut machine, Change::Add(device));

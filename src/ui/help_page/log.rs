@@ -10,6 +10,13 @@ use crate::ui::kit::{self, Field};
 use crate::ui::theme::palette;
 use crate::ui::view::View;
 
+/// What a report is for.
+pub(super) fn explain() -> &'static str {
+    tr(
+        "Collects what others need to help you: the version, what “This computer” says, the settings and the end of the log, without names and addresses of yours. You see all of it before it is saved. For a problem with one machine, take the button on its Log page",
+    )
+}
+
 /// What is looked for.
 #[derive(Default)]
 pub(super) struct LogView {
@@ -24,10 +31,8 @@ impl LogView {
             asks.push(Ask::Engine(Command::ReadLog));
         }
         kit::card(ui, tr("Report a problem"), |ui| {
-            let text = tr(
-                "Collects what others need to help you: the version, what “This computer” says, the settings and the end of the log, without names and addresses of yours. You see all of it before it is saved. For a problem with one machine, take the button on its Log page",
-            );
-            ui.add(egui::Label::new(RichText::new(text).color(palette(ui).dim)).wrap());
+            let text = RichText::new(explain()).color(palette(ui).dim);
+            ui.add(egui::Label::new(text).wrap());
             let word = tr("Make a report…");
             if kit::secondary(ui, true, Some(Icon::Flag), word).clicked() {
                 asks.push(Ask::Engine(Command::Report { machine: None }));

@@ -18,7 +18,7 @@ pub const LINKS: [Link; 2] = [
 ];
 
 /// Title and text; `{key}` is the key that gives the keyboard back.
-pub const FIRST_STEPS: [(&str, &str); 8] = [
+pub const FIRST_STEPS: [(&str, &str); 9] = [
     (
         "Make a machine",
         "Drop an installer ISO or a disk image on the window, or press “New machine”. What is not said is chosen to suit this computer; all of it can be changed later.",
@@ -30,6 +30,10 @@ pub const FIRST_STEPS: [(&str, &str); 8] = [
     (
         "Give it several screens",
         "Under Hardware → Display, with the virtio card. “More actions” opens a window for each, and F11 or the window's menu fills a monitor with it. The guest should have them side by side from left to right, as most do by themselves; closing a window unplugs its screen.",
+    ),
+    (
+        "Keys, text and fingers",
+        "While the guest has the keyboard, Super, Alt+Tab and Print are the guest's too; the settings can leave some to your desktop. “Send keys” presses what you can't, and types the clipboard's text where no clipboard reaches. A touchscreen is added under “USB and input”.",
     ),
     (
         "Use its serial console",

@@ -37,22 +37,9 @@ fn report(chance: &mut Chance, number: u64) -> MachineReport {
         }
     }
     MachineReport {
-        generation: 1,
-        id: id(number),
-        name,
-        state,
         since: Timestamp(chance.below(1000)),
         machine: (state != State::Broken).then_some(machine),
-        path: "/library".into(),
-        pid: None,
-        accelerator: None,
-        trouble: None,
-        force_after: None,
-        running: None,
-        consoles: Vec::new(),
-        sound: Default::default(),
-        agent: None,
-        job: None,
+        ..MachineReport::new(id(number), &name, state)
     }
 }
 

@@ -15,7 +15,7 @@ const MISSED_AFTER: usize = 4;
 
 /// The cards of a machine with a process.
 pub(super) fn graphs_ui(ui: &mut Ui, view: &View, report: &MachineReport, _asks: &mut Vec<Ask>) {
-    let running = report.running.as_deref().or(report.machine.as_ref());
+    let running = report.hardware();
     let Some(machine) = running else {
         return;
     };

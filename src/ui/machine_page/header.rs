@@ -5,7 +5,7 @@ use egui::{Color32, Key, RichText, TextEdit, Ui, vec2};
 use super::MachinePage;
 use super::keys;
 use crate::engine::message::Command;
-use crate::language::{count, fill, told, tr};
+use crate::language::{fill, told, tr};
 use crate::model::{Accelerator, Action, Change, MachineReport, State, check_name};
 use crate::ui::actions::{self, Shape};
 use crate::ui::icon::{self, Icon};
@@ -214,11 +214,15 @@ fn pieces(ui: &Ui, view: &View, report: &MachineReport) -> Vec<Piece> {
     let p = palette(ui);
     let mut pieces = Vec::new();
     if let Some(text) = since_text(view, report) {
-        let seconds = view.now.0.saturating_sub(report.since.0);
+        let span = report.since.span_to(view.now);
+        let moment = report.since.utc();
         pieces.push(Piece {
             text,
             color: p.dim,
-            tooltip: count(seconds, "{count} second", "{count} seconds"),
+            tooltip: fill(
+                "{span}, since {moment} UTC",
+                &[("span", &told(&span)), ("moment", &moment)],
+            ),
             leads: false,
         });
     }

@@ -216,6 +216,7 @@ fn device_ui(ui: &mut Ui, kind: &DeviceKind) {
         // Every machine has them; a list of them tells nobody anything.
         DeviceKind::Keyboard
         | DeviceKind::Tablet
+        | DeviceKind::Touchscreen
         | DeviceKind::UsbController
         | DeviceKind::OldUsbController
         | DeviceKind::ScsiController

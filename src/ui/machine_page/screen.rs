@@ -101,6 +101,9 @@ fn hint_ui(ui: &mut Ui, view: &View, live: &LiveScreen, captured: bool) {
     let p = palette(ui);
     let key = tr(view.settings.release_key.label());
     let text = match (captured, live.absolute) {
+        (true, _) if view.keys_kept => {
+            later("{key} releases the keyboard; your desktop keeps its own shortcuts")
+        }
         (true, true) => later("Keyboard goes to the guest: press {key} to release"),
         (true, false) => later("Keyboard and pointer go to the guest: press {key} to release"),
         (false, true) => later("Click the screen to type into it"),

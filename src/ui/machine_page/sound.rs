@@ -173,30 +173,17 @@ mod tests {
     use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
     use super::*;
-    use crate::model::{Machine, Origin, SoundReport, State, Timestamp};
+    use crate::model::{Machine, Origin, SoundReport, State};
 
     fn report(state: SoundState, microphone_on: bool) -> MachineReport {
         let id = MachineId(uuid::Uuid::from_u128(7));
         MachineReport {
-            generation: 1,
-            id,
-            name: "Debian".to_owned(),
-            state: State::Running,
-            since: Timestamp(0),
             machine: Some(Machine::new(id, "Debian", "pc-q35-10.0", Origin::Empty)),
-            path: "/library".into(),
-            pid: Some(1),
-            accelerator: None,
-            trouble: None,
-            force_after: None,
-            running: None,
-            consoles: Vec::new(),
             sound: SoundReport {
                 state,
                 microphone_on,
             },
-            agent: None,
-            job: None,
+            ..MachineReport::new(id, "Debian", State::Running)
         }
     }
 

@@ -66,8 +66,7 @@ fn has_serial(machine: &Machine) -> bool {
 
 /// Whether what runs has a serial port, or what would run.
 pub(super) fn present(report: &MachineReport) -> bool {
-    let running = report.running.as_deref();
-    running.or(report.machine.as_ref()).is_some_and(has_serial)
+    report.hardware().is_some_and(has_serial)
 }
 
 /// In the middle of the empty grid, until the guest says something.

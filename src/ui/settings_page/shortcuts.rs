@@ -10,6 +10,11 @@ use crate::ui::shortcuts::{self, Bound, Shortcuts};
 use crate::ui::theme::{self, palette};
 use crate::ui::view::View;
 
+/// Room for the buttons of a line, for its keys, and for its word before the keys go under it, in points.
+const BUTTONS: f32 = 188.0;
+const KEYS: f32 = 120.0;
+const LEAST_WORD: f32 = 170.0;
+
 /// What is under way on this page.
 #[derive(Default)]
 pub(super) struct KeysPage {
@@ -88,20 +93,30 @@ impl KeysPage {
         ui.horizontal(|ui| {
             ui.set_min_height(theme::CONTROL);
             icon::show(ui, bound.icon(), 16.0, p.dim);
-            let room = (ui.available_width() - 308.0).max(90.0);
-            ui.allocate_ui(vec2(room, 20.0), |ui| {
-                ui.set_width(room);
-                ui.add(egui::Label::new(RichText::new(word).color(p.text)).truncate());
-            });
-            ui.allocate_ui(vec2(112.0, 20.0), |ui| {
-                ui.set_width(112.0);
-                let (text, color) = match (listening, keys) {
-                    (true, _) => (tr("Press the keys…").to_owned(), p.accent_text),
-                    (false, Some(keys)) => (kit::shortcut_text(&keys), p.text),
-                    (false, None) => (tr("none").to_owned(), p.dim),
-                };
-                ui.label(RichText::new(text).monospace().size(13.0).color(color));
-            });
+            let (text, color) = match (listening, keys) {
+                (true, _) => (tr("Press the keys…").to_owned(), p.accent_text),
+                (false, Some(keys)) => (kit::shortcut_text(&keys), p.text),
+                (false, None) => (tr("none").to_owned(), p.dim),
+            };
+            let word = RichText::new(word).color(p.text);
+            let keys_text = RichText::new(text).monospace().size(13.0).color(color);
+            let room = ui.available_width() - BUTTONS;
+            let part = |ui: &mut Ui, width: f32, text: RichText| {
+                ui.allocate_ui(vec2(width, 20.0), |ui| {
+                    ui.set_width(width);
+                    ui.add(egui::Label::new(text).truncate());
+                });
+            };
+            if room < KEYS + LEAST_WORD {
+                ui.vertical(|ui| {
+                    ui.spacing_mut().item_spacing.y = 0.0;
+                    part(ui, room, word);
+                    part(ui, room, keys_text);
+                });
+            } else {
+                part(ui, room - KEYS, word);
+                part(ui, KEYS, keys_text);
+            }
             self.buttons_ui(ui, settings, bound, keys);
         });
         let top = ui.cursor().top();

@@ -7,8 +7,8 @@ mod keys;
 mod paint;
 
 use egui::{
-    Event, EventFilter, Id, Key, Modifiers, PointerButton, Pos2, Rect, Response, Sense, Ui, pos2,
-    vec2,
+    Event, EventFilter, Id, Key, Modifiers, PointerButton, Pos2, Rect, Response, Sense, Ui, Vec2,
+    pos2, vec2,
 };
 
 use super::theme::{self, palette};
@@ -19,8 +19,8 @@ use paint::Metrics;
 
 /// Lines that a notch of the wheel scrolls.
 const NOTCH: i32 = 3;
-/// Space around the grid.
-const MARGIN: f32 = 8.0;
+/// Space around the grid: at the left it begins where the title above it does.
+const MARGIN: Vec2 = vec2(22.0, 8.0);
 
 /// What the widget remembers between frames.
 #[derive(Default)]
@@ -64,7 +64,7 @@ impl TerminalView {
     pub fn ui(&mut self, ui: &mut Ui, terminal: &Terminal) -> Response {
         let room = ui.available_rect_before_wrap();
         let metrics = Metrics::of(ui);
-        let (columns, rows) = metrics.fit(room.shrink(MARGIN).size());
+        let (columns, rows) = metrics.fit(room.shrink2(MARGIN).size());
         let response = ui.interact(room, id(), Sense::click_and_drag());
         ui.advance_cursor_after_rect(room);
         if std::mem::take(&mut self.wants_focus) || response.clicked() || response.drag_started() {
@@ -72,7 +72,7 @@ impl TerminalView {
         }
         terminal.emulator().resize(columns, rows);
         let grid = Grid {
-            corner: room.min + vec2(MARGIN, MARGIN),
+            corner: room.min + MARGIN,
             metrics,
             columns,
             rows,

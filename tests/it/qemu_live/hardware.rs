@@ -125,6 +125,7 @@ fn cards_and_controllers_are_there_on_both_boards() {
         let mut kinds = vec![
             (DeviceKind::Keyboard, "virtio-keyboard-pci"),
             (DeviceKind::Tablet, "virtio-tablet-pci"),
+            (DeviceKind::Touchscreen, "virtio-multitouch-pci"),
             (DeviceKind::UsbController, "qemu-xhci"),
             (DeviceKind::ScsiController, "virtio-scsi-pci"),
             (DeviceKind::Rng, "virtio-rng-pci"),
@@ -165,6 +166,7 @@ fn displays_sound_and_watchdog_are_there_on_both_boards() {
                     (DeviceKind::Sound(Sound { model }), sounds[place]),
                     (DeviceKind::Watchdog(Watchdog { action }), "i6300esb"),
                     (DeviceKind::Tablet, "virtio-tablet-pci"),
+                    (DeviceKind::Touchscreen, "virtio-multitouch-pci"),
                     (DeviceKind::OldUsbController, "piix3-usb-uhci"),
                 ],
             );

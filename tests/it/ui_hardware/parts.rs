@@ -224,6 +224,7 @@ fn sound_usb_and_the_small_devices_come_and_go() {
     page.click("USB & input");
     page.click("USB 3");
     page.click("Tablet");
+    page.click("Touchscreen");
     page.click("Other devices");
     for word in ["Serial port", "Random numbers", "Watchdog", "Generation id"] {
         page.click(word);
@@ -237,6 +238,7 @@ fn sound_usb_and_the_small_devices_come_and_go() {
         DeviceKind::Sound(Sound { model }),
         DeviceKind::UsbController,
         DeviceKind::Tablet,
+        DeviceKind::Touchscreen,
         DeviceKind::Serial,
         DeviceKind::Rng,
         DeviceKind::Watchdog(Watchdog { action }),

@@ -160,6 +160,11 @@ fn machines() -> Vec<Scene> {
 
 fn own_pages() -> Vec<Scene> {
     let mut all = vec![
+        scene("help-found", full, |h| {
+            errand(h, Errand::ShowHelp);
+            errand(h, Errand::Search);
+            h.event(Input::Text("disk".to_owned()));
+        }),
         scene("computer", full, |h| errand(h, Errand::ShowComputer)),
         scene("trash", full, |h| errand(h, Errand::ShowTrash)),
     ];
@@ -365,6 +370,8 @@ fn show_part(harness: &mut Shown<'_>, part: &'static str) {
     if part != "Machine" || !is_open {
         click(harness, part);
     }
+    control(harness, part).scroll_to_me();
+    harness.run_ok();
     match part {
         "Disks" => click(harness, "Add a disk…"),
         "Processors" => click(harness, "Arrange them by hand"),
@@ -380,6 +387,12 @@ fn errand(harness: &mut Shown<'_>, errand: Errand) {
 
 /// Clicks the last control of that name, given in English: a dialog's or a menu's.
 fn click(harness: &mut Shown<'_>, label: &'static str) {
+    control(harness, label).click_accesskit();
+    harness.run_ok();
+}
+
+/// The last control of that name.
+fn control<'a>(harness: &'a Shown<'_>, label: &'static str) -> egui_kittest::Node<'a> {
     let roles = [
         Role::Button,
         Role::Tab,
@@ -387,12 +400,9 @@ fn click(harness: &mut Shown<'_>, label: &'static str) {
         Role::RadioButton,
         Role::CheckBox,
     ];
-    harness
-        .get_all_by_label(tr(label))
-        .rfind(|node| roles.contains(&node.accesskit_node().role()))
-        .unwrap()
-        .click_accesskit();
-    harness.run_ok();
+    let mut nodes = harness.get_all_by_label(tr(label));
+    let found = nodes.rfind(|node| roles.contains(&node.accesskit_node().role()));
+    found.unwrap()
 }
 
 fn row<'a>(harness: &'a Shown<'_>, name: &'a str) -> egui_kittest::Node<'a> {

@@ -112,6 +112,10 @@ pub(super) fn usb_ui(ui: &mut Ui, form: &mut HardwareForm, _desk: &mut Desk<'_>)
             Usb::Old => tr("For systems older than USB 3, such as Windows XP; takes no USB disks"),
         },
     );
+    input_ui(ui, form);
+}
+
+fn input_ui(ui: &mut Ui, form: &mut HardwareForm) {
     let text = tr("The pointer is where it seems to be, so that the mouse need not be captured");
     device_switch(
         ui,
@@ -119,6 +123,18 @@ pub(super) fn usb_ui(ui: &mut Ui, form: &mut HardwareForm, _desk: &mut Desk<'_>)
         (tr("Tablet"), text),
         |kind| matches!(kind, DeviceKind::Tablet),
         DeviceKind::Tablet,
+    );
+    device_switch(
+        ui,
+        form,
+        (
+            tr("Touchscreen"),
+            tr(
+                "Fingers on this computer's touchscreen are fingers in the guest, several at a time. Without it the first one is a mouse",
+            ),
+        ),
+        |kind| matches!(kind, DeviceKind::Touchscreen),
+        DeviceKind::Touchscreen,
     );
     device_switch(
         ui,

@@ -294,7 +294,7 @@ fn section_card_ui(
             }
             if open {
                 ui.add_space(2.0);
-                let machine = report.running.as_deref().or(report.machine.as_ref());
+                let machine = report.hardware();
                 let mut desk = Desk {
                     view,
                     report,

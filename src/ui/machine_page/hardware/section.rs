@@ -131,6 +131,7 @@ impl Section {
             DeviceKind::Sound(_) => Self::Sound,
             DeviceKind::Keyboard
             | DeviceKind::Tablet
+            | DeviceKind::Touchscreen
             | DeviceKind::UsbController
             | DeviceKind::OldUsbController => Self::Usb,
             DeviceKind::ScsiController

@@ -64,6 +64,7 @@ pub(super) fn kind_word(kind: &DeviceKind) -> String {
         DeviceKind::Display(_) => tr("Graphics card"),
         DeviceKind::Keyboard => tr("virtio keyboard"),
         DeviceKind::Tablet => tr("virtio tablet"),
+        DeviceKind::Touchscreen => tr("Touchscreen"),
         DeviceKind::UsbController => tr("USB 3 controller"),
         DeviceKind::OldUsbController => tr("USB 1.1 controller"),
         DeviceKind::ScsiController => tr("SCSI controller"),

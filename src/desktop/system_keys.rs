@@ -1,29 +1,26 @@
 //! The keys that the desktop keeps for itself unless it is asked: taken while the guest has the keyboard.
 
-use std::rc::Rc;
+use winit::raw_window_handle::{HasDisplayHandle, HasWindowHandle, RawWindowHandle};
 
-use winit::raw_window_handle::{HasWindowHandle, RawWindowHandle};
-use winit::window::Window;
+use super::{Heard, KeyGrab, ShortcutInhibit};
 
-use crate::desktop::{Heard, KeyGrab, ShortcutInhibit};
-
-/// The way of the desktop at hand.
-pub enum SystemKeys {
+/// The way of the desktop at hand, for a window `W`.
+pub enum SystemKeys<W> {
     X11(KeyGrab),
-    Wayland(Box<ShortcutInhibit<Rc<Window>>>),
+    Wayland(Box<ShortcutInhibit<W>>),
     /// The desktop keeps its shortcuts; the bar says so.
     Kept,
 }
 
-impl SystemKeys {
-    /// `hear` gets keys, and whether the window is in sight, on X11 only.
-    pub fn new(window: &Rc<Window>, hear: impl Fn(Heard) + Send + 'static) -> Self {
+impl<W: HasWindowHandle + HasDisplayHandle + Clone> SystemKeys<W> {
+    /// `hear` gets keys, and whether the window is in sight, on X11 only; see [`KeyGrab::new`].
+    pub fn new(window: &W, hear: impl Fn(Heard) -> bool + Send + 'static) -> Self {
         let handle = window.window_handle().ok().map(|handle| handle.as_raw());
         let id = match handle {
             Some(RawWindowHandle::Xlib(handle)) => u32::try_from(handle.window).ok(),
             Some(RawWindowHandle::Xcb(handle)) => Some(handle.window.get()),
             Some(RawWindowHandle::Wayland(_)) => {
-                let inhibit = ShortcutInhibit::new(Rc::clone(window));
+                let inhibit = ShortcutInhibit::new(window.clone());
                 return inhibit.map_or(Self::Kept, |inhibit| Self::Wayland(Box::new(inhibit)));
             }
             _ => None,
@@ -31,7 +28,9 @@ impl SystemKeys {
         let grab = id.and_then(|id| KeyGrab::new(id, hear).ok());
         grab.map_or(Self::Kept, Self::X11)
     }
+}
 
+impl<W> SystemKeys<W> {
     /// Takes the keys, or gives them back.
     pub fn set(&mut self, wanted: bool) {
         match self {
