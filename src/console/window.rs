@@ -13,6 +13,7 @@ use winit::platform::wayland::EventLoopBuilderExtWayland;
 use winit::platform::x11::EventLoopBuilderExtX11;
 use winit::window::WindowId;
 
+use crate::confine::start_over;
 use crate::desktop::{Heard, PictureClipboard};
 use crate::display::frame::{Figures, Following, Wake};
 use crate::display::keys::{HostKeys, KeyCode};
@@ -30,7 +31,7 @@ use super::session::Session;
 use super::sharing::Sharing;
 use super::stage::{self, Stage};
 use super::system_keys::SystemKeys;
-use super::{ConsoleOptions, ConsoleTarget};
+use super::{CUT_OFF, ConsoleOptions, ConsoleTarget, PRESENTER};
 
 mod input;
 mod picture;
@@ -121,11 +122,21 @@ pub fn run(source: Source, options: ConsoleOptions) -> Result<(), Failure> {
         figures: Figures::new(Instant::now()),
         following: Following::Idle,
         unseen: false,
+        lent: false,
         clipboard: Arc::default(),
     };
+    if super::was_cut_off() {
+        let text = tr("The desktop could not read the machine's memory: pixels are copied now");
+        console.session.say(Message::Trouble(text.to_owned()));
+    }
     let ended = event_loop.run_app(&mut console);
-    let failure = console.failure.take();
+    let (failure, lent) = (console.failure.take(), console.lent);
     drop(console);
+    if ended.is_err() && lent {
+        // One process can have one connection to a compositor only.
+        let error = start_over(PRESENTER, CUT_OFF);
+        return Err(failed(error.to_string()));
+    }
     ended.map_err(|error| failed(error.to_string()))?;
     failure.map_or(Ok(()), Err)
 }
@@ -180,6 +191,8 @@ struct Console {
     following: Following,
     /// The compositor has stopped asking for pictures (Wayland), so the guest draws for nobody.
     unseen: bool,
+    /// The compositor had the guest's memory when the loop ended.
+    lent: bool,
     clipboard: Arc<Mutex<PictureClipboard>>,
     sharing: Sharing,
 }
@@ -221,7 +234,7 @@ impl ApplicationHandler<Event> for Console {
     fn window_event(&mut self, event_loop: &ActiveEventLoop, _: WindowId, event: WindowEvent) {
         match &event {
             WindowEvent::CloseRequested => event_loop.exit(),
-            WindowEvent::RedrawRequested => self.redraw_requested(),
+            WindowEvent::RedrawRequested => self.on_stage(Stage::redraw_requested),
             WindowEvent::Resized(size) => {
                 self.feed_overlay(&event);
                 self.on_stage(|stage| stage.resized(*size));
@@ -287,6 +300,7 @@ impl ApplicationHandler<Event> for Console {
             saving.join().ok(); // A panic was already reported by the panic hook.
         }
         self.session.finish_recording();
+        self.lent = self.stage.as_ref().is_some_and(Stage::lends_to_compositor);
         self.stage = None;
     }
 }
