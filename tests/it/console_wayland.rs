@@ -4,11 +4,13 @@
     reason = "a test that cannot go on should stop there"
 )]
 
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
 use std::process::Child;
 use std::time::Duration;
 
 use crate::card::{self, CardReport};
-use crate::console_desktop::wait;
+use crate::console_desktop::{Shot, wait};
 use crate::console_stage::{BAR, assert_shown, boot, open, this_program};
 use crate::display_live::machine::Machine;
 use crate::wayland_desktop::Sway;
@@ -32,10 +34,14 @@ struct Stage {
 
 impl Stage {
     fn start(bindings: &str) -> Option<Self> {
+        Self::start_with("direct", bindings)
+    }
+
+    fn start_with(presenter: &str, bindings: &str) -> Option<Self> {
         let sway = Sway::start(DESKTOP, bindings)?;
         let home = tempfile::tempdir().unwrap();
         let machine = boot(home.path(), &["-device", "virtio-tablet-pci"])?;
-        let child = open(sway.command(&this_program()), home.path(), "direct", 1.0);
+        let child = open(sway.command(&this_program()), home.path(), presenter, 1.0);
         Some(Self {
             sway,
             machine,
@@ -61,6 +67,29 @@ impl Stage {
         let sway = &self.sway;
         let size = (DESKTOP.0, DESKTOP.1 - BAR_HEIGHT);
         assert_shown(&mut self.machine, || sway.shot((0, BAR_HEIGHT), size));
+    }
+
+    /// The files of the guest's pictures, which QEMU has open.
+    fn memory(&self) -> Vec<PathBuf> {
+        let folder = format!("/proc/{}/fd", self.machine.child.id());
+        let files = std::fs::read_dir(folder).unwrap().flatten();
+        let paths = files.map(|file| file.path());
+        let is_picture = |path: &PathBuf| {
+            let name = std::fs::read_link(path).unwrap_or_default();
+            name.to_string_lossy().starts_with("/memfd:")
+        };
+        paths.filter(is_picture).collect()
+    }
+
+    /// True if sway has such a file in its own memory.
+    fn sway_reads_memory(&self) -> bool {
+        let numbers = self.memory().into_iter();
+        let numbers = numbers.filter_map(|path| Some(std::fs::metadata(path).ok()?.ino()));
+        let numbers: Vec<String> = numbers.map(|number| number.to_string()).collect();
+        let maps = std::fs::read_to_string(format!("/proc/{}/maps", self.sway.process())).unwrap();
+        maps.lines()
+            .filter_map(|line| line.split_whitespace().nth(4))
+            .any(|number| numbers.iter().any(|known| known == number))
     }
 
     fn listens(&self) -> bool {
@@ -142,4 +171,81 @@ fn a_window_on_another_workspace_holds_no_key_and_has_the_guest_draw_for_nobody(
         card.text_hash == card::text_hash("a")
     });
     stage.assert_exact();
+}
+
+#[test]
+fn the_compositor_reads_the_guests_memory_itself_unless_that_is_not_wanted() {
+    for (presenter, direct) in [("direct", true), ("copied", false)] {
+        let Some(mut stage) = Stage::start_with(presenter, "") else {
+            return;
+        };
+        stage.sway.hands().point(5, 2); // Over the bar: sway's pointer is part of what is seen.
+        stage.wait_card("the card", |card| card.virtio_screen && card.tablet);
+        stage.assert_exact();
+        assert_eq!(stage.sway_reads_memory(), direct, "{presenter}");
+    }
+}
+
+#[test]
+fn a_menu_stays_over_a_guest_that_moves_below_it() {
+    let Some(mut stage) = Stage::start("") else {
+        return;
+    };
+    let mut hands = stage.sway.hands();
+    hands.point(5, 2); // Over the bar: sway's pointer is part of what is seen.
+    stage.wait_card("the card", |card| card.virtio_screen && card.tablet);
+    hands.point(690, BAR_HEIGHT / 2);
+    hands.click();
+    let size = (60, 100);
+    let part = |stage: &Stage| stage.sway.shot((700, BAR_HEIGHT + 100), size);
+    let is_menu = |shot: &Shot| {
+        let ground = |pixel: &&[u8]| **pixel == [0x19, 0x20, 0x1c];
+        shot.rgb.chunks(3).filter(ground).count() > 3_000
+    };
+    wait("the menu", || is_menu(&part(&stage)));
+    let key = r#"{"keys":[{"type":"qcode","data":"a"}]}"#;
+    for _ in 0..20 {
+        stage.machine.qmp("send-key", key); // The whole card is drawn anew.
+        assert!(is_menu(&part(&stage)), "the guest was seen over the menu");
+    }
+    assert!(stage.sway_reads_memory());
+    hands.click();
+    wait("no menu", || !is_menu(&part(&stage)));
+    hands.point(5, 2);
+    stage.assert_exact();
+}
+
+#[test]
+fn a_guests_memory_that_shrinks_costs_no_window() {
+    let Some(mut stage) = Stage::start("") else {
+        return;
+    };
+    let mut hands = stage.sway.hands();
+    hands.point(5, 2);
+    stage.wait_card("the card", |card| card.virtio_screen && card.tablet);
+    stage.assert_exact();
+    assert!(stage.sway_reads_memory());
+    stage.machine.qmp("stop", "{}"); // QEMU itself would fall over its own shrunken memory.
+    let files = stage.memory().into_iter();
+    let files = files.map(|path| std::fs::File::options().write(true).open(path).unwrap());
+    let files: Vec<_> = files
+        .map(|file| (file.metadata().unwrap().len(), file))
+        .collect();
+    for (_, file) in &files {
+        file.set_len(4096).unwrap();
+    }
+    // sway looks again where its pointer moves, and hangs up.
+    wait("the end of the first connection", || {
+        hands.point(300, 300);
+        hands.point(5, 2);
+        !stage.sway_reads_memory()
+    });
+    for (length, file) in files {
+        file.set_len(length).unwrap();
+    }
+    stage.machine.qmp("cont", "{}");
+    stage.sway.msg(&["output", "HEADLESS-1", "resolution", "900x700"]);
+    stage.wait_card("the card again, in another size", |card| card.virtio_screen);
+    assert!(stage.child.try_wait().unwrap().is_none());
+    assert!(!stage.sway_reads_memory());
 }

@@ -30,6 +30,9 @@ const KEYMAP: &str = "xkb_keymap {
     xkb_symbols { include \"pc+us+inet(evdev)\" };
 };\0";
 
+/// evdev's BTN_LEFT.
+const LEFT_BUTTON: u32 = 0x110;
+
 /// A sway without outputs or inputs of its own. It ends with this.
 pub struct Sway {
     folder: tempfile::TempDir,
@@ -77,6 +80,11 @@ impl Sway {
         };
         wait("sway", || sway.socket().exists());
         Some(sway)
+    }
+
+    /// sway's process id.
+    pub fn process(&self) -> u32 {
+        self.child.id()
     }
 
     fn socket(&self) -> PathBuf {
@@ -197,6 +205,17 @@ impl Hands {
         let depressed = depressed.map(|(_, bit)| bit).sum();
         self.keyboard.modifiers(depressed, 0, 0, 0);
         self.done();
+    }
+
+    /// Presses the left button where the pointer is, and lets go.
+    pub fn click(&mut self) {
+        use wayland_client::protocol::wl_pointer::ButtonState::{Pressed, Released};
+        for state in [Pressed, Released] {
+            let time = self.now();
+            self.pointer.button(time, LEFT_BUTTON, state);
+            self.pointer.frame();
+            self.done();
+        }
     }
 
     pub fn point(&mut self, x: u32, y: u32) {
