@@ -4,8 +4,6 @@
     reason = "a test that cannot go on should stop there"
 )]
 
-use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
 use std::process::Child;
 use std::time::Duration;
 
@@ -69,23 +67,10 @@ impl Stage {
         assert_shown(&mut self.machine, || sway.shot((0, BAR_HEIGHT), size));
     }
 
-    /// The files of the guest's pictures, which QEMU has open.
-    fn memory(&self) -> Vec<PathBuf> {
-        let folder = format!("/proc/{}/fd", self.machine.child.id());
-        let files = std::fs::read_dir(folder).unwrap().flatten();
-        let paths = files.map(|file| file.path());
-        let is_picture = |path: &PathBuf| {
-            let name = std::fs::read_link(path).unwrap_or_default();
-            name.to_string_lossy().starts_with("/memfd:")
-        };
-        paths.filter(is_picture).collect()
-    }
-
-    /// True if sway has such a file in its own memory.
+    /// True if sway has a picture's file of QEMU's in its own memory.
     fn sway_reads_memory(&self) -> bool {
-        let numbers = self.memory().into_iter();
-        let numbers = numbers.filter_map(|path| Some(std::fs::metadata(path).ok()?.ino()));
-        let numbers: Vec<String> = numbers.map(|number| number.to_string()).collect();
+        let numbers = self.machine.memory_files().into_iter();
+        let numbers: Vec<String> = numbers.map(|(_, number)| number.to_string()).collect();
         let maps = std::fs::read_to_string(format!("/proc/{}/maps", self.sway.process())).unwrap();
         maps.lines()
             .filter_map(|line| line.split_whitespace().nth(4))
@@ -179,7 +164,8 @@ fn the_compositor_reads_the_guests_memory_itself_unless_that_is_not_wanted() {
         let Some(mut stage) = Stage::start_with(presenter, "") else {
             return;
         };
-        stage.sway.hands().point(5, 2); // Over the bar: sway's pointer is part of what is seen.
+        let mut hands = stage.sway.hands();
+        hands.point(5, 2); // Over the bar: sway's pointer is part of what is seen.
         stage.wait_card("the card", |card| card.virtio_screen && card.tablet);
         stage.assert_exact();
         assert_eq!(stage.sway_reads_memory(), direct, "{presenter}");
@@ -209,8 +195,14 @@ fn a_menu_stays_over_a_guest_that_moves_below_it() {
         assert!(is_menu(&part(&stage)), "the guest was seen over the menu");
     }
     assert!(stage.sway_reads_memory());
-    hands.click();
-    wait("no menu", || !is_menu(&part(&stage)));
+    wait("no menu", || {
+        let open = is_menu(&part(&stage));
+        if open {
+            hands.click(); // On a busy computer both halves of one arrive at once, and the menu stays.
+            std::thread::sleep(Duration::from_millis(500));
+        }
+        !open
+    });
     hands.point(5, 2);
     stage.assert_exact();
 }
@@ -226,23 +218,25 @@ fn a_guests_memory_that_shrinks_costs_no_window() {
     stage.assert_exact();
     assert!(stage.sway_reads_memory());
     stage.machine.qmp("stop", "{}"); // QEMU itself would fall over its own shrunken memory.
-    let files = stage.memory().into_iter();
-    let files = files.map(|path| std::fs::File::options().write(true).open(path).unwrap());
+    let files = stage.machine.memory_files().into_iter();
+    let files = files.map(|(path, _)| std::fs::File::options().write(true).open(path).unwrap());
     let files: Vec<_> = files
         .map(|file| (file.metadata().unwrap().len(), file))
         .collect();
     for (_, file) in &files {
         file.set_len(4096).unwrap();
     }
-    // sway looks again where its pointer moves, and hangs up.
+    // sway looks again where its pointer moves, and hangs up. Over the bar we would paint, and see it before.
+    let mut x = 300;
     wait("the end of the first connection", || {
-        hands.point(300, 300);
-        hands.point(5, 2);
+        hands.point(x, 300);
+        x += 1;
         !stage.sway_reads_memory()
     });
     for (length, file) in files {
         file.set_len(length).unwrap();
     }
+    hands.point(5, 2);
     stage.machine.qmp("cont", "{}");
     stage.sway.msg(&["output", "HEADLESS-1", "resolution", "900x700"]);
     stage.wait_card("the card again, in another size", |card| card.virtio_screen);

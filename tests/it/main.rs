@@ -4,9 +4,11 @@
 mod card;
 mod card_tests;
 mod cli;
+mod compositor;
 mod confine_live;
 mod console_desktop;
 mod console_owner;
+mod console_scale;
 mod console_stage;
 mod console_wayland;
 mod console_window;

@@ -10,6 +10,7 @@ use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use wayland_client::globals::{GlobalListContents, registry_queue_init};
 use wayland_client::protocol::{wl_keyboard, wl_registry, wl_seat::WlSeat};
@@ -126,7 +127,8 @@ impl Sway {
         }
     }
 
-    /// A keyboard and a pointer.
+    /// A keyboard and a pointer. Keep them as long as there are windows: this sway falls over a window that asks for a
+    /// pointer while the last one goes.
     pub fn hands(&self) -> Hands {
         let stream = UnixStream::connect(self.socket()).unwrap();
         let connection = Connection::from_socket(stream).unwrap();
@@ -215,6 +217,7 @@ impl Hands {
             self.pointer.button(time, LEFT_BUTTON, state);
             self.pointer.frame();
             self.done();
+            std::thread::sleep(Duration::from_millis(60)); // As a finger does.
         }
     }
 

@@ -41,10 +41,14 @@ impl WaylandPresenter {
     }
 
     /// How the guest's surface can lie, if it can be shown directly now.
-    fn lie(&self, scene: &Scene<'_>, guest: &GuestPicture) -> Option<Lie> {
+    fn lie(&mut self, scene: &Scene<'_>, guest: &GuestPicture) -> Option<Lie> {
         let map = guest.map().filter(|_| scene.direct && !scene.dim)?;
         let fits = map.layout.size == scene.placement.guest;
-        if !fits || self.compositor.refuses(map) || !can_show(map) {
+        if !fits || self.compositor.refuses(map) {
+            return None;
+        }
+        if !can_show(map) {
+            self.compositor.refuse(map);
             return None;
         }
         Lie::new(&scene.placement, self.compositor.grid())
