@@ -19,8 +19,8 @@ use super::cursor::PointerLook;
 use super::guest_picture::{GuestPicture, News};
 use super::overlay::Overlay;
 use super::presenter::{
-    PresentError, Presenter, Repaint, Scene, ShmPresenter, Shown, SoftPresenter, WaylandPresenter,
-    Way,
+    PresentError, Presenter, Repaint, Scene, ShmPresenter, Shown, SoftPresenter, Way,
+    WaylandPresenter,
 };
 use super::theme;
 use super::view::Placement;

@@ -238,7 +238,9 @@ fn a_guests_memory_that_shrinks_costs_no_window() {
     }
     hands.point(5, 2);
     stage.machine.qmp("cont", "{}");
-    stage.sway.msg(&["output", "HEADLESS-1", "resolution", "900x700"]);
+    stage
+        .sway
+        .msg(&["output", "HEADLESS-1", "resolution", "900x700"]);
     stage.wait_card("the card again, in another size", |card| card.virtio_screen);
     assert!(stage.child.try_wait().unwrap().is_none());
     assert!(!stage.sway_reads_memory());

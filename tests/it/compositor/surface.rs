@@ -153,7 +153,9 @@ impl Scene {
     pub fn files(&self) -> Vec<u64> {
         let mut files = Vec::new();
         self.for_each(&mut |state, _| {
-            let file = state.pixels().and_then(|pixels| pixels.file.metadata().ok());
+            let file = state
+                .pixels()
+                .and_then(|pixels| pixels.file.metadata().ok());
             files.extend(file.map(|file| file.ino()));
         });
         files

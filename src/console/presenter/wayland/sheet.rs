@@ -108,7 +108,11 @@ mod tests {
         for (at, word) in words.iter().enumerate() {
             let (x, y) = (at % 5, at / 5);
             let within = (1..4).contains(&x) && (1..3).contains(&y);
-            let wanted = if within { [0x56, 0x34, 0x12, 255] } else { [0; 4] };
+            let wanted = if within {
+                [0x56, 0x34, 0x12, 255]
+            } else {
+                [0; 4]
+            };
             assert_eq!(*word, wanted, "{x}, {y}");
         }
     }
