@@ -45,5 +45,6 @@ mod window_accessible;
 mod window_drop;
 mod window_installer;
 mod window_pictures;
+mod window_scale;
 mod window_stage;
 mod window_tree;

@@ -1,19 +1,13 @@
 //! The server's side of Wayland's extensions, made from their descriptions.
-#![expect(
-    clippy::all,
-    clippy::allow_attributes,
-    clippy::str_to_string,
-    reason = "generated"
-)]
 #![allow(
+    clippy::all,
     dead_code,
-    missing_docs,
     non_camel_case_types,
     non_snake_case,
     non_upper_case_globals,
     unsafe_code,
     unused,
-    reason = "generated; not all of it in each file"
+    reason = "generated; not all of it in each of them"
 )]
 
 pub mod xdg_shell {

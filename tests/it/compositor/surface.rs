@@ -229,11 +229,12 @@ pub fn adopt(scene: &mut Scene, child: ObjectId, parent: ObjectId) {
 
 /// Forgets a surface, or that it lies on top of another.
 pub fn orphan(scene: &mut Scene, child: &ObjectId) {
-    for surface in scene.surfaces.values_mut() {
-        surface.children.retain(|known| known != child);
-    }
-    if let Some(surface) = scene.surfaces.get_mut(child) {
-        surface.parent = None;
+    let parent = scene
+        .surfaces
+        .get_mut(child)
+        .and_then(|surface| surface.parent.take());
+    if let Some(parent) = parent.and_then(|parent| scene.surfaces.get_mut(&parent)) {
+        parent.children.retain(|known| known != child);
     }
 }
 
