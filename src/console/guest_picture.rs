@@ -1,7 +1,9 @@
 //! The guest's pixels for a presenter that copies: read where they lie, as 0RGB words.
 
+use std::sync::Arc;
+
 use crate::display::frame::{
-    BadPicture, Damage, PixelFormat, Rect, SharedMap, Size, Surface, Viewer,
+    BadPicture, Damage, Painter, PixelFormat, Rect, SharedMap, Size, Viewer,
 };
 use crate::display::picture::Picture;
 
@@ -17,13 +19,15 @@ pub struct News {
 #[derive(Debug)]
 pub struct GuestPicture {
     viewer: Viewer,
-    surface: Surface,
+    map: Option<SharedMap>,
     size: Size,
     /// The whole picture as 0RGB, only while it is shown scaled.
     shadow: Vec<u32>,
     /// Parts that `shadow` lacks.
     stale: Damage,
     scratch: Vec<u8>,
+    /// Somebody shows the damage by himself.
+    has_painter: bool,
 }
 
 /// Pixels to be painted on, `stride` a row.
@@ -37,11 +41,12 @@ impl GuestPicture {
     pub fn new(viewer: Viewer) -> Self {
         Self {
             viewer,
-            surface: Surface::None,
+            map: None,
             size: Size::default(),
             shadow: Vec::new(),
             stale: Damage::default(),
             scratch: Vec::new(),
+            has_painter: false,
         }
     }
 
@@ -50,11 +55,15 @@ impl GuestPicture {
         self.size
     }
 
-    /// The guest's memory, if that is where the picture is.
+    /// Where the picture lies; `None` before the first.
     pub fn map(&self) -> Option<&SharedMap> {
-        match &self.surface {
-            Surface::Map(map) => Some(map),
-            Surface::None | Surface::Owned => None,
+        self.map.as_ref()
+    }
+
+    /// Lets `painter` show the damage by himself, as long as he can.
+    pub fn paint_by<P: Painter + 'static>(&mut self, painter: &Arc<P>) {
+        if !std::mem::replace(&mut self.has_painter, true) {
+            self.viewer.paint_by(Arc::<P>::clone(painter));
         }
     }
 
@@ -62,7 +71,7 @@ impl GuestPicture {
     pub fn refresh(&mut self) -> Option<News> {
         let change = self.viewer.take_damage()?;
         self.size = change.size;
-        self.surface = change.surface;
+        self.map = Some(change.map);
         if change.whole {
             self.shadow = Vec::new();
             self.stale.clear();
@@ -83,34 +92,19 @@ impl GuestPicture {
         target: &mut Target<'_>,
         (x, y): (usize, usize),
     ) -> Result<(), BadPicture> {
-        let mut row = |line: u32, bytes: &[u8], decode: &dyn Fn(&[u8], &mut [u32])| {
-            let start = (y + line as usize) * target.stride + x;
-            let end = start + rect.w as usize;
-            if let Some(into) = target.pixels.get_mut(start..end) {
-                decode(bytes, into);
-            }
+        let Some(map) = &self.map else {
+            return Ok(());
         };
-        match &self.surface {
-            Surface::None => Ok(()),
-            Surface::Map(map) => {
-                let format = map.layout.format;
-                let decode = |bytes: &[u8], into: &mut [u32]| decode(bytes, format, into);
-                map.read(rect, &mut self.scratch, |band, bytes, stride| {
-                    for (line, bytes) in (band.y - rect.y..).zip(bytes.chunks(stride)) {
-                        row(line, bytes, &decode);
-                    }
-                })
+        let format = map.layout.format;
+        map.read(rect, &mut self.scratch, |band, bytes, stride| {
+            for (line, bytes) in (band.y - rect.y..).zip(bytes.chunks(stride)) {
+                let start = (y + line as usize) * target.stride + x;
+                let end = start + rect.w as usize;
+                if let Some(into) = target.pixels.get_mut(start..end) {
+                    decode(bytes, format, into);
+                }
             }
-            Surface::Owned => {
-                // A picture that became smaller meanwhile comes as news of its own.
-                let _gone: Option<()> = self.viewer.read(rect, |rgba| {
-                    for (line, bytes) in (0..).zip(rgba.chunks_exact(rect.w as usize * 4)) {
-                        row(line, bytes, &decode_rgba);
-                    }
-                });
-                Ok(())
-            }
-        }
+        })
     }
 
     /// The whole picture, up to date, for scaling. Empty without one.
@@ -175,12 +169,5 @@ fn decode(bytes: &[u8], format: PixelFormat, into: &mut [u32]) {
     for (bytes, pixel) in bytes.chunks_exact(width).zip(into) {
         format.convert_row(bytes, &mut rgba);
         *pixel = u32::from_be_bytes([0, rgba[0], rgba[1], rgba[2]]);
-    }
-}
-
-fn decode_rgba(bytes: &[u8], into: &mut [u32]) {
-    let (words, _) = bytes.as_chunks::<4>();
-    for (word, pixel) in words.iter().zip(into) {
-        *pixel = u32::from_be_bytes(*word) >> 8;
     }
 }

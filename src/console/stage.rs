@@ -9,7 +9,7 @@ use winit::monitor::MonitorHandle;
 use winit::raw_window_handle::{HasWindowHandle, RawWindowHandle};
 use winit::window::{Fullscreen, Window};
 
-use crate::display::frame::{Reading, Rect, Size};
+use crate::display::frame::{Figures, Reading, Rect, Size};
 use crate::language::{fill, tr};
 use crate::model::{Drawing, Failure, ScreenSettings, Zoom};
 
@@ -78,6 +78,7 @@ impl Stage {
         event_loop: &ActiveEventLoop,
         name: &str,
         options: ConsoleOptions,
+        figures: &Figures,
     ) -> Result<Self, Failure> {
         let failed = |error: String| {
             Failure::new("The console window could not be opened", error)
@@ -93,7 +94,7 @@ impl Stage {
         let window = Rc::new(window);
         let inner = window.inner_size();
         let handle = window.window_handle().map(|handle| handle.as_raw());
-        let presenter = presenter(&window).map_err(|error| failed(error.to_string()))?;
+        let presenter = presenter(&window, figures).map_err(|error| failed(error.to_string()))?;
         Ok(Self {
             overlay: Overlay::new(event_loop, &window),
             pointer_look: PointerLook::default(),
@@ -439,9 +440,12 @@ pub fn title(name: &str) -> String {
     format!("{name} – Orangery")
 }
 
-fn presenter(window: &Rc<Window>) -> Result<Box<dyn Presenter>, softbuffer::SoftBufferError> {
+fn presenter(
+    window: &Rc<Window>,
+    figures: &Figures,
+) -> Result<Box<dyn Presenter>, softbuffer::SoftBufferError> {
     let soft = SoftPresenter::new(Rc::clone(window))?;
-    let soft = match ShmPresenter::new(window, soft) {
+    let soft = match ShmPresenter::new(window, soft, figures) {
         Ok(direct) => return Ok(Box::new(direct)),
         Err(soft) => soft,
     };

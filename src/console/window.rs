@@ -202,7 +202,7 @@ impl ApplicationHandler<Event> for Console {
         if self.stage.is_some() {
             return;
         }
-        match Stage::new(event_loop, &self.session.name, self.options) {
+        match Stage::new(event_loop, &self.session.name, self.options, &self.figures) {
             Ok(stage) => {
                 self.system_keys = Some(self.system_keys(&stage));
                 self.stage = Some(stage);

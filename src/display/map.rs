@@ -1,13 +1,17 @@
-//! The guest's memory as QEMU shares it: a file, read with `pread`, never mapped.
+//! The guest's picture in a file: memory that QEMU shares, or a file of ours for pixels that come inline. Read with
+//! `pread`, never mapped.
 //!
-//! QEMU does not seal the file, so a broken or hostile one could truncate it: a mapping would then kill us with
+//! QEMU does not seal its file, so a broken or hostile one could truncate it: a mapping would then kill us with
 //! SIGBUS, a `pread` comes back short.
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+use rustix::fs::{MemfdFlags, SealFlags};
+use rustix::io::Errno;
+
 use super::frame::{Rect, Size};
-use super::pixel::PixelFormat;
+use super::pixel::{PixelFormat, swap_red_and_blue};
 
 /// Largest picture side we accept, in pixels.
 pub const MAX_SIDE: u32 = 16_384;
@@ -31,6 +35,8 @@ pub enum BadPicture {
     Short { have: u64, need: u64 },
     #[error("the machine's screen memory could not be read: {reason}")]
     Read { reason: String },
+    #[error("there is no memory for the machine's picture: {reason}")]
+    Write { reason: String },
 }
 
 /// Checks a picture's size: not empty, no side above [`MAX_SIDE`], no more than [`MAX_BYTES`] as RGBA.
@@ -76,15 +82,13 @@ impl Layout {
     }
 }
 
-/// A picture in a file that QEMU goes on writing. Cloning shares the file.
+/// A picture in a file that goes on being written. Cloning shares the file.
 #[derive(Clone, Debug)]
 pub struct SharedMap {
-    /// The guest's memory. A presenter may lend it to an X server or compositor; do not map it here.
+    /// The picture's memory. A presenter may lend it to an X server or compositor; do not map it here.
     pub fd: Arc<OwnedFd>,
     /// Byte of the first pixel in the file.
     pub offset: u32,
-    /// pixman's code of the format, as QEMU gave it.
-    pub pixman_code: u32,
     pub layout: Layout,
 }
 
@@ -107,9 +111,69 @@ impl SharedMap {
         Ok(Self {
             fd: Arc::new(fd),
             offset,
-            pixman_code: code,
             layout,
         })
+    }
+
+    /// A black picture in a file of ours that nobody can make shorter: [`PixelFormat::BGRX`] without padding.
+    pub fn blank(size: Size) -> Result<Self, BadPicture> {
+        check_size(size)?;
+        let layout = Layout {
+            size,
+            stride: size.width * 4,
+            format: PixelFormat::BGRX,
+        };
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        let fd = rustix::fs::memfd_create("orangery-screen", flags).map_err(write_error)?;
+        rustix::fs::ftruncate(&fd, layout.bytes()).map_err(write_error)?;
+        rustix::fs::fcntl_add_seals(&fd, SealFlags::SHRINK).map_err(write_error)?;
+        Ok(Self {
+            fd: Arc::new(fd),
+            offset: 0,
+            layout,
+        })
+    }
+
+    /// Writes `rect` of a picture of ours: rows of `from`, of which `bytes` begins with the rectangle's first pixel.
+    /// Rows that `bytes` lacks stay as they are.
+    pub fn write(&self, rect: Rect, from: Layout, bytes: &[u8]) -> Result<(), BadPicture> {
+        let into = self.layout;
+        let row = usize_of(u64::from(rect.w) * u64::from(into.format.bytes));
+        if from.format == into.format && from.stride == into.stride && rect.w == into.size.width {
+            let whole = row * rect.h as usize;
+            return self.write_at(rect.x, rect.y, &bytes[..whole.min(bytes.len())]);
+        }
+        let mut converted = vec![0; row];
+        let rows = bytes.chunks(from.stride.max(1) as usize);
+        for (y, bytes) in (rect.y..rect.bottom()).zip(rows) {
+            if from.format == into.format {
+                self.write_at(rect.x, y, &bytes[..row.min(bytes.len())])?;
+            } else {
+                from.format.convert_row(bytes, &mut converted);
+                swap_red_and_blue(&mut converted);
+                self.write_at(rect.x, y, &converted)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_at(&self, x: u32, y: u32, mut bytes: &[u8]) -> Result<(), BadPicture> {
+        let mut at = self.position(x, y);
+        while !bytes.is_empty() {
+            let written = match rustix::io::pwrite(&*self.fd, bytes, at) {
+                Err(Errno::INTR) => continue,
+                other => other.map_err(write_error)?,
+            };
+            at += written as u64;
+            bytes = &bytes[written..];
+        }
+        Ok(())
+    }
+
+    /// Byte of a pixel in the file.
+    fn position(&self, x: u32, y: u32) -> u64 {
+        let rows = u64::from(y) * u64::from(self.layout.stride);
+        u64::from(self.offset) + rows + u64::from(x) * u64::from(self.layout.format.bytes)
     }
 
     /// Reads `rect` in bands. For each band `each` gets its rectangle, the bytes and their stride; the first byte is
@@ -157,12 +221,10 @@ impl SharedMap {
     }
 
     fn read_at(&self, x: u32, y: u32, mut into: &mut [u8]) -> Result<(), BadPicture> {
-        let in_picture = u64::from(y) * u64::from(self.layout.stride)
-            + u64::from(x) * u64::from(self.layout.format.bytes);
-        let mut at = u64::from(self.offset) + in_picture;
+        let mut at = self.position(x, y);
         while !into.is_empty() {
             let read = match rustix::io::pread(&*self.fd, &mut *into, at) {
-                Err(rustix::io::Errno::INTR) => continue,
+                Err(Errno::INTR) => continue,
                 other => other.map_err(read_error)?,
             };
             if read == 0 {
@@ -176,8 +238,14 @@ impl SharedMap {
     }
 }
 
-fn read_error(error: rustix::io::Errno) -> BadPicture {
+fn read_error(error: Errno) -> BadPicture {
     BadPicture::Read {
+        reason: std::io::Error::from(error).to_string(),
+    }
+}
+
+fn write_error(error: Errno) -> BadPicture {
+    BadPicture::Write {
         reason: std::io::Error::from(error).to_string(),
     }
 }
@@ -251,6 +319,35 @@ mod tests {
             .unwrap();
             assert_eq!(rows, rect.h);
         }
+    }
+
+    #[test]
+    fn inline_pixels_of_any_format_and_place_lie_in_our_file_as_bgrx() {
+        let map = SharedMap::blank(Size::new(3, 3)).unwrap();
+        let bgrx = Layout::checked(Size::new(2, 2), 12, XRGB).unwrap();
+        let bytes: Vec<u8> = (1..=24).collect();
+        map.write(Rect::new(1, 1, 2, 2), bgrx, &bytes).unwrap();
+        let rgb565 = Layout::checked(Size::new(3, 1), 6, 0x1002_0565).unwrap();
+        let red_and_blue = [0x00, 0xf8, 0x1f, 0x00, 0x00, 0x00];
+        map.write(Rect::new(0, 0, 3, 1), rgb565, &red_and_blue)
+            .unwrap();
+        map.write(Rect::new(0, 2, 2, 1), bgrx, &[9; 3]).unwrap(); // Too few bytes.
+        let mut seen = Vec::new();
+        map.read(map.layout.size.rect(), &mut Vec::new(), |_, bytes, _| {
+            seen.extend_from_slice(bytes);
+        })
+        .unwrap();
+        let row = |pixels: [[u8; 4]; 3]| pixels.concat();
+        assert_eq!(
+            seen[..12],
+            row([[0, 0, 255, 255], [255, 0, 0, 255], [0, 0, 0, 255]])
+        );
+        assert_eq!(seen[12..24], row([[0; 4], [1, 2, 3, 4], [5, 6, 7, 8]]));
+        assert_eq!(
+            seen[24..],
+            row([[9, 9, 9, 0], [13, 14, 15, 16], [17, 18, 19, 20]])
+        );
+        assert!(rustix::fs::ftruncate(&*map.fd, 1).is_err(), "not sealed");
     }
 
     #[test]

@@ -1,15 +1,17 @@
-//! The pacing thread: copies shared pixels for viewers, and wakes the app at most about 60 times a second.
+//! The pacing thread: copies shared pixels for viewers, lets painters paint, and wakes the app at most about 60 times a
+//! second.
 
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::frame::Task;
-use super::frame::{Damage, FrameSlot, SharedMap, Wake};
+use super::frame::{CopyWork, FrameSlot, News, Painted, Task, Wake};
 
 /// Between two wakes; the first after a pause comes at once.
 const PACE: Duration = Duration::from_millis(16);
+/// Until a busy window system is asked again.
+const BUSY: Duration = Duration::from_millis(1);
 
 /// Starts the thread. It ends when the slot is closed. `alarm` runs when an alarm of the slot is due.
 pub(super) fn start(
@@ -29,17 +31,39 @@ fn run(slot: &FrameSlot, wake: &Wake, mut alarm: impl FnMut()) {
         match slot.next_task(not_before) {
             Task::Stop => return,
             Task::Alarm => alarm(),
-            Task::Wake => {
+            Task::News(news) => {
                 not_before = following(not_before, Instant::now());
-                wake();
-            }
-            Task::Copy(map, epoch, damage) => {
-                not_before = following(not_before, Instant::now());
-                copy(slot, &map, epoch, &damage, &mut buffer);
-                wake();
+                if tell(slot, &news, &wake, &mut buffer) == Painted::Later {
+                    not_before = Instant::now() + BUSY;
+                }
             }
         }
     }
+}
+
+/// Brings news to those who wait for it. `Later` if the window system was busy.
+fn tell(slot: &FrameSlot, news: &News, wake: &Wake, buffer: &mut Vec<u8>) -> Painted {
+    if let Some(due) = &news.copy {
+        copy(slot, due, buffer);
+    }
+    let (mut painted, mut looks) = (Painted::Now, news.wake);
+    for paint in &news.paints {
+        match paint.painter.paint(&paint.map, &paint.damage) {
+            Painted::Now => {}
+            Painted::Later => {
+                slot.put_back(paint, true);
+                painted = Painted::Later;
+            }
+            Painted::Refused => {
+                slot.put_back(paint, false);
+                looks = true;
+            }
+        }
+    }
+    if looks {
+        wake();
+    }
+    painted
 }
 
 /// When the wake after one at `now` may come, which was due at `due`. One that came a little late does not shift
@@ -49,8 +73,9 @@ fn following(due: Instant, now: Instant) -> Instant {
     if late < PACE { due + PACE } else { now + PACE }
 }
 
-fn copy(slot: &FrameSlot, map: &SharedMap, epoch: u64, damage: &Damage, buffer: &mut Vec<u8>) {
-    for &rect in damage.rects() {
+fn copy(slot: &FrameSlot, due: &CopyWork, buffer: &mut Vec<u8>) {
+    let (map, epoch) = (&due.map, due.epoch);
+    for &rect in due.damage.rects() {
         let read = map.read(rect, buffer, |band, bytes, stride| {
             slot.paint_copy(epoch, map, band, bytes, stride);
         });
@@ -61,6 +86,14 @@ fn copy(slot: &FrameSlot, map: &SharedMap, epoch: u64, damage: &Damage, buffer: 
         }
     }
     slot.finish_copy(epoch);
+}
+
+/// Does the copies that are due at once, for tests without the thread.
+#[cfg(test)]
+pub(super) fn catch_up(slot: &FrameSlot) {
+    while let Some(due) = slot.copy_due() {
+        copy(slot, &due, &mut Vec::new());
+    }
 }
 
 #[cfg(test)]

@@ -35,9 +35,6 @@ impl PixelFormat {
     /// Blue, green, red, unused: what QEMU sends nearly always.
     pub const BGRX: Self = Self::rgb(4, (16, 8), (8, 8), (0, 8));
 
-    /// pixman's code for bytes in the order red, green, blue, unused.
-    pub const RGBX_PIXMAN: u32 = 0x2003_0888;
-
     const fn rgb(bytes: u32, red: (u32, u32), green: (u32, u32), blue: (u32, u32)) -> Self {
         Self {
             bytes,
@@ -92,6 +89,14 @@ fn convert_bgrx(from: &[u8], into: &mut [u8]) {
         let rgba =
             (pixel & 0xff00) | ((pixel >> 16) & 0xff) | ((pixel << 16) & 0x00ff_0000) | 0xff00_0000;
         *into = rgba.to_le_bytes();
+    }
+}
+
+/// Turns rows of RGBA into BGRX, and back.
+pub fn swap_red_and_blue(pixels: &mut [u8]) {
+    let (pixels, _) = pixels.as_chunks_mut::<4>();
+    for pixel in pixels {
+        pixel.swap(0, 2);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Brings the guest's picture and the bar onto the window.
 
 mod compose;
+mod direct;
 mod shm;
 mod soft;
 mod wayland;

@@ -2,14 +2,16 @@
 //! painted as ever, and so is everything where this way is closed.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use winit::raw_window_handle::{HasWindowHandle, RawWindowHandle};
 use winit::window::Window;
 
-use crate::display::frame::{Damage, Rect};
+use crate::display::frame::{Damage, Figures, Rect};
 
 use super::super::guest_picture::GuestPicture;
 use super::super::view::{intersect, subtract};
+use super::direct::Direct;
 use super::soft::{SoftPresenter, window_damage};
 use super::x11::{DirectError, Server, can_show};
 use super::{PresentError, Presenter, Repaint, Scene, Shown, Way};
@@ -17,13 +19,17 @@ use super::{PresentError, Presenter, Repaint, Scene, Shown, Way};
 pub struct ShmPresenter {
     soft: SoftPresenter,
     /// `None` once the server refused.
-    server: Option<Server>,
+    direct: Option<Arc<Direct>>,
     way: Way,
 }
 
 impl ShmPresenter {
-    /// Gives `soft` back where X11 can't do it.
-    pub fn new(window: &Rc<Window>, soft: SoftPresenter) -> Result<Self, SoftPresenter> {
+    /// Gives `soft` back where X11 can't do it. `figures` counts what is shown between two calls of ours.
+    pub fn new(
+        window: &Rc<Window>,
+        soft: SoftPresenter,
+        figures: &Figures,
+    ) -> Result<Self, SoftPresenter> {
         let handle = window.window_handle().ok().map(|handle| handle.as_raw());
         let id = match handle {
             Some(RawWindowHandle::Xlib(handle)) => u32::try_from(handle.window).ok(),
@@ -33,7 +39,7 @@ impl ShmPresenter {
         match id.and_then(|id| Server::new(id).ok()) {
             Some(server) => Ok(Self {
                 soft,
-                server: Some(server),
+                direct: Some(Arc::new(Direct::new(server, figures.clone()))),
                 way: Way::Copied,
             }),
             None => Err(soft),
@@ -49,11 +55,10 @@ impl ShmPresenter {
     ) -> Result<Shown, PresentError> {
         let everything = Repaint::everything();
         let turned = std::mem::replace(&mut self.way, Way::Copied) == Way::Direct;
-        if turned && let Some(server) = &mut self.server {
+        if turned && let Some(direct) = &self.direct {
             // What it still paints has to be on the screen before ours.
-            let quiet = server.set_clip(&[]).and_then(|()| server.detach());
-            if quiet.is_err() {
-                self.server = None;
+            if direct.lay_down().is_err() {
+                self.direct = None;
             }
         }
         let repaint = if turned { &everything } else { repaint };
@@ -66,15 +71,15 @@ impl ShmPresenter {
         guest: &mut GuestPicture,
         repaint: &Repaint,
     ) -> Result<Result<Shown, PresentError>, DirectError> {
-        let (Some(server), Some(map)) = (&mut self.server, guest.map()) else {
+        let (Some(direct), Some(map)) = (&self.direct, guest.map()) else {
             return Ok(Ok(Shown::Now));
         };
-        server.attach(map)?;
         let visible = scene.placement.visible();
         let open = visible.map(|visible| subtract(visible, scene.overlays));
         let open = open.unwrap_or_default();
-        server.set_clip(&open)?;
-        if server.is_busy()? {
+        // Until all is painted, nobody else may paint.
+        let mut easel = direct.set_up(map, scene.placement, &open)?;
+        if easel.server.is_busy()? {
             return Ok(Ok(Shown::Later));
         }
         let turned = std::mem::replace(&mut self.way, Way::Direct) == Way::Copied;
@@ -84,17 +89,14 @@ impl ShmPresenter {
         if let Err(error) = self.soft.paint(scene, None, window.rects(), &open) {
             return Ok(Err(error));
         }
-        let mut painted = uncovered(&window, visible);
         let mut changed = repaint.guest.clone();
         if repaint.whole {
             changed.clear();
             changed.add(scene.placement.guest.rect());
         }
-        let in_window = |rect: &Rect| scene.placement.window_rect(*rect);
-        for rect in changed.rects().iter().filter_map(in_window) {
-            painted.add(rect);
-        }
-        server.show(&scene.placement, changed.rects(), painted.rects())?;
+        easel.show(&changed, uncovered(&window, visible))?;
+        drop(easel);
+        guest.paint_by(direct);
         guest.forget_whole();
         Ok(Ok(Shown::Now))
     }
@@ -108,16 +110,16 @@ impl Presenter for ShmPresenter {
         repaint: &Repaint,
     ) -> Result<Shown, PresentError> {
         let fits = |guest: &GuestPicture| {
-            let server = self.server.as_ref().filter(|_| scene.direct && !scene.dim);
-            guest.map().zip(server).is_some_and(|(map, server)| {
-                can_show(map, &scene.placement) && !server.refuses(map)
+            let direct = self.direct.as_ref().filter(|_| scene.direct && !scene.dim);
+            guest.map().zip(direct).is_some_and(|(map, direct)| {
+                can_show(map, &scene.placement) && !direct.refuses(map)
             })
         };
         match guest {
             Some(guest) if fits(guest) => match self.show(scene, guest, repaint) {
                 Ok(result) => result,
                 Err(_) => {
-                    self.server = None; // Remote, or gone; copying goes on.
+                    self.direct = None; // Remote, or gone; copying goes on.
                     self.copy(scene, Some(guest), &Repaint::everything())
                 }
             },

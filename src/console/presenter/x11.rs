@@ -41,6 +41,7 @@ pub enum DirectError {
 }
 
 /// The connection for one window.
+#[derive(Debug)]
 pub struct Server {
     connection: RustConnection,
     window: xproto::Window,
@@ -57,6 +58,7 @@ pub struct Server {
 }
 
 /// The guest's memory as the server has it.
+#[derive(Debug)]
 struct Memory {
     map: SharedMap,
     segment: shm::Seg,
@@ -64,6 +66,7 @@ struct Memory {
 }
 
 /// A copy on the server to scale from.
+#[derive(Debug)]
 struct Scaled {
     pixmap: xproto::Pixmap,
     source: render::Picture,
@@ -115,11 +118,7 @@ impl Server {
 
     /// Takes the guest's memory over, if it is not the same as before.
     pub fn attach(&mut self, map: &SharedMap) -> Result<(), DirectError> {
-        if self
-            .memory
-            .as_ref()
-            .is_some_and(|memory| is_same(&memory.map, map))
-        {
+        if self.has(map) {
             return Ok(());
         }
         self.detach()?;
@@ -132,6 +131,12 @@ impl Server {
             scaled: None,
         });
         Ok(())
+    }
+
+    /// True if the server reads this memory.
+    pub fn has(&self, map: &SharedMap) -> bool {
+        let memory = self.memory.as_ref();
+        memory.is_some_and(|memory| is_same(&memory.map, map))
     }
 
     pub fn detach(&mut self) -> Result<(), DirectError> {

@@ -16,7 +16,7 @@ use zbus::zvariant::{DynamicType, Fd, OwnedObjectPath, OwnedValue};
 use zbus::{Connection, Message, MessageStream, connection};
 
 use super::listener::Listener;
-use super::{MAX_QUEUED, Offer, driven};
+use super::{MAX_QUEUED, Offer, driven, wire};
 use crate::display::DisplayError;
 use crate::display::frame::{FrameSlot, Leds, ScreenStatus};
 use crate::display::input::{Button, InputQueue, Order};
@@ -42,8 +42,8 @@ pub(in crate::display) struct Link {
 
 /// Serves the connection until the queue is closed or QEMU is gone.
 pub(in crate::display) fn run(stream: UnixStream, link: &Link) -> Result<(), DisplayError> {
-    zbus::block_on(async {
-        let messages = connection::Builder::async_io_unix_stream(stream)
+    let served = wire::run(stream, async |wire| {
+        let messages = connection::Builder::socket(wire)
             .p2p()
             .internal_executor(false)
             .max_queued(MAX_QUEUED)
@@ -61,6 +61,11 @@ pub(in crate::display) fn run(stream: UnixStream, link: &Link) -> Result<(), Dis
             resizing: None,
         };
         driven(&connection, control.serve(messages)).await
+    });
+    served.unwrap_or_else(|error| {
+        Err(DisplayError::Start {
+            reason: error.to_string(),
+        })
     })
 }
 

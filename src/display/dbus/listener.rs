@@ -11,7 +11,7 @@ use zbus::message::Header;
 use zbus::zvariant::OwnedFd;
 use zbus::{Connection, Message};
 
-use super::{Offer, properties, read_call, serve_calls};
+use super::{Offer, properties, read_call, serve_calls, wire};
 use crate::display::frame::{FrameSlot, ScreenStatus, SharedMap, Size};
 use crate::display::map::Layout;
 
@@ -37,7 +37,8 @@ impl Listener {
                 let serve = async |connection: &Connection, message: &Message| {
                     serve(connection, &slot, offer, message).await
                 };
-                let ended = zbus::block_on(serve_calls(ours, serve));
+                let served = wire::run(ours, |wire| serve_calls(wire, serve));
+                let ended = served.unwrap_or_else(|error| Err(error.into()));
                 if !quiet.load(Ordering::Acquire) {
                     slot.lose(lost_message(ended.err()));
                 }
@@ -161,7 +162,7 @@ fn apply(slot: &FrameSlot, call: Call, message: &Message) {
         Call::Scanout(layout) => {
             let body = message.body();
             if let Ok((.., bytes)) = body.deserialize::<ScanoutBody<'_>>()
-                && slot.set_owned(layout.size).is_ok()
+                && slot.set_inline(layout.size).is_ok()
             {
                 slot.paint(0, 0, layout, bytes);
                 slot.finish_paint();

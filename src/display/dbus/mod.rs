@@ -10,10 +10,10 @@ mod sound;
 mod sound_tests;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::os::unix::net::UnixStream;
 use std::pin::{Pin, pin};
 use std::task::Poll;
 
@@ -21,6 +21,8 @@ use zbus::export::futures_core::Stream;
 use zbus::message::{Flags, Header, Type};
 use zbus::zvariant::Value;
 use zbus::{Connection, Message, MessageStream, connection};
+
+use self::wire::Wire;
 
 pub(super) use self::control::{Link, run};
 pub use self::sound::SoundLink;
@@ -58,13 +60,13 @@ async fn driven<T>(connection: &Connection, work: impl Future<Output = T>) -> T 
     .await
 }
 
-/// Hands each call of the peer on `socket` to `serve`, which answers it, until the peer is gone.
+/// Hands each call of the peer on `wire` to `serve`, which answers it, until the peer is gone.
 async fn serve_calls(
-    socket: UnixStream,
+    wire: Wire,
     serve: impl AsyncFn(&Connection, &Message) -> zbus::Result<()>,
 ) -> zbus::Result<()> {
     // The stream is made with the connection: made later, it can miss QEMU's first question, and QEMU waits 25 s.
-    let mut messages = connection::Builder::async_io_unix_stream(socket)
+    let mut messages = connection::Builder::socket(wire)
         .p2p()
         .internal_executor(false)
         .max_queued(MAX_QUEUED)

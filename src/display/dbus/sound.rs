@@ -15,7 +15,8 @@ use zbus::message::Header;
 use zbus::zvariant::Fd;
 use zbus::{Connection, Message, connection};
 
-use super::{MAX_QUEUED, driven, properties, read_call, serve_calls};
+use super::wire::Wire;
+use super::{MAX_QUEUED, driven, properties, read_call, serve_calls, wire};
 use crate::display::DisplayError;
 use crate::display::sound::{Announced, Mixer, Pcm};
 
@@ -74,7 +75,9 @@ impl SoundLink {
         std::thread::Builder::new()
             .name("sound-greet".to_owned())
             .spawn(move || {
-                done.send(zbus::block_on(register(stream, &mixer))).ok(); // Too late.
+                let answer = wire::run(stream, |wire| register(wire, &mixer));
+                done.send(answer.unwrap_or_else(|error| Err(start(error))))
+                    .ok(); // Too late.
             })
             .map_err(start)?;
         let listeners = registered.recv_timeout(PATIENCE).unwrap_or_else(|_late| {
@@ -101,8 +104,8 @@ fn failed(error: zbus::Error) -> DisplayError {
     }
 }
 
-async fn register(stream: UnixStream, mixer: &Arc<Mixer>) -> Result<Vec<Listener>, DisplayError> {
-    let messages = connection::Builder::async_io_unix_stream(stream)
+async fn register(wire: Wire, mixer: &Arc<Mixer>) -> Result<Vec<Listener>, DisplayError> {
+    let messages = connection::Builder::socket(wire)
         .p2p()
         .internal_executor(false)
         .max_queued(MAX_QUEUED)
@@ -137,7 +140,7 @@ impl Listener {
                 let serve = async |connection: &Connection, message: &Message| {
                     serve(connection, direction, &mixer, message).await
                 };
-                zbus::block_on(serve_calls(ours, serve)).ok(); // However it ends, nothing more comes.
+                wire::run(ours, |wire| serve_calls(wire, serve)).ok(); // However it ends, nothing more comes.
             })?;
         Ok(Self { socket })
     }

@@ -11,7 +11,7 @@ use zbus::message::{Flags, Type};
 use zbus::zvariant::{Fd, OwnedFd, OwnedValue, Structure, Value};
 use zbus::{Connection, Guid, Message, MessageStream, connection};
 
-use crate::display::frame::{Rect, ScreenStatus, Size, Surface, Want};
+use crate::display::frame::{Rect, ScreenStatus, Size, Want};
 use crate::display::keys::KeyCode;
 use crate::display::{Button, Input, Screen};
 
@@ -239,7 +239,7 @@ fn shared_pixels_are_copied_for_a_viewer_and_damage_alone_for_a_presenter() {
     });
     assert_eq!(pixels[..8], [2, 1, 0, 255, 6, 5, 4, 255]);
     let change = presenter.take_damage().unwrap();
-    assert!(matches!(change.surface, Surface::Map(_)) && change.whole);
+    assert!(change.whole);
     listener
         .tell("UpdateMap", &(1_i32, 1_i32, 2_i32, 900_i32))
         .unwrap();
@@ -296,7 +296,9 @@ fn hostile_maps_are_refused_and_the_screen_lives_on() {
     assert_eq!(screen.slot().info().cursor.width, 0);
     let mut page = screen.slot().watch(Want::Pixels);
     let mut seen = Vec::new();
-    page.take(|patch| seen = patch.rgba.to_vec());
+    until("the pixel", || {
+        page.take(|patch| seen = patch.rgba.to_vec()).is_some()
+    });
     assert_eq!(seen, [1, 2, 3, 255]);
 }
 
@@ -309,10 +311,13 @@ fn qemu_gets_its_answer_even_while_the_app_reads_pixels() {
         .unwrap();
     let mut page = screen.slot().watch(Want::Pixels);
     let mut answered = None;
-    page.take(|_patch| {
-        let asked = Instant::now();
-        listener.map(&[0; 64], Size::new(4, 4), 16, XRGB).unwrap();
-        answered = Some(asked.elapsed());
+    until("a picture", || {
+        page.take(|_patch| {
+            let asked = Instant::now();
+            listener.map(&[0; 64], Size::new(4, 4), 16, XRGB).unwrap();
+            answered = Some(asked.elapsed());
+        })
+        .is_some()
     });
     assert!(
         answered.is_some_and(|time| time < Duration::from_secs(1)),

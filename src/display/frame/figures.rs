@@ -2,6 +2,7 @@
 //! and how long a key takes to become a pixel.
 
 use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Rates are counted over this long.
@@ -25,7 +26,7 @@ pub struct Reading {
 
 /// Counts for one window.
 #[derive(Debug)]
-pub struct Figures {
+struct Counts {
     since: Instant,
     shown: u32,
     /// The machine's count at `since`.
@@ -35,55 +36,67 @@ pub struct Figures {
     last: Reading,
 }
 
+/// Cloning shares the counts: several threads may show pictures.
+#[derive(Clone, Debug)]
+pub struct Figures(Arc<Mutex<Counts>>);
+
 impl Figures {
     pub fn new(now: Instant) -> Self {
-        Self {
+        Self(Arc::new(Mutex::new(Counts {
             since: now,
             shown: 0,
             updates: 0,
             key_sent: None,
             delays: VecDeque::new(),
             last: Reading::default(),
-        }
+        })))
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A key press went to the guest.
-    pub fn key_sent(&mut self, now: Instant) {
-        self.key_sent = Some(now);
+    pub fn key_sent(&self, now: Instant) {
+        self.counts().key_sent = Some(now);
     }
 
     /// The window showed something new of the guest.
-    pub fn shown(&mut self, now: Instant) {
-        self.shown += 1;
-        if let Some(sent) = self.key_sent.take() {
+    pub fn shown(&self, now: Instant) {
+        let mut counts = self.counts();
+        counts.shown += 1;
+        if let Some(sent) = counts.key_sent.take() {
             let delay = now.duration_since(sent);
             if delay <= MAX_DELAY {
-                self.delays.truncate(KEYS - 1);
-                self.delays.push_front(delay);
+                counts.delays.truncate(KEYS - 1);
+                counts.delays.push_front(delay);
             }
         }
     }
 
     /// When [`Self::read`] has something new.
     pub fn due(&self) -> Instant {
-        self.since + SPAN
+        self.counts().since + SPAN
     }
 
     /// The figures of the last whole second. `updates` is the machine's count of changes.
-    pub fn read(&mut self, now: Instant, updates: u64) -> Reading {
-        let passed = now.duration_since(self.since);
+    pub fn read(&self, now: Instant, updates: u64) -> Reading {
+        let mut counts = self.counts();
+        let passed = now.duration_since(counts.since);
         if passed >= SPAN {
             let rate = |count: f64| count / passed.as_secs_f64();
-            self.last = Reading {
-                shown: rate(f64::from(self.shown)),
-                updates: rate(updates.saturating_sub(self.updates) as f64),
-                key_to_pixel: self.median(),
+            counts.last = Reading {
+                shown: rate(f64::from(counts.shown)),
+                updates: rate(updates.saturating_sub(counts.updates) as f64),
+                key_to_pixel: counts.median(),
             };
-            (self.since, self.shown, self.updates) = (now, 0, updates);
+            (counts.since, counts.shown, counts.updates) = (now, 0, updates);
         }
-        self.last
+        counts.last
     }
+}
 
+impl Counts {
     fn median(&self) -> Option<Duration> {
         let mut delays: Vec<Duration> = self.delays.iter().copied().collect();
         delays.sort();
@@ -99,7 +112,7 @@ mod tests {
     fn rates_are_those_of_the_last_second_and_a_slow_picture_is_not_the_keys() {
         let start = Instant::now();
         let at = |millis: u64| start + Duration::from_millis(millis);
-        let mut figures = Figures::new(start);
+        let figures = Figures::new(start);
         for (key, picture) in [(0, 10), (100, 130), (200, 220), (300, 900)] {
             figures.key_sent(at(key));
             figures.shown(at(picture));

@@ -4,11 +4,11 @@
 //! viewer has not yet seen, so a page and a thumbnail do not steal each other's news. There are two ways to read:
 //!
 //! * [`Viewer::take`] hands out damaged rectangles as packed RGBA, for textures and thumbnails ([`Want::Pixels`]).
-//! * [`Viewer::take_damage`] hands out only rectangles and the [`Surface`] ([`Want::Damage`]). A presenter that can
-//!   lend the guest's memory to the window system reads no pixel at all; for [`Surface::Owned`] it gets them from
-//!   [`Viewer::read`].
+//! * [`Viewer::take_damage`] hands out only rectangles and the [`SharedMap`] ([`Want::Damage`]). A presenter that can
+//!   lend that memory to the window system reads no pixel at all.
 //!
-//! The map is only copied to RGBA while somebody wants pixels.
+//! The picture always lies in a map: QEMU's own, or a file of ours if pixels come inline. It is only copied to RGBA
+//! while somebody wants pixels.
 
 mod figures;
 mod follow;
@@ -16,14 +16,16 @@ mod rect;
 mod slot;
 #[cfg(test)]
 mod tests;
+mod viewer;
 
 use std::sync::Arc;
 
 pub use self::figures::{Figures, Reading};
 pub use self::follow::{Follow, Following};
 pub use self::rect::{Damage, MAX_DAMAGE_RECTS, Rect, Size};
-pub(in crate::display) use self::slot::Task;
-pub use self::slot::{Change, FrameSlot, Patch, Viewer, Want};
+pub use self::slot::FrameSlot;
+pub(in crate::display) use self::slot::{CopyWork, News, Task};
+pub use self::viewer::{Change, Painted, Painter, Patch, Viewer, Want};
 pub use super::map::{BadPicture, Layout, MAX_BYTES, MAX_SIDE, SharedMap};
 pub use super::pixel::PixelFormat;
 
@@ -44,18 +46,6 @@ pub enum ScreenStatus {
     Hidden,
     /// The connection is gone for good. `why` is a sentence for the user.
     Lost { why: String },
-}
-
-/// Where the pixels are.
-#[derive(Clone, Debug, Default)]
-pub enum Surface {
-    /// No picture yet.
-    #[default]
-    None,
-    /// In a file that QEMU writes: a presenter may lend `fd` to the window system.
-    Map(SharedMap),
-    /// In the slot, as packed RGBA with alpha 255: see [`Viewer::read`].
-    Owned,
 }
 
 /// The guest's mouse pointer, when the guest leaves drawing it to us.

@@ -3,43 +3,8 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{
-    BadPicture, Cursor, Damage, Layout, PixelFormat, Rect, ScreenInfo, ScreenStatus, SharedMap,
-    Size, Surface,
-};
-use crate::display::map::check_size;
-
-/// What a viewer reads, which decides whether shared pixels are copied at all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Want {
-    /// Packed RGBA of what changed, ready for a texture.
-    Pixels,
-    /// Rectangles and the [`Surface`]; the presenter fetches the pixels itself.
-    Damage,
-}
-
-/// One rectangle of new pixels.
-#[derive(Debug)]
-pub struct Patch<'a> {
-    /// The whole picture's size.
-    pub size: Size,
-    pub rect: Rect,
-    /// True if this is the whole picture: make a new texture if the size differs from the last.
-    pub whole: bool,
-    /// `rect.w * rect.h` pixels, packed RGBA, alpha 255.
-    pub rgba: &'a [u8],
-}
-
-/// What changed for a viewer since its last look.
-#[derive(Clone, Debug)]
-pub struct Change {
-    pub size: Size,
-    pub generation: u64,
-    /// True if size or surface are new: everything has to be painted.
-    pub whole: bool,
-    pub damage: Damage,
-    pub surface: Surface,
-}
+use super::viewer::{Painter, Viewer, Want};
+use super::{BadPicture, Cursor, Damage, Layout, Rect, ScreenInfo, ScreenStatus, SharedMap, Size};
 
 /// The newest picture and everything about it, for the screen's threads and any number of viewers.
 #[derive(Debug, Default)]
@@ -50,23 +15,31 @@ pub struct FrameSlot {
 }
 
 #[derive(Debug, Default)]
-struct State {
-    info: ScreenInfo,
-    surface: Surface,
-    /// Counts surfaces, so that a copy of an old one is not painted into a new one.
+pub(super) struct State {
+    pub(super) info: ScreenInfo,
+    /// Where the picture lies; `None` before the first.
+    pub(super) map: Option<SharedMap>,
+    /// The map is a file of ours, which inline pixels are written into.
+    inline: bool,
+    /// False from a new map of ours to its first whole picture, so that nobody sees it black or half painted.
+    pub(super) ready: bool,
+    /// Counts maps, so that a copy of an old one is not painted into a new one.
     epoch: u64,
-    /// RGBA of `info.size`, or empty while nobody asked for pixels of a map.
-    pixels: Vec<u8>,
-    /// False from a new surface to its first painted pixels, so that nobody sees it black or half copied.
-    painted: bool,
+    /// RGBA of `info.size`, or empty while nobody asked for pixels.
+    pub(super) pixels: Vec<u8>,
+    /// False from a new map until `pixels` has the whole of it.
+    pub(super) painted: bool,
     /// Parts of the map that `pixels` lacks.
-    stale: Damage,
+    pub(super) stale: Damage,
     /// As many as our own windows have views, so a handful.
-    viewers: Vec<Seen>,
+    pub(super) viewers: Vec<Seen>,
     next_viewer: u64,
     /// Changes of the picture that the machine told of.
     updates: u64,
+    /// The pacing thread has something to do.
     news: bool,
+    /// Something else than pixels is new.
+    told: bool,
     closed: bool,
     alarm: Option<Instant>,
     /// When the other side must have answered, while the status is `Connecting`.
@@ -74,9 +47,11 @@ struct State {
 }
 
 #[derive(Debug)]
-struct Seen {
-    id: u64,
-    want: Want,
+pub(super) struct Seen {
+    pub(super) id: u64,
+    pub(super) want: Want,
+    /// Shows damage without waking anybody.
+    pub(super) painter: Option<Arc<dyn Painter>>,
     whole: bool,
     damage: Damage,
 }
@@ -84,32 +59,46 @@ struct Seen {
 /// What the pacing thread has to do next.
 #[derive(Debug)]
 pub(in crate::display) enum Task {
-    /// Copy these parts of the map, then wake.
-    Copy(SharedMap, u64, Damage),
-    Wake,
+    News(News),
     Alarm,
     Stop,
 }
 
-impl FrameSlot {
-    /// A slot that shows this picture and nothing else, for a machine that is saved: packed RGBA of `size`.
-    pub fn still(size: Size, rgba: &[u8]) -> Result<Arc<Self>, BadPicture> {
-        let layout = Layout::checked(size, size.width.saturating_mul(4), PixelFormat::RGBX_PIXMAN)?;
-        let slot = Arc::new(Self::default());
-        slot.set_owned(size)?;
-        slot.paint(0, 0, layout, rgba);
-        slot.finish_paint();
-        Ok(slot)
-    }
+/// What became of the picture: first copy, then paint, then wake.
+#[derive(Debug)]
+pub(in crate::display) struct News {
+    pub copy: Option<CopyWork>,
+    pub paints: Vec<PaintWork>,
+    /// Somebody has to look.
+    pub wake: bool,
+}
 
+/// Parts of the map that viewers of pixels wait for.
+#[derive(Debug)]
+pub(in crate::display) struct CopyWork {
+    pub map: SharedMap,
+    pub epoch: u64,
+    pub damage: Damage,
+}
+
+/// Parts of the map that a painter shows.
+#[derive(Debug)]
+pub(in crate::display) struct PaintWork {
+    viewer: u64,
+    pub painter: Arc<dyn Painter>,
+    pub map: SharedMap,
+    pub damage: Damage,
+}
+
+impl FrameSlot {
     /// Everything but the pixels.
     pub fn info(&self) -> ScreenInfo {
         self.lock().info.clone()
     }
 
-    /// Where the pixels are now.
-    pub fn surface(&self) -> Surface {
-        self.lock().surface.clone()
+    /// True once there was a picture.
+    pub fn has_picture(&self) -> bool {
+        self.lock().map.is_some()
     }
 
     /// How many changes of the picture the machine has told of so far.
@@ -125,25 +114,31 @@ impl FrameSlot {
         state.viewers.push(Seen {
             id,
             want,
+            painter: None,
             whole: true,
             damage: Damage::default(),
         });
+        state.told = true;
         state.news = true; // The copying thread may have to catch up.
         self.work.notify_all();
         drop(state);
-        Viewer {
-            slot: Arc::clone(self),
-            id,
-            scratch: Vec::new(),
-        }
+        Viewer::new(Arc::clone(self), id)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         // A viewer's callback that panicked leaves whole values behind, so go on.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Changes something else than pixels: everybody has to look.
     fn change<T>(&self, edit: impl FnOnce(&mut State) -> T) -> T {
+        self.change_pixels(|state| {
+            state.told = true;
+            edit(state)
+        })
+    }
+
+    fn change_pixels<T>(&self, edit: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.lock();
         let result = edit(&mut state);
         state.info.generation += 1;
@@ -181,62 +176,66 @@ impl FrameSlot {
     /// A new picture in shared memory. Viewers of pixels see it once it is copied.
     pub(in crate::display) fn set_map(&self, map: SharedMap) {
         self.change(|state| {
-            state.begin_surface(map.layout.size, Surface::Map(map));
-            state.pixels = Vec::new();
-            state.stale.add(state.info.size.rect());
+            state.begin(map);
+            state.inline = false;
+            state.ready = true;
         });
     }
 
-    /// A new picture whose pixels follow by [`Self::paint`]; black until then.
-    pub(in crate::display) fn set_owned(&self, size: Size) -> Result<(), BadPicture> {
-        check_size(size)?;
+    /// A new picture whose pixels follow by [`Self::paint`]; nobody sees it until [`Self::finish_paint`].
+    pub(in crate::display) fn set_inline(&self, size: Size) -> Result<(), BadPicture> {
+        if self.lock().inline_map(size).is_some() {
+            self.change(|state| state.info.picture_came());
+            return Ok(());
+        }
+        let map = SharedMap::blank(size)?;
         self.change(|state| {
-            if state.info.size == size && matches!(state.surface, Surface::Owned) {
-                return state.info.picture_came();
-            }
-            state.begin_surface(size, Surface::Owned);
-            state.pixels = black(size);
+            state.begin(map);
+            state.inline = true;
+            state.ready = false;
         });
         Ok(())
     }
 
     /// QEMU wrote into the map within this rectangle.
     pub(in crate::display) fn map_damage(&self, x: i32, y: i32, w: i32, h: i32) {
-        self.change(|state| {
+        self.change_pixels(|state| {
             state.updates += 1;
             let (x, y, w, h) = (x.into(), y.into(), w.into(), h.into());
             if let Some(rect) = Rect::clipped(x, y, w, h, state.info.size) {
-                state.stale.add(rect);
-                state.damage(Want::Damage, rect);
+                state.damage(rect);
             }
         });
     }
 
     /// All that was sent together is painted: a new picture may be looked at.
     pub(in crate::display) fn finish_paint(&self) {
-        self.change(|state| {
+        self.change_pixels(|state| {
             state.updates += 1;
-            state.painted |= matches!(state.surface, Surface::Owned);
+            state.ready |= state.inline;
         });
     }
 
-    /// Paints inline pixels, `bytes` in `layout` with its origin at `x`, `y`. Cut to the picture.
+    /// Paints inline pixels, `bytes` in `layout` with its origin at `x`, `y`. Cut to the picture. Only the thread that
+    /// called [`Self::set_inline`] calls this.
     pub(in crate::display) fn paint(&self, x: i32, y: i32, layout: Layout, bytes: &[u8]) {
-        self.change(|state| {
-            let (w, h) = (layout.size.width.into(), layout.size.height.into());
-            let clipped = Rect::clipped(x.into(), y.into(), w, h, state.info.size);
-            let (Some(rect), Surface::Owned) = (clipped, &state.surface) else {
-                return;
-            };
-            // Distances from the sent rectangle's origin to the part that is visible; none is negative.
-            let skip_x = (i64::from(rect.x) - i64::from(x)) as usize * layout.format.bytes as usize;
-            let skip_y = (i64::from(rect.y) - i64::from(y)) as usize * layout.stride as usize;
-            if let Some(bytes) = bytes.get(skip_x + skip_y..) {
-                state.paint_rows(rect, layout, bytes, layout.stride as usize);
-                state.damage(Want::Pixels, rect);
-                state.damage(Want::Damage, rect);
+        let state = self.lock();
+        let (w, h) = (layout.size.width.into(), layout.size.height.into());
+        let clipped = Rect::clipped(x.into(), y.into(), w, h, state.info.size);
+        let map = state.inline_map(state.info.size).cloned();
+        drop(state); // Viewers need not wait while the pixels are written.
+        let (Some(rect), Some(map)) = (clipped, map) else {
+            return;
+        };
+        // Distances from the sent rectangle's origin to the part that is visible; none is negative.
+        let skip_x = (i64::from(rect.x) - i64::from(x)) as usize * layout.format.bytes as usize;
+        let skip_y = (i64::from(rect.y) - i64::from(y)) as usize * layout.stride as usize;
+        if let Some(bytes) = bytes.get(skip_x + skip_y..) {
+            match map.write(rect, layout, bytes) {
+                Ok(()) => self.change_pixels(|state| state.damage(rect)),
+                Err(error) => self.lose(error.to_string()),
             }
-        });
+        }
     }
 
     /// Paints a band copied from the map, if the map is still the one of `epoch`.
@@ -254,7 +253,7 @@ impl FrameSlot {
                 state.pixels = black(state.info.size);
             }
             state.paint_rows(band, map.layout, bytes, stride);
-            state.damage(Want::Pixels, band);
+            state.tell(Want::Pixels, band);
         }
     }
 
@@ -280,7 +279,7 @@ impl FrameSlot {
             }
             if state.news && now >= not_before {
                 state.news = false;
-                return state.copy_task().unwrap_or(Task::Wake);
+                return Task::News(state.news());
             }
             let pace = state.news.then_some(not_before);
             let until = [pace, state.alarm].into_iter().flatten().min();
@@ -288,6 +287,27 @@ impl FrameSlot {
             let waited = self.work.wait_timeout(state, wait);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+
+    /// What a painter could not show yet, or not at all: then its viewer may look.
+    pub(in crate::display) fn put_back(&self, paint: &PaintWork, again: bool) {
+        let mut state = self.lock();
+        let seen = state
+            .viewers
+            .iter_mut()
+            .find(|seen| seen.id == paint.viewer);
+        if let Some(seen) = seen.filter(|seen| !seen.whole) {
+            for &rect in paint.damage.rects() {
+                seen.damage.add(rect);
+            }
+        }
+        state.news |= again;
+    }
+
+    /// The copy that is due, if any.
+    #[cfg(test)]
+    pub(in crate::display) fn copy_due(&self) -> Option<CopyWork> {
+        self.lock().copy()
     }
 
     /// Asks for [`Task::Alarm`] at `at`, or earlier if one is set already.
@@ -336,20 +356,34 @@ impl ScreenInfo {
 }
 
 impl State {
-    fn begin_surface(&mut self, size: Size, surface: Surface) {
+    fn begin(&mut self, map: SharedMap) {
         self.epoch += 1;
         self.painted = false;
-        self.info.size = size;
+        self.info.size = map.layout.size;
         self.info.picture_came();
-        self.surface = surface;
+        self.map = Some(map);
+        self.pixels = Vec::new();
         self.stale.clear();
+        self.stale.add(self.info.size.rect());
         for seen in &mut self.viewers {
             seen.whole = true;
             seen.damage.clear();
         }
     }
 
-    fn damage(&mut self, want: Want, rect: Rect) {
+    /// The map of ours, if it has this size.
+    fn inline_map(&self, size: Size) -> Option<&SharedMap> {
+        let map = self.map.as_ref();
+        map.filter(|map| self.inline && map.layout.size == size)
+    }
+
+    /// The map changed here: viewers of damage may look, and copies lack it.
+    fn damage(&mut self, rect: Rect) {
+        self.stale.add(rect);
+        self.tell(Want::Damage, rect);
+    }
+
+    fn tell(&mut self, want: Want, rect: Rect) {
         for seen in self.viewers.iter_mut().filter(|seen| seen.want == want) {
             seen.damage.add(rect);
         }
@@ -369,108 +403,42 @@ impl State {
     }
 
     /// A copy is due if somebody wants pixels that only the map has.
-    fn copy_task(&mut self) -> Option<Task> {
+    fn copy(&mut self) -> Option<CopyWork> {
         let wanted = self.viewers.iter().any(|seen| seen.want == Want::Pixels);
-        match &self.surface {
-            Surface::Map(map) if wanted && !self.stale.is_empty() => {
-                Some(Task::Copy(map.clone(), self.epoch, self.stale.take()))
+        let due = wanted && self.ready && !self.stale.is_empty();
+        let map = self.map.clone().filter(|_| due)?;
+        let (epoch, damage) = (self.epoch, self.stale.take());
+        Some(CopyWork { map, epoch, damage })
+    }
+
+    /// What is new, for those whom it concerns.
+    fn news(&mut self) -> News {
+        let copy = self.copy();
+        let mut paints = Vec::new();
+        let mut wake = std::mem::take(&mut self.told) || copy.is_some();
+        for seen in &mut self.viewers {
+            match (&self.map, &seen.painter) {
+                (Some(map), Some(painter)) if self.ready && !seen.whole => {
+                    let damage = seen.damage.take();
+                    if !damage.is_empty() {
+                        let (painter, map) = (Arc::clone(painter), map.clone());
+                        let viewer = seen.id;
+                        paints.push(PaintWork {
+                            viewer,
+                            painter,
+                            map,
+                            damage,
+                        });
+                    }
+                }
+                _ => wake |= seen.whole || !seen.damage.is_empty(),
             }
-            Surface::Map(_) | Surface::None | Surface::Owned => None,
         }
-    }
-}
-
-fn black(size: Size) -> Vec<u8> {
-    [0, 0, 0, 255].repeat(usize::try_from(size.area()).unwrap_or(0))
-}
-
-/// One view of the slot, with its own memory of what it has seen. Dropping it ends the view.
-#[derive(Debug)]
-pub struct Viewer {
-    slot: Arc<FrameSlot>,
-    id: u64,
-    /// Rectangles narrower than the picture are packed here.
-    scratch: Vec<u8>,
-}
-
-impl Viewer {
-    pub fn slot(&self) -> &Arc<FrameSlot> {
-        &self.slot
+        News { copy, paints, wake }
     }
 
-    /// Hands all new pixels to `each` and forgets them; returns the generation, or `None` if nothing is new.
-    ///
-    /// The slot is locked meanwhile, so `each` should only copy. A new size comes as one patch with `whole` set.
-    pub fn take(&mut self, mut each: impl FnMut(Patch<'_>)) -> Option<u64> {
-        let mut state = self.slot.lock();
-        if !state.painted {
-            return None;
-        }
-        let (whole, damage) = state.unseen(self.id)?;
-        let size = state.info.size;
-        let all = [size.rect()];
-        let rects = if whole { &all[..] } else { damage.rects() };
-        for &rect in rects {
-            let rgba = pack(&state.pixels, size, rect, &mut self.scratch);
-            each(Patch {
-                size,
-                rect,
-                whole,
-                rgba,
-            });
-        }
-        Some(state.info.generation)
-    }
-
-    /// What changed, without pixels; `None` if nothing did.
-    pub fn take_damage(&mut self) -> Option<Change> {
-        let mut state = self.slot.lock();
-        if matches!(state.surface, Surface::None) {
-            return None;
-        }
-        let (whole, mut damage) = state.unseen(self.id)?;
-        if whole {
-            damage.clear();
-            damage.add(state.info.size.rect());
-        }
-        Some(Change {
-            size: state.info.size,
-            generation: state.info.generation,
-            whole,
-            damage,
-            surface: state.surface.clone(),
-        })
-    }
-
-    /// Reads the slot's own pixels of `rect` as packed RGBA, for [`Surface::Owned`]. `None` if there are none, or the
-    /// picture has become smaller meanwhile.
-    pub fn read<T>(&mut self, rect: Rect, read: impl FnOnce(&[u8]) -> T) -> Option<T> {
-        let state = self.slot.lock();
-        let size = state.info.size;
-        if !state.painted || !rect.fits(size) {
-            return None;
-        }
-        Some(read(pack(&state.pixels, size, rect, &mut self.scratch)))
-    }
-}
-
-impl Drop for Viewer {
-    fn drop(&mut self) {
-        let mut state = self.slot.lock();
-        state.viewers.retain(|seen| seen.id != self.id);
-        let wanted = state.viewers.iter().any(|seen| seen.want == Want::Pixels);
-        if !wanted && matches!(state.surface, Surface::Map(_)) {
-            state.pixels = Vec::new();
-            state.painted = false;
-            let all = state.info.size.rect();
-            state.stale.add(all);
-        }
-    }
-}
-
-impl State {
     /// What a viewer has not seen, which counts as seen from now on.
-    fn unseen(&mut self, id: u64) -> Option<(bool, Damage)> {
+    pub(super) fn unseen(&mut self, id: u64) -> Option<(bool, Damage)> {
         let seen = self.viewers.iter_mut().find(|seen| seen.id == id)?;
         if !seen.whole && seen.damage.is_empty() {
             return None;
@@ -479,17 +447,6 @@ impl State {
     }
 }
 
-/// `rect` of a picture as one run of bytes, copied only if it is narrower than the picture.
-fn pack<'a>(pixels: &'a [u8], size: Size, rect: Rect, scratch: &'a mut Vec<u8>) -> &'a [u8] {
-    let row = size.width as usize * 4;
-    let (top, bottom) = (rect.y as usize, rect.bottom() as usize);
-    if rect.w == size.width {
-        return &pixels[top * row..bottom * row];
-    }
-    scratch.clear();
-    let (left, right) = (rect.x as usize * 4, rect.right() as usize * 4);
-    for line in pixels[top * row..bottom * row].chunks_exact(row) {
-        scratch.extend_from_slice(&line[left..right]);
-    }
-    scratch
+fn black(size: Size) -> Vec<u8> {
+    [0, 0, 0, 255].repeat(usize::try_from(size.area()).unwrap_or(0))
 }

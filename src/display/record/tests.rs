@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::*;
 use crate::display::frame::{Layout, PixelFormat, Rect, Size};
+use crate::display::pace;
 
 const SCREEN: Size = Size::new(40, 30);
 
@@ -31,7 +32,7 @@ impl Studio {
     }
 
     fn show(&mut self, size: Size, rect: Rect, rgb: [u8; 3]) {
-        self.slot.set_owned(size).unwrap();
+        self.slot.set_inline(size).unwrap();
         paint(&self.slot, rect, rgb);
     }
 
@@ -61,6 +62,7 @@ fn paint(slot: &FrameSlot, rect: Rect, rgb: [u8; 3]) {
     };
     slot.paint(rect.x as i32, rect.y as i32, layout, &bytes);
     slot.finish_paint();
+    pace::catch_up(slot);
 }
 
 type Ended = Receiver<Result<(PathBuf, Recording), RecordError>>;
@@ -213,7 +215,7 @@ fn the_pointer_is_seen_where_it_points_and_leaves_no_trace() {
 #[test]
 fn a_recording_ends_at_its_limit_and_can_be_played() {
     let slot = Arc::<FrameSlot>::default();
-    slot.set_owned(SCREEN).unwrap();
+    slot.set_inline(SCREEN).unwrap();
     paint(&slot, SCREEN.rect(), [1, 1, 1]);
     let folder = tempfile::tempdir().unwrap();
     let (_recorder, ended) = start(&slot, folder.path(), 2000);
@@ -241,7 +243,8 @@ fn a_recording_goes_on_with_the_next_screen_and_says_when_there_was_none() {
     let first = Arc::<FrameSlot>::default();
     let (recorder, ended) = start(&first, folder.path(), LIMIT);
     let second = Arc::<FrameSlot>::default();
-    second.set_owned(SCREEN).unwrap();
+    let _page = second.watch(Want::Pixels);
+    second.set_inline(SCREEN).unwrap();
     paint(&second, SCREEN.rect(), [5, 6, 7]);
     recorder.follow(&second);
     recorder.stop();
@@ -266,12 +269,12 @@ fn a_disk_that_is_full_is_named() {
         return;
     };
     let slot = Arc::<FrameSlot>::default();
-    slot.set_owned(SCREEN).unwrap();
+    slot.set_inline(SCREEN).unwrap();
     paint(&slot, SCREEN.rect(), [5, 6, 7]);
     let mut tape = Tape::new(full);
-    let error = tape
-        .look(&mut slot.watch(Want::Pixels), Instant::now())
-        .unwrap_err();
+    let mut viewer = slot.watch(Want::Pixels);
+    pace::catch_up(&slot);
+    let error = tape.look(&mut viewer, Instant::now()).unwrap_err();
     assert!(matches!(error, RecordError::Write(_)), "{error}");
 }
 

@@ -126,7 +126,7 @@ impl<R: Read> Reader<'_, R> {
             return Ok(());
         }
         self.slot
-            .set_owned(self.size)
+            .set_inline(self.size)
             .map_err(|bad| protocol(bad.to_string()))?;
         let row = rect.w * 4;
         let step = if encoding == HEXTILE {

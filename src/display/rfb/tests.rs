@@ -182,7 +182,10 @@ fn pixels_size_pointer_and_lights_arrive() {
     assert_eq!(hear::<10>(&mut server), [3, 1, 0, 0, 0, 0, 0, 2, 0, 1]);
     until("a pointer", || screen.slot().info().cursor.visible);
     let mut seen = Vec::new();
-    page.take(|patch| seen.extend_from_slice(patch.rgba));
+    until("its pixels", || {
+        page.take(|patch| seen.extend_from_slice(patch.rgba))
+            .is_some()
+    });
     assert_eq!(seen, [1, 2, 3, 255, 4, 5, 6, 255]);
     let info = screen.slot().info();
     assert_eq!(*info.cursor.rgba, [7, 8, 9, 255]);

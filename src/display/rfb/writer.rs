@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
 
 use super::Shared;
-use crate::display::frame::{FrameSlot, ScreenStatus, Size, Surface};
+use crate::display::frame::{FrameSlot, ScreenStatus, Size};
 use crate::display::input::{Button, InputQueue, Order};
 use crate::display::keys::KeyCode;
 
@@ -167,8 +167,7 @@ impl<W: Write> Writer<'_, W> {
             return Ok(());
         }
         if self.slot.info().status == ScreenStatus::Hidden {
-            let known = matches!(self.slot.surface(), Surface::Owned);
-            self.slot.set_status(if known {
+            self.slot.set_status(if self.slot.has_picture() {
                 ScreenStatus::Live
             } else {
                 ScreenStatus::Blank
