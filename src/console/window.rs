@@ -125,10 +125,6 @@ pub fn run(source: Source, options: ConsoleOptions) -> Result<(), Failure> {
         lent: false,
         clipboard: Arc::default(),
     };
-    if super::was_cut_off() {
-        let text = tr("The desktop could not read the machine's memory: pixels are copied now");
-        console.session.say(Message::Trouble(text.to_owned()));
-    }
     let ended = event_loop.run_app(&mut console);
     let (failure, lent) = (console.failure.take(), console.lent);
     drop(console);
@@ -208,6 +204,11 @@ impl ApplicationHandler<Event> for Console {
                 self.stage = Some(stage);
                 self.take_first_look();
                 self.take_picture();
+                if super::was_cut_off() {
+                    let text =
+                        "The desktop could not read the machine's memory: pixels are copied now";
+                    self.say(Message::Trouble(tr(text).to_owned()));
+                }
             }
             Err(failure) => {
                 self.failure = Some(failure);

@@ -245,3 +245,28 @@ fn a_guests_memory_that_shrinks_costs_no_window() {
     assert!(stage.child.try_wait().unwrap().is_none());
     assert!(!stage.sway_reads_memory());
 }
+
+#[test]
+fn a_scaled_picture_is_whole_and_scaled_by_the_compositor() {
+    // A window of its own size, as far as the desktop has room.
+    let rule = "for_window [title=\"Orangery\"] floating enable, move absolute position 0 0";
+    for (presenter, direct) in [("direct", true), ("copied", false)] {
+        let Some(stage) = Stage::start_with(presenter, rule) else {
+            return;
+        };
+        let mut hands = stage.sway.hands();
+        hands.point(5, 2);
+        // 1280x800 in nine tenths of the desktop: the bright moon and the dark sky right of the strip.
+        let (width, height) = (900, 563);
+        wait("the scaled card", || {
+            let picture = stage.sway.shot((0, BAR_HEIGHT), (width, height));
+            let at = |x: u32, y: u32| {
+                let (x, y) = (x * width / 1280, y * height / 800);
+                picture.part(x as usize, y as usize, 1, 1).rgb
+            };
+            at(1129, 129).iter().all(|part| *part > 0xa0)
+                && at(700, 40).iter().all(|part| *part < 0x60)
+        });
+        assert_eq!(stage.sway_reads_memory(), direct, "{presenter}");
+    }
+}

@@ -200,6 +200,10 @@ impl Scene {
             let share = (at - start) as f64 + 0.5;
             (source + share * length / (end - start) as f64) as usize
         };
+        let columns = left.max(0)..right.min(size.0 as i64);
+        let columns: Vec<usize> = columns
+            .map(|at| from(at, left, right, sx, sw) * 4)
+            .collect();
         let mut row = vec![0; pixels.size.0 as usize * 4];
         for to_y in top.max(0)..bottom.min(size.1 as i64) {
             let line = from(to_y, top, bottom, sy, sh) as u64;
@@ -207,11 +211,11 @@ impl Scene {
             if pixels.file.read_exact_at(&mut row, at).is_err() {
                 continue;
             }
-            for to_x in left.max(0)..right.min(size.0 as i64) {
-                let at = from(to_x, left, right, sx, sw) * 4;
-                let [b, g, r, a] = [0, 1, 2, 3].map(|part| row[at + part]);
+            let start = to_y as usize * size.0 + left.max(0) as usize;
+            for (onto, &at) in onto[start..].iter_mut().zip(&columns) {
+                let [b, g, r, a] = [row[at], row[at + 1], row[at + 2], row[at + 3]];
                 if pixels.opaque || a == 255 {
-                    onto[to_y as usize * size.0 + to_x as usize] = u32::from_be_bytes([0, r, g, b]);
+                    *onto = u32::from_be_bytes([0, r, g, b]);
                 } else {
                     assert_eq!([r, g, b, a], [0; 4], "nothing of ours is half transparent");
                 }
