@@ -137,28 +137,55 @@ impl SharedMap {
     /// Writes `rect` of a picture of ours: rows of `from`, of which `bytes` begins with the rectangle's first pixel.
     /// Rows that `bytes` lacks stay as they are.
     pub fn write(&self, rect: Rect, from: Layout, bytes: &[u8]) -> Result<(), BadPicture> {
-        let into = self.layout;
-        let row = usize_of(u64::from(rect.w) * u64::from(into.format.bytes));
-        if from.format == into.format && from.stride == into.stride && rect.w == into.size.width {
-            let whole = row * rect.h as usize;
-            return self.write_at(rect.x, rect.y, &bytes[..whole.min(bytes.len())]);
+        if from.format == self.layout.format {
+            return self.write_from(rect, from, 0, bytes);
         }
-        let mut converted = vec![0; row];
+        let mut converted = vec![0; usize_of(u64::from(rect.w) * 4)];
         let rows = bytes.chunks(from.stride.max(1) as usize);
         for (y, bytes) in (rect.y..rect.bottom()).zip(rows) {
-            if from.format == into.format {
-                self.write_at(rect.x, y, &bytes[..row.min(bytes.len())])?;
-            } else {
-                from.format.convert_row(bytes, &mut converted);
-                swap_red_and_blue(&mut converted);
-                self.write_at(rect.x, y, &converted)?;
-            }
+            from.format.convert_row(bytes, &mut converted);
+            swap_red_and_blue(&mut converted);
+            self.write_bytes(self.position(rect.x, y), &converted)?;
         }
         Ok(())
     }
 
-    fn write_at(&self, x: u32, y: u32, mut bytes: &[u8]) -> Result<(), BadPicture> {
-        let mut at = self.position(x, y);
+    /// Writes some of the bytes that [`Self::write`] takes, those from `at` on, of the same format as ours.
+    pub fn write_from(
+        &self,
+        rect: Rect,
+        from: Layout,
+        at: usize,
+        mut bytes: &[u8],
+    ) -> Result<(), BadPicture> {
+        let row = usize_of(u64::from(rect.w) * u64::from(self.layout.format.bytes));
+        let stride = from.stride.max(1) as usize;
+        let whole = from.stride == self.layout.stride && rect.w == self.layout.size.width;
+        let mut at = at;
+        while !bytes.is_empty() {
+            let (line, column) = (at / stride, at % stride);
+            if line >= rect.h as usize {
+                break;
+            }
+            let left = if whole {
+                stride * rect.h as usize - at
+            } else {
+                stride - column
+            };
+            let (now, later) = bytes.split_at(left.min(bytes.len()));
+            let visible = if whole {
+                now.len()
+            } else {
+                row.saturating_sub(column)
+            };
+            let start = self.position(rect.x, rect.y + line as u32) + column as u64;
+            self.write_bytes(start, &now[..visible.min(now.len())])?;
+            (at, bytes) = (at + now.len(), later);
+        }
+        Ok(())
+    }
+
+    fn write_bytes(&self, mut at: u64, mut bytes: &[u8]) -> Result<(), BadPicture> {
         while !bytes.is_empty() {
             let written = match rustix::io::pwrite(&*self.fd, bytes, at) {
                 Err(Errno::INTR) => continue,

@@ -53,12 +53,15 @@ impl Direct {
         Ok(easel)
     }
 
-    /// Shows nothing more. What was painted is on the screen when this returns.
-    pub fn lay_down(&self) -> Result<(), DirectError> {
+    /// Shows nothing more. What was painted is on the screen when this returns. False if nothing was shown anyway.
+    pub fn lay_down(&self) -> Result<bool, DirectError> {
         let mut easel = self.easel();
-        easel.placement = None;
+        if easel.placement.take().is_none() {
+            return Ok(false);
+        }
         easel.server.set_clip(&[])?;
-        easel.server.detach()
+        easel.server.detach()?;
+        Ok(true)
     }
 
     /// True if the server could not read this memory.

@@ -54,13 +54,16 @@ impl ShmPresenter {
         repaint: &Repaint,
     ) -> Result<Shown, PresentError> {
         let everything = Repaint::everything();
-        let turned = std::mem::replace(&mut self.way, Way::Copied) == Way::Direct;
-        if turned && let Some(direct) = &self.direct {
-            // What it still paints has to be on the screen before ours.
-            if direct.lay_down().is_err() {
+        self.way = Way::Copied;
+        // What it still paints has to be on the screen before ours.
+        let turned = match self.direct.as_ref().map(|direct| direct.lay_down()) {
+            Some(Ok(turned)) => turned,
+            Some(Err(_)) => {
                 self.direct = None;
+                true
             }
-        }
+            None => false,
+        };
         let repaint = if turned { &everything } else { repaint };
         self.soft.present(scene, guest, repaint)
     }
@@ -119,7 +122,10 @@ impl Presenter for ShmPresenter {
             Some(guest) if fits(guest) => match self.show(scene, guest, repaint) {
                 Ok(result) => result,
                 Err(_) => {
-                    self.direct = None; // Remote, or gone; copying goes on.
+                    // Remote, or gone; copying goes on.
+                    if let Some(direct) = self.direct.take() {
+                        direct.lay_down().ok(); // It is not asked again, so however that ends.
+                    }
                     self.copy(scene, Some(guest), &Repaint::everything())
                 }
             },

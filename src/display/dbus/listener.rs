@@ -11,6 +11,7 @@ use zbus::message::Header;
 use zbus::zvariant::OwnedFd;
 use zbus::{Connection, Message};
 
+use super::pixel_wire::{PixelWire, Served};
 use super::{Offer, properties, read_call, serve_calls, wire};
 use crate::display::frame::{FrameSlot, ScreenStatus, SharedMap, Size};
 use crate::display::map::Layout;
@@ -34,11 +35,19 @@ impl Listener {
         let thread = std::thread::Builder::new()
             .name("screen-listen".to_owned())
             .spawn(move || {
+                let served = Arc::new(Served::default());
                 let serve = async |connection: &Connection, message: &Message| {
-                    serve(connection, &slot, offer, message).await
+                    let result = serve(connection, &slot, offer, message).await;
+                    served.tell();
+                    result
                 };
-                let served = wire::run(ours, |wire| serve_calls(wire, serve));
-                let ended = served.unwrap_or_else(|error| Err(error.into()));
+                let pixels = |wire| PixelWire {
+                    wire,
+                    slot: Arc::clone(&slot),
+                    served: Arc::clone(&served),
+                };
+                let ended = wire::run(ours, |wire| serve_calls(pixels(wire), serve));
+                let ended = ended.unwrap_or_else(|error| Err(error.into()));
                 if !quiet.load(Ordering::Acquire) {
                     slot.lose(lost_message(ended.err()));
                 }
@@ -100,8 +109,8 @@ type ScanoutBody<'a> = (u32, u32, u32, u32, &'a [u8]);
 /// X, y, width, height, stride, format, pixels.
 type UpdateBody<'a> = (i32, i32, i32, i32, u32, u32, &'a [u8]);
 
-/// A call of QEMU's, checked. Pixels stay in the message.
-enum Call {
+/// A call of QEMU's, checked. Pixels stay in the message, unless they are in the picture already.
+pub(super) enum Call {
     Properties,
     Map(SharedMap),
     MapDamage(i32, i32, i32, i32),
@@ -115,7 +124,7 @@ enum Call {
     Other,
 }
 
-fn parse(header: &Header<'_>, message: &Message) -> Result<Call, String> {
+pub(super) fn parse(header: &Header<'_>, message: &Message) -> Result<Call, String> {
     let body = message.body();
     let text = |error: zbus::Error| error.to_string();
     Ok(match header.member().map_or("", |member| member.as_str()) {

@@ -5,6 +5,9 @@
 
 mod control;
 mod listener;
+#[cfg(test)]
+mod pixel_tests;
+mod pixel_wire;
 mod sound;
 #[cfg(test)]
 mod sound_tests;
@@ -17,12 +20,11 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::task::Poll;
 
+use zbus::connection::socket::BoxedSplit;
 use zbus::export::futures_core::Stream;
 use zbus::message::{Flags, Header, Type};
 use zbus::zvariant::Value;
 use zbus::{Connection, Message, MessageStream, connection};
-
-use self::wire::Wire;
 
 pub(super) use self::control::{Link, run};
 pub use self::sound::SoundLink;
@@ -62,7 +64,7 @@ async fn driven<T>(connection: &Connection, work: impl Future<Output = T>) -> T 
 
 /// Hands each call of the peer on `wire` to `serve`, which answers it, until the peer is gone.
 async fn serve_calls(
-    wire: Wire,
+    wire: impl Into<BoxedSplit>,
     serve: impl AsyncFn(&Connection, &Message) -> zbus::Result<()>,
 ) -> zbus::Result<()> {
     // The stream is made with the connection: made later, it can miss QEMU's first question, and QEMU waits 25 s.

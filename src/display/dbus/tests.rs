@@ -34,7 +34,7 @@ enum Stall {
 }
 
 /// QEMU's side, as far as it matters here.
-struct FakeQemu {
+pub(super) struct FakeQemu {
     main: Connection,
     /// Connections to the listeners we registered, the oldest first.
     listeners: Receiver<Connection>,
@@ -43,7 +43,7 @@ struct FakeQemu {
 }
 
 impl FakeQemu {
-    fn start() -> (Screen, Self) {
+    pub(super) fn start() -> (Screen, Self) {
         Self::start_with(Stall::Never)
     }
 
@@ -67,7 +67,7 @@ impl FakeQemu {
     }
 
     /// The listener, after asking what it can take, as QEMU does.
-    fn listener(&self) -> Listener {
+    pub(super) fn listener(&self) -> Listener {
         let listener = Listener(self.listeners.recv_timeout(PATIENCE).unwrap());
         let reply = listener.ask(
             "org.freedesktop.DBus.Properties",
@@ -180,10 +180,10 @@ async fn answer(
     }
 }
 
-struct Listener(Connection);
+pub(super) struct Listener(Connection);
 
 impl Listener {
-    fn ask<B>(&self, interface: &str, member: &str, body: &B) -> zbus::Result<Message>
+    pub(super) fn ask<B>(&self, interface: &str, member: &str, body: &B) -> zbus::Result<Message>
     where
         B: serde::Serialize + zbus::zvariant::DynamicType,
     {
@@ -194,7 +194,13 @@ impl Listener {
         )
     }
 
-    fn map(&self, bytes: &[u8], size: Size, stride: u32, code: u32) -> zbus::Result<Message> {
+    pub(super) fn map(
+        &self,
+        bytes: &[u8],
+        size: Size,
+        stride: u32,
+        code: u32,
+    ) -> zbus::Result<Message> {
         let mut file = tempfile::tempfile()?;
         file.write_all(bytes)?;
         let fd = Fd::from(std::os::fd::OwnedFd::from(file));
@@ -203,7 +209,7 @@ impl Listener {
     }
 
     /// Calls and waits until the call has had its effect.
-    fn tell<B>(&self, member: &str, body: &B) -> zbus::Result<Message>
+    pub(super) fn tell<B>(&self, member: &str, body: &B) -> zbus::Result<Message>
     where
         B: serde::Serialize + zbus::zvariant::DynamicType,
     {
@@ -214,7 +220,7 @@ impl Listener {
     }
 }
 
-fn until(what: &str, mut done: impl FnMut() -> bool) {
+pub(super) fn until(what: &str, mut done: impl FnMut() -> bool) {
     let start = Instant::now();
     while !done() {
         assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");

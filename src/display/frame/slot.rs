@@ -216,6 +216,17 @@ impl FrameSlot {
         });
     }
 
+    /// The picture that inline pixels are written into, for those who write them themselves. Each place that was
+    /// written has to be told by [`Self::inline_damage`].
+    pub(in crate::display) fn inline_map(&self) -> Option<SharedMap> {
+        let state = self.lock();
+        state.inline_map(state.info.size).cloned()
+    }
+
+    pub(in crate::display) fn inline_damage(&self, rect: Rect) {
+        self.change_pixels(|state| state.damage(rect));
+    }
+
     /// Paints inline pixels, `bytes` in `layout` with its origin at `x`, `y`. Cut to the picture. Only the thread that
     /// called [`Self::set_inline`] calls this.
     pub(in crate::display) fn paint(&self, x: i32, y: i32, layout: Layout, bytes: &[u8]) {
@@ -224,7 +235,7 @@ impl FrameSlot {
         let clipped = Rect::clipped(x.into(), y.into(), w, h, state.info.size);
         let map = state.inline_map(state.info.size).cloned();
         drop(state); // Viewers need not wait while the pixels are written.
-        let (Some(rect), Some(map)) = (clipped, map) else {
+        let (Some(rect), Some(map), false) = (clipped, map, bytes.is_empty()) else {
             return;
         };
         // Distances from the sent rectangle's origin to the part that is visible; none is negative.
@@ -232,7 +243,7 @@ impl FrameSlot {
         let skip_y = (i64::from(rect.y) - i64::from(y)) as usize * layout.stride as usize;
         if let Some(bytes) = bytes.get(skip_x + skip_y..) {
             match map.write(rect, layout, bytes) {
-                Ok(()) => self.change_pixels(|state| state.damage(rect)),
+                Ok(()) => self.inline_damage(rect),
                 Err(error) => self.lose(error.to_string()),
             }
         }
