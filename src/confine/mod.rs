@@ -198,6 +198,22 @@ pub fn start_self(args: impl IntoIterator<Item = OsString>) -> io::Result<()> {
     Ok(())
 }
 
+/// Becomes our own program anew, with the same arguments and one variable more. Returns only if that fails.
+pub fn start_over(variable: &str, value: &str) -> io::Error {
+    let mut arguments = std::env::args_os();
+    let name = arguments.next().unwrap_or_default();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the room that runs programs"
+    )]
+    let mut program = Command::new("/proc/self/exe");
+    program
+        .arg0(name)
+        .args(arguments)
+        .env(variable, value)
+        .exec()
+}
+
 /// How far programs can be confined on this computer; for the doctor.
 pub fn probe() -> Confinement {
     // An empty path makes the launcher report and end.

@@ -58,11 +58,23 @@ pub struct ConsoleOptions {
     pub head: u32,
 }
 
+/// Chooses how pixels come: [`COPIED`], or, by ourselves, [`CUT_OFF`].
+const PRESENTER: &str = "ORANGERY_PRESENTER";
+const COPIED: &str = "copied";
+/// Copies too: the compositor has ended the connection of the window before while it read the guest's memory.
+const CUT_OFF: &str = "cut-off";
+
+/// True if this process goes on for a window whose connection the compositor has ended.
+fn was_cut_off() -> bool {
+    std::env::var_os(PRESENTER).is_some_and(|name| name == CUT_OFF)
+}
+
 impl ConsoleOptions {
     /// The way that is the only one for this window, whatever the person chooses.
     fn forced(self) -> Option<Drawing> {
-        let copied = std::env::var_os("ORANGERY_PRESENTER").is_some_and(|name| name == "copied");
-        (copied || self.drawing == Drawing::Copied).then_some(Drawing::Copied)
+        let copied = std::env::var_os(PRESENTER).is_some_and(|name| name == COPIED);
+        let copied = copied || was_cut_off() || self.drawing == Drawing::Copied;
+        copied.then_some(Drawing::Copied)
     }
 }
 

@@ -20,6 +20,7 @@ use super::guest_picture::{GuestPicture, News};
 use super::overlay::Overlay;
 use super::presenter::{
     PresentError, Presenter, Repaint, Scene, ShmPresenter, Shown, SoftPresenter, Way,
+    WaylandPresenter,
 };
 use super::theme;
 use super::view::Placement;
@@ -128,6 +129,11 @@ impl Stage {
 
     pub fn way(&self) -> Way {
         self.presenter.way()
+    }
+
+    /// A compositor reads the guest's memory. One that fails at that ends the connection.
+    pub fn lends_to_compositor(&self) -> bool {
+        self.paced && self.way() == Way::Direct
     }
 
     /// Height of the bar in physical pixels.
@@ -358,6 +364,9 @@ impl Stage {
         guest: Option<&mut GuestPicture>,
         dim: bool,
     ) -> Result<bool, PresentError> {
+        if self.waiting.is_some() && self.presenter.was_seen() {
+            self.waiting = None;
+        }
         let wait = self.waiting.is_some() || self.retry.is_some_and(|at| at > Instant::now());
         if self.repaint.is_empty() || wait {
             return Ok(false);
@@ -399,8 +408,10 @@ impl Stage {
 
     /// When something has to be done without an event.
     pub fn due(&self) -> Option<Instant> {
+        let later = |at: Instant| (at > Instant::now()).then_some(at);
         let painting = (!self.repaint.is_empty()).then(|| match self.waiting {
-            Some(since) => (since + UNSEEN).max(Instant::now() + BUSY),
+            // An answer of the window system wakes us before.
+            Some(since) => later(since + UNSEEN).unwrap_or_else(|| Instant::now() + UNSEEN),
             None => self.retry.unwrap_or_else(Instant::now),
         });
         let dues = [
@@ -436,7 +447,11 @@ fn presenter(
     figures: &Figures,
 ) -> Result<Box<dyn Presenter>, softbuffer::SoftBufferError> {
     let soft = SoftPresenter::new(Rc::clone(window))?;
-    Ok(match ShmPresenter::new(window, soft, figures) {
+    let soft = match ShmPresenter::new(window, soft, figures) {
+        Ok(direct) => return Ok(Box::new(direct)),
+        Err(soft) => soft,
+    };
+    Ok(match WaylandPresenter::new(window, soft) {
         Ok(direct) => Box::new(direct),
         Err(soft) => Box::new(soft),
     })

@@ -14,6 +14,7 @@ use winit::platform::wayland::EventLoopBuilderExtWayland;
 use winit::platform::x11::EventLoopBuilderExtX11;
 use winit::window::{Window, WindowId};
 
+use crate::confine::start_over;
 use crate::desktop::{Heard, SystemKeys};
 use crate::display::frame::{Figures, Following, Wake};
 use crate::display::keys::{HostKeys, KeyCode};
@@ -30,7 +31,7 @@ use super::pointer::Pointer;
 use super::session::Session;
 use super::sharing::Sharing;
 use super::stage::{self, Stage};
-use super::{ConsoleOptions, ConsoleTarget};
+use super::{CUT_OFF, ConsoleOptions, ConsoleTarget, PRESENTER};
 
 mod input;
 mod picture;
@@ -129,10 +130,16 @@ pub fn run(source: Source, options: ConsoleOptions) -> Result<(), Failure> {
         figures: Figures::new(Instant::now()),
         following: Following::Idle,
         unseen: false,
+        lent: false,
     };
     let ended = event_loop.run_app(&mut console);
-    let failure = console.failure.take();
+    let (failure, lent) = (console.failure.take(), console.lent);
     drop(console);
+    if ended.is_err() && lent {
+        // One process can have one connection to a compositor only.
+        let error = start_over(PRESENTER, CUT_OFF);
+        return Err(failed(error.to_string()));
+    }
     ended.map_err(|error| failed(error.to_string()))?;
     failure.map_or(Ok(()), Err)
 }
@@ -189,6 +196,8 @@ struct Console {
     following: Following,
     /// The compositor has stopped asking for pictures (Wayland), so the guest draws for nobody.
     unseen: bool,
+    /// The compositor had the guest's memory when the loop ended.
+    lent: bool,
     sharing: Sharing,
 }
 
@@ -203,6 +212,11 @@ impl ApplicationHandler<Event> for Console {
                 self.stage = Some(stage);
                 self.take_first_look();
                 self.take_picture();
+                if super::was_cut_off() {
+                    let text =
+                        "The desktop could not read the machine's memory: pixels are copied now";
+                    self.say(Message::Trouble(tr(text).to_owned()));
+                }
             }
             Err(failure) => {
                 self.failure = Some(failure);
@@ -229,7 +243,7 @@ impl ApplicationHandler<Event> for Console {
     fn window_event(&mut self, event_loop: &ActiveEventLoop, _: WindowId, event: WindowEvent) {
         match &event {
             WindowEvent::CloseRequested => event_loop.exit(),
-            WindowEvent::RedrawRequested => self.redraw_requested(),
+            WindowEvent::RedrawRequested => self.on_stage(Stage::redraw_requested),
             WindowEvent::Resized(size) => {
                 self.feed_overlay(&event);
                 self.on_stage(|stage| stage.resized(*size));
@@ -298,6 +312,7 @@ impl ApplicationHandler<Event> for Console {
             saving.join().ok(); // A panic was already reported by the panic hook.
         }
         self.session.finish_recording();
+        self.lent = self.stage.as_ref().is_some_and(Stage::lends_to_compositor);
         self.stage = None;
     }
 }

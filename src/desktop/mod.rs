@@ -9,6 +9,7 @@ mod pointer;
 mod shortcut_inhibit;
 pub mod sound;
 mod system_keys;
+mod wayland_window;
 
 pub use self::appearance::{Appearance, follow};
 pub use self::clipboard::{Clipboard, ClipboardNews, Copier, CopyError};
@@ -18,3 +19,4 @@ pub use self::link::{open_folder_of, open_link};
 pub use self::pointer::pointer_on_screen;
 pub use self::shortcut_inhibit::{InhibitError, ShortcutInhibit};
 pub use self::system_keys::SystemKeys;
+pub use self::wayland_window::{WaylandWindow, WaylandWindowError};

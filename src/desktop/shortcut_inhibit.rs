@@ -1,36 +1,23 @@
 //! Asks a Wayland compositor to leave its own shortcuts to the guest, so that Super, Alt+Tab and the like reach it:
-//! keyboard-shortcuts-inhibit-unstable-v1.
-//!
-//! The request has to name the window's surface, which lives on winit's connection; so this is a second queue on that
-//! very connection. The compositor may refuse, and always keeps a way out of its own.
-#![expect(
-    unsafe_code,
-    reason = "a surface of winit's can be named only by its pointer"
-)]
+//! keyboard-shortcuts-inhibit-unstable-v1. The compositor may refuse, and always keeps a way out of its own.
 
-use wayland_client::backend::{Backend, InvalidId, ObjectId};
 use wayland_client::globals::{BindError, GlobalError, GlobalListContents, registry_queue_init};
 use wayland_client::protocol::wl_registry::{self, WlRegistry};
 use wayland_client::protocol::wl_seat::{self, WlSeat};
-use wayland_client::protocol::wl_surface::WlSurface;
-use wayland_client::{
-    Connection, Dispatch, EventQueue, Proxy as _, QueueHandle, delegate_noop,
-};
+use wayland_client::{Connection, Dispatch, EventQueue, QueueHandle, delegate_noop};
 use wayland_protocols::wp::keyboard_shortcuts_inhibit::zv1::client::zwp_keyboard_shortcuts_inhibit_manager_v1::ZwpKeyboardShortcutsInhibitManagerV1 as Inhibition;
 use wayland_protocols::wp::keyboard_shortcuts_inhibit::zv1::client::zwp_keyboard_shortcuts_inhibitor_v1::{
     self, ZwpKeyboardShortcutsInhibitorV1 as Inhibitor,
 };
-use winit::raw_window_handle::{
-    HasDisplayHandle, HasWindowHandle, RawDisplayHandle, RawWindowHandle,
-};
+use winit::raw_window_handle::{HasDisplayHandle, HasWindowHandle};
+
+use super::wayland_window::{WaylandWindow, WaylandWindowError};
 
 /// Why the compositor can't be asked.
 #[derive(Debug, thiserror::Error)]
 pub enum InhibitError {
-    #[error("the window is none of Wayland's")]
-    NotWayland,
-    #[error("the window's surface is unknown: {0}")]
-    Surface(#[from] InvalidId),
+    #[error(transparent)]
+    Window(#[from] WaylandWindowError),
     #[error("the compositor did not answer: {0}")]
     Compositor(#[from] GlobalError),
     #[error("the compositor keeps its shortcuts: {0}")]
@@ -42,12 +29,9 @@ pub struct ShortcutInhibit<W> {
     inhibitor: Option<Inhibitor>,
     inhibition: Inhibition,
     seat: WlSeat,
-    surface: WlSurface,
-    connection: Connection,
     queue: EventQueue<State>,
     state: State,
-    /// Keeps surface and display alive, so it is dropped last.
-    _window: W,
+    window: WaylandWindow<W>,
 }
 
 #[derive(Debug, Default)]
@@ -58,33 +42,16 @@ struct State {
 impl<W: HasWindowHandle + HasDisplayHandle> ShortcutInhibit<W> {
     /// Waits for the compositor's list of what it can do.
     pub fn new(window: W) -> Result<Self, InhibitError> {
-        let handles = (
-            window.display_handle().map(|handle| handle.as_raw()),
-            window.window_handle().map(|handle| handle.as_raw()),
-        );
-        let (Ok(RawDisplayHandle::Wayland(display)), Ok(RawWindowHandle::Wayland(surface))) =
-            handles
-        else {
-            return Err(InhibitError::NotWayland);
-        };
-        // SAFETY: the handles of a window that we keep, so display and surface outlive what is made of them.
-        let backend = unsafe { Backend::from_foreign_display(display.display.as_ptr().cast()) };
-        let connection = Connection::from_backend(backend);
-        // SAFETY: as above, and the pointer is that of a `wl_surface`, which the interface is checked to be.
-        let id =
-            unsafe { ObjectId::from_ptr(WlSurface::interface(), surface.surface.as_ptr().cast()) }?;
-        let surface = WlSurface::from_id(&connection, id)?;
-        let (globals, queue) = registry_queue_init::<State>(&connection)?;
+        let window = WaylandWindow::new(window)?;
+        let (globals, queue) = registry_queue_init::<State>(&window.connection)?;
         let handle = queue.handle();
         Ok(Self {
             inhibitor: None,
             inhibition: globals.bind(&handle, 1..=1, ())?,
             seat: globals.bind(&handle, 1..=1, ())?,
-            surface,
-            connection,
             queue,
             state: State::default(),
-            _window: window,
+            window,
         })
     }
 }
@@ -95,7 +62,7 @@ impl<W> ShortcutInhibit<W> {
         match (wanted, &self.inhibitor) {
             (true, None) => {
                 let handle = self.queue.handle();
-                let Self { surface, seat, .. } = self;
+                let (surface, seat) = (&self.window.surface, &self.seat);
                 let inhibitor = self
                     .inhibition
                     .inhibit_shortcuts(surface, seat, &handle, ());
@@ -104,7 +71,7 @@ impl<W> ShortcutInhibit<W> {
             (false, Some(_)) => self.give_back(),
             (true, Some(_)) | (false, None) => return,
         }
-        self.connection.flush().ok(); // winit reports a connection that is gone.
+        self.window.connection.flush().ok(); // winit reports a connection that is gone.
     }
 
     /// Whether the compositor leaves its shortcuts to the window now.
@@ -124,7 +91,7 @@ impl<W> ShortcutInhibit<W> {
 impl<W> Drop for ShortcutInhibit<W> {
     fn drop(&mut self) {
         self.give_back();
-        self.connection.flush().ok(); // As above.
+        self.window.connection.flush().ok(); // As above.
     }
 }
 

@@ -1,8 +1,4 @@
 //! A machine with two screens, each in a window of its own; the test card drives both.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "the tests run the program themselves"
-)]
 
 use std::process::Child;
 use std::time::Duration;

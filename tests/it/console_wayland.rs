@@ -8,7 +8,7 @@ use std::process::Child;
 use std::time::Duration;
 
 use crate::card::{self, CardReport};
-use crate::console_desktop::wait;
+use crate::console_desktop::{Shot, wait};
 use crate::console_stage::{BAR, assert_shown, boot, open, this_program};
 use crate::display_live::machine::Machine;
 use crate::wayland_desktop::Sway;
@@ -32,10 +32,14 @@ struct Stage {
 
 impl Stage {
     fn start(bindings: &str) -> Option<Self> {
+        Self::start_with("direct", bindings)
+    }
+
+    fn start_with(presenter: &str, bindings: &str) -> Option<Self> {
         let sway = Sway::start(DESKTOP, bindings)?;
         let home = tempfile::tempdir().unwrap();
         let machine = boot(home.path(), &["-device", "virtio-tablet-pci"])?;
-        let child = open(sway.command(&this_program()), home.path(), "direct", 1.0);
+        let child = open(sway.command(&this_program()), home.path(), presenter, 1.0);
         Some(Self {
             sway,
             machine,
@@ -61,6 +65,16 @@ impl Stage {
         let sway = &self.sway;
         let size = (DESKTOP.0, DESKTOP.1 - BAR_HEIGHT);
         assert_shown(&mut self.machine, || sway.shot((0, BAR_HEIGHT), size));
+    }
+
+    /// True if sway has a picture's file of QEMU's in its own memory.
+    fn sway_reads_memory(&self) -> bool {
+        let numbers = self.machine.memory_files().into_iter();
+        let numbers: Vec<String> = numbers.map(|(_, number)| number.to_string()).collect();
+        let maps = std::fs::read_to_string(format!("/proc/{}/maps", self.sway.process())).unwrap();
+        maps.lines()
+            .filter_map(|line| line.split_whitespace().nth(4))
+            .any(|number| numbers.iter().any(|known| known == number))
     }
 
     fn listens(&self) -> bool {
@@ -142,4 +156,117 @@ fn a_window_on_another_workspace_holds_no_key_and_has_the_guest_draw_for_nobody(
         card.text_hash == card::text_hash("a")
     });
     stage.assert_exact();
+}
+
+#[test]
+fn the_compositor_reads_the_guests_memory_itself_unless_that_is_not_wanted() {
+    for (presenter, direct) in [("direct", true), ("copied", false)] {
+        let Some(mut stage) = Stage::start_with(presenter, "") else {
+            return;
+        };
+        let mut hands = stage.sway.hands();
+        hands.point(5, 2); // Over the bar: sway's pointer is part of what is seen.
+        stage.wait_card("the card", |card| card.virtio_screen && card.tablet);
+        stage.assert_exact();
+        assert_eq!(stage.sway_reads_memory(), direct, "{presenter}");
+    }
+}
+
+#[test]
+fn a_menu_stays_over_a_guest_that_moves_below_it() {
+    let Some(mut stage) = Stage::start("") else {
+        return;
+    };
+    let mut hands = stage.sway.hands();
+    hands.point(5, 2); // Over the bar: sway's pointer is part of what is seen.
+    stage.wait_card("the card", |card| card.virtio_screen && card.tablet);
+    hands.point(690, BAR_HEIGHT / 2);
+    hands.click();
+    let size = (60, 100);
+    let part = |stage: &Stage| stage.sway.shot((700, BAR_HEIGHT + 100), size);
+    let is_menu = |shot: &Shot| {
+        let ground = |pixel: &&[u8]| **pixel == [0x19, 0x20, 0x1c];
+        shot.rgb.chunks(3).filter(ground).count() > 3_000
+    };
+    wait("the menu", || is_menu(&part(&stage)));
+    let key = r#"{"keys":[{"type":"qcode","data":"a"}]}"#;
+    for _ in 0..20 {
+        stage.machine.qmp("send-key", key); // The whole card is drawn anew.
+        assert!(is_menu(&part(&stage)), "the guest was seen over the menu");
+    }
+    assert!(stage.sway_reads_memory());
+    wait("no menu", || {
+        let open = is_menu(&part(&stage));
+        if open {
+            hands.click(); // On a busy computer both halves of one arrive at once, and the menu stays.
+            std::thread::sleep(Duration::from_millis(500));
+        }
+        !open
+    });
+    hands.point(5, 2);
+    stage.assert_exact();
+}
+
+#[test]
+fn a_guests_memory_that_shrinks_costs_no_window() {
+    let Some(mut stage) = Stage::start("") else {
+        return;
+    };
+    let mut hands = stage.sway.hands();
+    hands.point(5, 2);
+    stage.wait_card("the card", |card| card.virtio_screen && card.tablet);
+    stage.assert_exact();
+    assert!(stage.sway_reads_memory());
+    stage.machine.qmp("stop", "{}"); // QEMU itself would fall over its own shrunken memory.
+    let files = stage.machine.memory_files().into_iter();
+    let files = files.map(|(path, _)| std::fs::File::options().write(true).open(path).unwrap());
+    let files: Vec<_> = files
+        .map(|file| (file.metadata().unwrap().len(), file))
+        .collect();
+    for (_, file) in &files {
+        file.set_len(4096).unwrap();
+    }
+    // sway looks again where its pointer moves, and hangs up. Over the bar we would paint, and see it before.
+    let mut x = 300;
+    wait("the end of the first connection", || {
+        hands.point(x, 300);
+        x += 1;
+        !stage.sway_reads_memory()
+    });
+    for (length, file) in files {
+        file.set_len(length).unwrap();
+    }
+    hands.point(5, 2);
+    stage.machine.qmp("cont", "{}");
+    stage
+        .sway
+        .msg(&["output", "HEADLESS-1", "resolution", "900x700"]);
+    stage.wait_card("the card again, in another size", |card| card.virtio_screen);
+    assert!(stage.child.try_wait().unwrap().is_none());
+    assert!(!stage.sway_reads_memory());
+}
+
+#[test]
+fn a_scaled_picture_is_whole_and_scaled_by_the_compositor() {
+    // A window of its own size, as far as the desktop has room.
+    let rule = "for_window [title=\"Orangery\"] floating enable, move absolute position 0 0";
+    for (presenter, direct) in [("direct", true), ("copied", false)] {
+        let Some(stage) = Stage::start_with(presenter, rule) else {
+            return;
+        };
+        let mut hands = stage.sway.hands();
+        hands.point(5, 2);
+        // 1280x800 in nine tenths of the desktop: the bright moon and the dark sky right of the strip.
+        let (width, height) = (900, 563);
+        wait("the scaled card", || {
+            let picture = stage.sway.shot((0, BAR_HEIGHT), (width, height));
+            let at = |x: u32, y: u32| {
+                let (x, y) = (x * width / 1280, y * height / 800);
+                picture.part(x as usize, y as usize, 1, 1).rgb
+            };
+            at(1129, 129).iter().all(|part| *part > 0xa0)
+                && at(700, 40).iter().all(|part| *part < 0x60)
+        });
+        assert_eq!(stage.sway_reads_memory(), direct, "{presenter}");
+    }
 }

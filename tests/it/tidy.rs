@@ -26,6 +26,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "console",
         &[
+            // A compositor may end the window's connection; only a process started over gets another.
+            "confine::start_over",
             "display",
             "desktop",
             "engine::client",

@@ -10,6 +10,7 @@ use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use wayland_client::globals::{GlobalListContents, registry_queue_init};
 use wayland_client::protocol::wl_pointer::ButtonState;
@@ -30,6 +31,9 @@ const KEYMAP: &str = "xkb_keymap {
     xkb_compat { include \"complete\" };
     xkb_symbols { include \"pc+us+inet(evdev)\" };
 };\0";
+
+/// evdev's BTN_LEFT.
+const LEFT_BUTTON: u32 = 0x110;
 
 /// A sway without outputs or inputs of its own. It ends with this.
 pub struct Sway {
@@ -80,6 +84,11 @@ impl Sway {
         Some(sway)
     }
 
+    /// sway's process id.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     fn socket(&self) -> PathBuf {
         self.folder.path().join("wayland-1")
     }
@@ -119,7 +128,8 @@ impl Sway {
         }
     }
 
-    /// A keyboard and a pointer.
+    /// A keyboard and a pointer. Keep them as long as there are windows: this sway falls over a window that asks for a
+    /// pointer while the last one goes.
     pub fn hands(&self) -> Hands {
         let stream = UnixStream::connect(self.socket()).unwrap();
         let connection = Connection::from_socket(stream).unwrap();
@@ -200,22 +210,22 @@ impl Hands {
         self.done();
     }
 
+    /// Presses the left button where the pointer is, and lets go.
+    pub fn click(&mut self) {
+        for state in [ButtonState::Pressed, ButtonState::Released] {
+            let time = self.now();
+            self.pointer.button(time, LEFT_BUTTON, state);
+            self.pointer.frame();
+            self.done();
+            std::thread::sleep(Duration::from_millis(60)); // As a finger does.
+        }
+    }
+
     pub fn point(&mut self, x: u32, y: u32) {
         let (time, (width, height)) = (self.now(), self.size);
         self.pointer.motion_absolute(time, x, y, width, height);
         self.pointer.frame();
         self.done();
-    }
-
-    /// Clicks where the pointer is.
-    pub fn click(&mut self) {
-        const LEFT: u32 = 0x110; // BTN_LEFT of linux/input-event-codes.h
-        for state in [ButtonState::Pressed, ButtonState::Released] {
-            let time = self.now();
-            self.pointer.button(time, LEFT, state);
-            self.pointer.frame();
-            self.done();
-        }
     }
 }
 

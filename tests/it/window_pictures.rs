@@ -114,7 +114,7 @@ fn the_window_is_drawn_at_twice_the_size() {
     let Some(mut stage) = Stage::sized(2700, 1800) else {
         return;
     };
-    stage.scale = 2;
+    stage.scale = 2.0;
     let window = stage.open();
     look(&window, "empty-2x");
     window.keys("ctrl+n");

@@ -29,7 +29,7 @@ pub struct Stage {
     /// Replaces PATH.
     pub path: Option<String>,
     /// Pixels per point, `WINIT_X11_SCALE_FACTOR`.
-    pub scale: u32,
+    pub scale: f64,
 }
 
 impl Stage {
@@ -59,7 +59,7 @@ impl Stage {
             run,
             _folder: None,
             path: None,
-            scale: 1,
+            scale: 1.0,
         })
     }
 

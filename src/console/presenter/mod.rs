@@ -4,6 +4,7 @@ mod compose;
 mod direct;
 mod shm;
 mod soft;
+mod wayland;
 mod x11;
 
 use crate::display::frame::{BadPicture, Damage, Rect, Size};
@@ -15,6 +16,7 @@ use super::view::Placement;
 
 pub use self::shm::ShmPresenter;
 pub use self::soft::SoftPresenter;
+pub use self::wayland::WaylandPresenter;
 
 /// Everything that is seen in the window.
 #[derive(Debug)]
@@ -111,4 +113,9 @@ pub trait Presenter {
 
     /// How the last picture came.
     fn way(&self) -> Way;
+
+    /// True once the last picture was seen, where the window system tells the presenter itself.
+    fn was_seen(&mut self) -> bool {
+        false
+    }
 }

@@ -395,7 +395,8 @@ fn scales_alike(a: &Placement, b: &Placement) -> bool {
     a.shown == b.shown && a.is_sharp() == b.is_sharp()
 }
 
-fn is_same(a: &SharedMap, b: &SharedMap) -> bool {
+/// True if two pictures lie at the same place of the same file.
+pub fn is_same(a: &SharedMap, b: &SharedMap) -> bool {
     Arc::ptr_eq(&a.fd, &b.fd) && a.offset == b.offset && a.layout == b.layout
 }
 

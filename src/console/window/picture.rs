@@ -162,19 +162,11 @@ impl Console {
         }
     }
 
-    /// X11: a part has to be painted. Wayland: the last picture was shown.
-    pub(super) fn redraw_requested(&mut self) {
-        self.on_stage(Stage::redraw_requested);
-        if std::mem::take(&mut self.unseen) {
-            self.session.set_visible(true);
-        }
-    }
-
     /// A compositor asks for no pictures of a window that nobody sees.
     pub(super) fn watch_sight(&mut self) {
-        if !self.unseen && self.stage.as_ref().is_some_and(Stage::is_unseen) {
-            self.unseen = true;
-            self.session.set_visible(false);
+        let unseen = self.stage.as_ref().is_some_and(Stage::is_unseen);
+        if std::mem::replace(&mut self.unseen, unseen) != unseen {
+            self.session.set_visible(!unseen);
         }
     }
 

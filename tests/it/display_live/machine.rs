@@ -3,8 +3,9 @@
 use std::io::{BufRead, BufReader, IoSlice, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -107,6 +108,22 @@ pub struct Machine {
 }
 
 impl Machine {
+    /// The files in memory that QEMU has open, and their numbers: pictures of the guest.
+    pub fn memory_files(&self) -> Vec<(PathBuf, u64)> {
+        let folder = format!("/proc/{}/fd", self.child.id());
+        let paths = std::fs::read_dir(folder).unwrap().flatten();
+        let in_memory = paths.map(|file| file.path()).filter(|path| {
+            let name = std::fs::read_link(path).unwrap_or_default();
+            name.to_string_lossy().starts_with("/memfd:")
+        });
+        in_memory
+            .filter_map(|path| {
+                let number = std::fs::metadata(&path).ok()?.ino();
+                Some((path, number))
+            })
+            .collect()
+    }
+
     /// `None`, with a word on why, if QEMU is not installed.
     pub fn start(what: &str, arguments: &[&str]) -> Option<Self> {
         Self::start_with("pc", what, arguments)
