@@ -83,29 +83,7 @@ pub fn run(source: Source, options: ConsoleOptions) -> Result<(), Failure> {
     let event_loop = builder.build().map_err(|error| failed(error.to_string()))?;
     let proxy = event_loop.create_proxy();
     let pending = Arc::new(AtomicBool::new(false));
-    let wake = wake(&proxy, &pending);
-    let head = options.head;
-    let session = match source {
-        Source::Screen { name, connect } => {
-            let screen = connect(Arc::clone(&wake)).map_err(|error| failed(error.to_string()))?;
-            Session::new(name, head, None, Some(screen), wake)
-        }
-        Source::Owner(target) => {
-            let notify = proxy.clone();
-            let wake_owner = move || {
-                notify.send_event(Event::Owner).ok(); // The loop has ended.
-            };
-            let owner = Owner::start(
-                target.machine,
-                head,
-                target.control,
-                target.client,
-                wake_owner,
-            )
-            .map_err(|error| failed(error.to_string()))?;
-            Session::new(target.name, head, Some((target.machine, owner)), None, wake)
-        }
-    };
+    let session = session(source, options.head, &proxy, wake(&proxy, &pending)).map_err(failed)?;
     let waking = proxy.clone();
     let mut console = Console {
         sharing: Sharing::new(move || {
@@ -142,6 +120,31 @@ pub fn run(source: Source, options: ConsoleOptions) -> Result<(), Failure> {
     }
     ended.map_err(|error| failed(error.to_string()))?;
     failure.map_or(Ok(()), Err)
+}
+
+/// What is shown; otherwise why nothing can be.
+fn session(
+    source: Source,
+    head: u32,
+    proxy: &EventLoopProxy<Event>,
+    wake: Wake,
+) -> Result<Session, String> {
+    match source {
+        Source::Screen { name, connect } => {
+            let screen = connect(Arc::clone(&wake)).map_err(|error| error.to_string())?;
+            Ok(Session::new(name, head, None, Some(screen), wake))
+        }
+        Source::Owner(target) => {
+            let notify = proxy.clone();
+            let wake_owner = move || {
+                notify.send_event(Event::Owner).ok(); // The loop has ended.
+            };
+            let (machine, control, client) = (target.machine, target.control, target.client);
+            let owner = Owner::start(machine, head, control, client, wake_owner);
+            let owner = (machine, owner.map_err(|error| error.to_string())?);
+            Ok(Session::new(target.name, head, Some(owner), None, wake))
+        }
+    }
 }
 
 /// At most one wake is on its way at any time.

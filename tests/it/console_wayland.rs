@@ -32,13 +32,19 @@ struct Stage {
 
 impl Stage {
     fn start(bindings: &str) -> Option<Self> {
-        Self::start_with("direct", bindings)
+        Self::start_with("direct", bindings, |_| {})
     }
 
-    fn start_with(presenter: &str, bindings: &str) -> Option<Self> {
+    /// `before` happens to the machine before the window is there.
+    fn start_with(
+        presenter: &str,
+        bindings: &str,
+        before: impl FnOnce(&mut Machine),
+    ) -> Option<Self> {
         let sway = Sway::start(DESKTOP, bindings)?;
         let home = tempfile::tempdir().unwrap();
-        let machine = boot(home.path(), &["-device", "virtio-tablet-pci"])?;
+        let mut machine = boot(home.path(), &["-device", "virtio-tablet-pci"])?;
+        before(&mut machine);
         let child = open(sway.command(&this_program()), home.path(), presenter, 1.0);
         Some(Self {
             sway,
@@ -161,7 +167,7 @@ fn a_window_on_another_workspace_holds_no_key_and_has_the_guest_draw_for_nobody(
 #[test]
 fn the_compositor_reads_the_guests_memory_itself_unless_that_is_not_wanted() {
     for (presenter, direct) in [("direct", true), ("copied", false)] {
-        let Some(mut stage) = Stage::start_with(presenter, "") else {
+        let Some(mut stage) = Stage::start_with(presenter, "", |_| {}) else {
             return;
         };
         let mut hands = stage.sway.hands();
@@ -246,12 +252,23 @@ fn a_guests_memory_that_shrinks_costs_no_window() {
     assert!(!stage.sway_reads_memory());
 }
 
+/// Stops the machine once it has drawn the card.
+fn stop_at_card(machine: &mut Machine) {
+    wait("the card", || {
+        let dump = machine.screendump();
+        let card = card::decode_rgba(&dump.rgba, dump.width as usize, dump.height as usize);
+        card.is_ok_and(|card| card.virtio_screen)
+    });
+    machine.qmp("stop", "{}");
+}
+
 #[test]
 fn a_scaled_picture_is_whole_and_scaled_by_the_compositor() {
     // A window of its own size, as far as the desktop has room.
     let rule = "for_window [title=\"Orangery\"] floating enable, move absolute position 0 0";
     for (presenter, direct) in [("direct", true), ("copied", false)] {
-        let Some(stage) = Stage::start_with(presenter, rule) else {
+        // A guest that goes on may follow the size that the window has before it floats.
+        let Some(stage) = Stage::start_with(presenter, rule, stop_at_card) else {
             return;
         };
         let mut hands = stage.sway.hands();

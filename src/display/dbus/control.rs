@@ -6,7 +6,6 @@
 //!      └── a new connection, as input wants it ──┘
 //! ```
 
-use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -18,14 +17,18 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use zbus::export::futures_core::Stream;
 use zbus::message::{Flags, Type};
-use zbus::zvariant::{DynamicType, Fd, OwnedObjectPath, OwnedValue};
+use zbus::zvariant::{DynamicType, Fd};
 use zbus::{Connection, Message, MessageStream, connection};
 
+use super::calls::{
+    CONSOLE, Objects, Properties, ROOT, button_number, call, console_path, console_path_start,
+    failed, is_graphic, leds,
+};
 use super::listener::Listener;
 use super::{MAX_QUEUED, Offer, desktop, driven, wire};
 use crate::display::DisplayError;
-use crate::display::frame::{FrameSlot, Leds, ScreenStatus, Size};
-use crate::display::input::{Button, Idle, InputQueue, Order};
+use crate::display::frame::{FrameSlot, ScreenStatus, Size};
+use crate::display::input::{Idle, InputQueue, Order};
 use crate::display::screen::ANSWER_DEADLINE;
 use crate::display::touch::{MAX_SLOTS, Phase, Touch};
 
@@ -35,8 +38,6 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_OBJECTS_BYTES: usize = 1 << 20;
 /// Bytes of inline pixels on their way.
 const SEND_BUFFER: usize = 4 << 20;
-const ROOT: &str = "/org/qemu/Display1";
-const CONSOLE: &str = "org.qemu.Display1.Console";
 const KEYBOARD: &str = "org.qemu.Display1.Keyboard";
 const MOUSE: &str = "org.qemu.Display1.Mouse";
 /// Since QEMU 8.1.
@@ -93,13 +94,6 @@ fn control(stream: UnixStream, link: &Link, seat: &mut Seat) -> Result<(), Displ
             reason: error.to_string(),
         })
     })
-}
-
-fn failed(doing: &'static str) -> impl Fn(zbus::Error) -> DisplayError {
-    move |error| DisplayError::Peer {
-        doing,
-        reason: error.to_string(),
-    }
 }
 
 /// What outlives a connection.
@@ -165,9 +159,6 @@ enum Event {
     /// QEMU is gone.
     Gone,
 }
-
-type Properties = HashMap<String, OwnedValue>;
-type Objects = HashMap<OwnedObjectPath, HashMap<String, Properties>>;
 
 impl Control<'_> {
     async fn serve(mut self, mut messages: MessageStream) -> Result<(), DisplayError> {
@@ -448,59 +439,5 @@ impl Control<'_> {
     async fn send(&self, message: &Message) -> Result<(), DisplayError> {
         let sent = self.connection.send(message).await;
         sent.map_err(|_gone| DisplayError::Closed)
-    }
-}
-
-fn call<B>(
-    head: u32,
-    interface: &str,
-    verb: &str,
-    body: &B,
-    flag: Option<Flags>,
-) -> Result<Message, DisplayError>
-where
-    B: Serialize + DynamicType,
-{
-    let build = || {
-        let mut builder = Message::method_call(console_path(head), verb)?.interface(interface)?;
-        if let Some(flag) = flag {
-            builder = builder.with_flags(flag)?;
-        }
-        builder.build(body)
-    };
-    build().map_err(failed("write a message to the machine"))
-}
-
-fn console_path(head: u32) -> String {
-    format!("{}{head}", console_path_start())
-}
-
-fn console_path_start() -> String {
-    format!("{ROOT}/Console_")
-}
-
-fn is_graphic(object: &HashMap<String, Properties>) -> bool {
-    let console = object.get(CONSOLE);
-    let kind = console.and_then(|properties| properties.get("Type"));
-    kind.is_some_and(|kind| <&str>::try_from(kind).is_ok_and(|kind| kind == "Graphic"))
-}
-
-/// Keyboard.Modifiers: bits 0 scroll lock, 1 num lock, 2 caps lock.
-fn leds(bits: u32) -> Leds {
-    Leds {
-        scroll_lock: bits & 1 != 0,
-        num_lock: bits & 2 != 0,
-        caps_lock: bits & 4 != 0,
-    }
-}
-
-/// InputButton in qapi/ui.json.
-fn button_number(button: Button) -> u32 {
-    match button {
-        Button::Left => 0,
-        Button::Middle => 1,
-        Button::Right => 2,
-        Button::Side => 5,
-        Button::Extra => 6,
     }
 }

@@ -3,6 +3,7 @@
 //! QEMU and its guest stand still while we owe an answer, so the answers come from the listener's own thread
 //! ([`listener`]), which replies before it touches a pixel. Interfaces: QEMU's `ui/dbus-display1.xml`.
 
+mod calls;
 mod control;
 mod desktop;
 mod listener;
