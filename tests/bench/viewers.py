@@ -280,7 +280,7 @@ class CopyingConsole(Console):
     """Where the window system can't take the guest's own memory."""
 
     name = "console, copied"
-    presenter = "softbuffer"
+    presenter = "copied"
 
 
 class Page(Console):
