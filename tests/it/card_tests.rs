@@ -23,12 +23,29 @@ fn sources() -> PathBuf {
     clippy::disallowed_methods,
     reason = "tests run the image's own builder"
 )]
-fn build_script(argument: &Path) -> io::Result<Output> {
+fn run_script(script: &Path, argument: &Path) -> io::Result<Output> {
     Command::new("sh")
-        .arg(sources().join("build.sh"))
+        .arg(script)
         .arg(argument)
         .env_remove("CC")
         .output()
+}
+
+fn build_script(argument: &Path) -> io::Result<Output> {
+    run_script(&sources().join("build.sh"), argument)
+}
+
+#[test]
+fn the_painter_of_the_benchmarks_still_fits_the_cards_drivers() {
+    if build_script(Path::new("--compiler")).unwrap().stdout.is_empty() {
+        eprintln!("skipped: there is no compiler for C here");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let script = sources().join("../../tests/bench/painter/build.sh");
+    let output = run_script(&script, &folder.path().join("painter.img")).unwrap();
+    let why = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{why}");
 }
 
 #[test]

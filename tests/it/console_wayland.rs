@@ -265,7 +265,7 @@ fn stop_at_card(machine: &mut Machine) {
 #[test]
 fn a_scaled_picture_is_whole_and_scaled_by_the_compositor() {
     // A window of its own size, as far as the desktop has room.
-    let rule = "for_window [title=\"Orangery\"] floating enable, move absolute position 0 0";
+    let rule = "for_window [title=\"Orangery\"] floating enable, resize set 900 599, move absolute position 0 0";
     for (presenter, direct) in [("direct", true), ("copied", false)] {
         // A guest that goes on may follow the size that the window has before it floats.
         let Some(stage) = Stage::start_with(presenter, rule, stop_at_card) else {

@@ -125,7 +125,7 @@ static void put(struct rect r, const u32 *from)
     if (!r.w || !r.h)
         return;
     if (!linear) {
-        transfer(resource, r, screen.w);
+        transfer(resource[0], r, screen.w);
         u64 offset = (from - picture.pixels) * 4;
         commands[used_slots - 1].word[4] = offset;
         commands[used_slots - 1].word[5] = offset >> 32;
@@ -138,8 +138,8 @@ static void put(struct rect r, const u32 *from)
 static void show(struct rect r)
 {
     if (!linear) {
-        flush(resource, r);
-        submit();
+        flush(resource[0], r);
+        gpu_submit();
     }
 }
 
@@ -218,12 +218,12 @@ static void start(void)
     else
         draw_desktop();
     if (gpu_start()) {
-        resource = ++last_resource;
-        create(resource, FORMAT_BGRX, screen.w, screen.h, picture.pixels, (picture.h + CELL) * screen.w * 4);
+        resource[0] = ++last_resource;
+        create(resource[0], FORMAT_BGRX, screen.w, screen.h, picture.pixels, (picture.h + CELL) * screen.w * 4);
         struct command *c = next_command(SET_SCANOUT, 6);
         c->word[2] = screen.w;
         c->word[3] = screen.h;
-        c->word[5] = resource;
+        c->word[5] = resource[0];
         submit_and_wait();
     } else {
         vga_start(screen.w, screen.h);
