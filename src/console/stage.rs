@@ -275,7 +275,10 @@ impl Stage {
         {
             return; // The person chose a size.
         }
-        let room = self.window.current_monitor().map(|monitor| monitor.size());
+        // A Wayland window is on no monitor before its first picture.
+        let monitor = self.window.current_monitor();
+        let monitor = monitor.or_else(|| self.window.available_monitors().next());
+        let room = monitor.map(|monitor| monitor.size());
         let size = window_size(guest, self.bar_height(), room);
         self.own_size = Some(size);
         self.fitting = Some(Instant::now() + FITTING);

@@ -37,7 +37,11 @@ fn build_script(argument: &Path) -> io::Result<Output> {
 
 #[test]
 fn the_painter_of_the_benchmarks_still_fits_the_cards_drivers() {
-    if build_script(Path::new("--compiler")).unwrap().stdout.is_empty() {
+    if build_script(Path::new("--compiler"))
+        .unwrap()
+        .stdout
+        .is_empty()
+    {
         eprintln!("skipped: there is no compiler for C here");
         return;
     }
