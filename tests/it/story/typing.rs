@@ -53,6 +53,8 @@ fn a_long_text_keeps_nobody_waiting_and_ends_with_the_machine() {
     );
 }
 
+const KOREAN: [u16; 2] = [122, 123];
+
 /// The 105 keys of a PC keyboard, then the Japanese and the Korean ones, by their evdev codes.
 fn all_keys() -> Vec<u16> {
     let pc = (1..=83).chain(86..=88).chain(96..=100).chain(102..=111);
@@ -60,7 +62,7 @@ fn all_keys() -> Vec<u16> {
     assert_eq!(pc.len(), 105);
     pc.into_iter()
         .chain([89, 92, 93, 94, 124])
-        .chain([122, 123])
+        .chain(KOREAN)
         .collect()
 }
 
@@ -85,6 +87,17 @@ fn press(screen: &Screen, chord: &[KeyCode]) {
 
 /// Presses each of `keys` and compares what evdev saw go down on the keyboard of this name.
 fn round_trip(shell: &mut Shell, screen: &Screen, keyboard: &str, keys: &[u16]) {
+    listen(shell, keyboard);
+    for &code in keys {
+        press(screen, &[KeyCode(code)]);
+    }
+    let seen = heard(shell, *keys.last().unwrap());
+    assert_eq!(seen, keys, "{keyboard}");
+    println!("{keyboard}: {} keys came back with their codes", seen.len());
+}
+
+/// Notes what evdev sees of a keyboard from now on.
+fn listen(shell: &mut Shell, keyboard: &str) {
     let find = format!("grep -l '{keyboard}' /sys/class/input/event*/device/name | cut -d/ -f5");
     let device = shell.ask(&find);
     shell.say(&format!(
@@ -94,10 +107,10 @@ fn round_trip(shell: &mut Shell, screen: &Screen, keyboard: &str, keys: &[u16]) 
         shell,
         "sh -c 'until grep -q Testing /tmp/keys; do sleep 0.2; done'",
     );
-    for &code in keys {
-        press(screen, &[KeyCode(code)]);
-    }
-    let last = keys.last().unwrap();
+}
+
+/// The keys that went down, once `last` did, or 20 s are over.
+fn heard(shell: &mut Shell, last: u16) -> Vec<u16> {
     through(
         shell,
         &format!(
@@ -110,9 +123,8 @@ fn round_trip(shell: &mut Shell, screen: &Screen, keyboard: &str, keys: &[u16]) 
         .split_whitespace()
         .map(|code| code.parse().unwrap())
         .collect();
-    assert_eq!(seen, keys, "{keyboard}");
-    println!("{keyboard}: {} keys came back with their codes", seen.len());
     through(shell, "sh -c 'pkill evtest; sleep 1'");
+    seen
 }
 
 /// Types into a terminal of the guest's X server with one of its layouts, and compares what arrived.
@@ -207,5 +219,15 @@ fn every_key_comes_back_from_a_guest_and_texts_arrive_in_their_layouts() {
         &mut shell,
         "sh -c 'while grep -q Virtio /proc/bus/input/devices; do sleep 1; done'",
     );
-    round_trip(&mut shell, &screen, "AT Translated", &all_keys());
+    // The two Korean keys get lost within QEMU's PS/2 keyboard, whoever presses them.
+    let mut others = all_keys();
+    others.retain(|code| !KOREAN.contains(code));
+    round_trip(&mut shell, &screen, "AT Translated", &others);
+    listen(&mut shell, "AT Translated");
+    for key in ["lang1", "lang2", "a"] {
+        let keys = format!(r#"{{"keys":[{{"type":"qcode","data":"{key}"}}]}}"#);
+        machine.qmp("send-key", &keys);
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    assert_eq!(heard(&mut shell, 30), [30], "QEMU's own send-key");
 }
