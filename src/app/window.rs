@@ -12,6 +12,7 @@ use winit::window::Window;
 use super::App;
 use super::backend::{Backend, Waker};
 use super::winit_bridge::Bridge;
+use crate::desktop::monitor_of;
 use crate::model::Failure;
 
 /// The name by which desktops find icon and entry of the window.
@@ -100,8 +101,7 @@ const LEAST_SIZE: (f64, f64) = (1024.0, 640.0);
 
 /// Makes the window as much smaller as it takes to be seen whole.
 fn fit_on_monitor(window: &Window) {
-    let monitor = window.current_monitor();
-    let Some(monitor) = monitor.or_else(|| window.available_monitors().next()) else {
+    let Some(monitor) = monitor_of(window) else {
         return;
     };
     let there = monitor.size().to_logical::<f64>(window.scale_factor());

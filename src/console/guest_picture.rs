@@ -26,8 +26,6 @@ pub struct GuestPicture {
     /// Parts that `shadow` lacks.
     stale: Damage,
     scratch: Vec<u8>,
-    /// Somebody shows the damage by himself.
-    has_painter: bool,
 }
 
 /// Pixels to be painted on, `stride` a row.
@@ -46,7 +44,6 @@ impl GuestPicture {
             shadow: Vec::new(),
             stale: Damage::default(),
             scratch: Vec::new(),
-            has_painter: false,
         }
     }
 
@@ -61,10 +58,8 @@ impl GuestPicture {
     }
 
     /// Lets `painter` show the damage by himself, as long as he can.
-    pub fn paint_by<P: Painter + 'static>(&mut self, painter: &Arc<P>) {
-        if !std::mem::replace(&mut self.has_painter, true) {
-            self.viewer.paint_by(Arc::<P>::clone(painter));
-        }
+    pub fn paint_by<P: Painter + 'static>(&self, painter: &Arc<P>) {
+        self.viewer.paint_by(Arc::<P>::clone(painter));
     }
 
     /// Takes what is new since the last call.

@@ -9,6 +9,7 @@ use winit::monitor::MonitorHandle;
 use winit::raw_window_handle::{HasWindowHandle, RawWindowHandle};
 use winit::window::{Fullscreen, Window};
 
+use crate::desktop::monitor_of;
 use crate::display::frame::{Figures, Reading, Rect, Size};
 use crate::language::{fill, tr};
 use crate::model::{Drawing, Failure, ScreenSettings, Zoom};
@@ -275,10 +276,7 @@ impl Stage {
         {
             return; // The person chose a size.
         }
-        // A Wayland window is on no monitor before its first picture.
-        let monitor = self.window.current_monitor();
-        let monitor = monitor.or_else(|| self.window.available_monitors().next());
-        let room = monitor.map(|monitor| monitor.size());
+        let room = monitor_of(&self.window).map(|monitor| monitor.size());
         let size = window_size(guest, self.bar_height(), room);
         self.own_size = Some(size);
         self.fitting = Some(Instant::now() + FITTING);

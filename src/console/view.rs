@@ -1,6 +1,6 @@
 //! Where the guest's picture lies in the window: pure geometry, in physical pixels.
 
-use crate::display::frame::{Rect, Size};
+use crate::display::frame::{Damage, Rect, Size};
 use crate::model::Zoom;
 
 /// The picture's place in the window.
@@ -112,6 +112,17 @@ impl Placement {
             right.checked_sub(left)?,
             bottom.checked_sub(top)?,
         ))
+    }
+
+    /// Adds what a change of guest pixels touches to what has to be painted of the window.
+    pub fn add_changed(&self, guest: &Damage, window: &mut Damage) {
+        for rect in guest
+            .rects()
+            .iter()
+            .filter_map(|rect| self.window_rect(*rect))
+        {
+            window.add(rect);
+        }
     }
 
     /// A rectangle of the shown picture, cut to the area, in window pixels.

@@ -10,6 +10,7 @@ mod shortcut_inhibit;
 pub mod sound;
 mod system_keys;
 mod wayland_window;
+mod window;
 
 pub use self::appearance::{Appearance, follow};
 pub use self::clipboard::{Clipboard, ClipboardNews, Copier, CopyError};
@@ -20,3 +21,4 @@ pub use self::pointer::pointer_on_screen;
 pub use self::shortcut_inhibit::{InhibitError, ShortcutInhibit};
 pub use self::system_keys::SystemKeys;
 pub use self::wayland_window::{WaylandWindow, WaylandWindowError};
+pub use self::window::{monitor_of, x11_window};

@@ -1,8 +1,8 @@
 //! The keys that the desktop keeps for itself unless it is asked: taken while the guest has the keyboard.
 
-use winit::raw_window_handle::{HasDisplayHandle, HasWindowHandle, RawWindowHandle};
+use winit::raw_window_handle::{HasDisplayHandle, HasWindowHandle};
 
-use super::{Heard, KeyGrab, ShortcutInhibit};
+use super::{Heard, KeyGrab, ShortcutInhibit, x11_window};
 
 /// The way of the desktop at hand, for a window `W`.
 pub enum SystemKeys<W> {
@@ -15,18 +15,11 @@ pub enum SystemKeys<W> {
 impl<W: HasWindowHandle + HasDisplayHandle + Clone> SystemKeys<W> {
     /// `hear` gets keys, and whether the window is in sight, on X11 only; see [`KeyGrab::new`].
     pub fn new(window: &W, hear: impl Fn(Heard) -> bool + Send + 'static) -> Self {
-        let handle = window.window_handle().ok().map(|handle| handle.as_raw());
-        let id = match handle {
-            Some(RawWindowHandle::Xlib(handle)) => u32::try_from(handle.window).ok(),
-            Some(RawWindowHandle::Xcb(handle)) => Some(handle.window.get()),
-            Some(RawWindowHandle::Wayland(_)) => {
-                let inhibit = ShortcutInhibit::new(window.clone());
-                return inhibit.map_or(Self::Kept, |inhibit| Self::Wayland(Box::new(inhibit)));
-            }
-            _ => None,
-        };
-        let grab = id.and_then(|id| KeyGrab::new(id, hear).ok());
-        grab.map_or(Self::Kept, Self::X11)
+        if let Some(id) = x11_window(window) {
+            return KeyGrab::new(id, hear).map_or(Self::Kept, Self::X11);
+        }
+        let inhibit = ShortcutInhibit::new(window.clone());
+        inhibit.map_or(Self::Kept, |inhibit| Self::Wayland(Box::new(inhibit)))
     }
 }
 

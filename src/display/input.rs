@@ -242,26 +242,7 @@ impl InputQueue {
 
     /// Waits for what to do while somebody else has the controls; `None` once closed.
     pub fn next_idle(&self) -> Option<Idle> {
-        let mut state = self.lock();
-        loop {
-            if let Some(stream) = state.given.take() {
-                if !state.controls.are_wanted() {
-                    state.drop_presses();
-                }
-                state.controls = Controls::Ours;
-                return Some(Idle::Control(stream));
-            }
-            if let Some(head) = state.show.take() {
-                return Some(Idle::Show(head));
-            }
-            if state.closed {
-                return None;
-            }
-            state = self
-                .ready
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
+        self.wait_for(State::pop_idle)
     }
 
     /// Which heads make the guest's desktop, from left to right.
@@ -296,10 +277,14 @@ impl InputQueue {
 
     /// Waits for the next order; `None` once closed and empty.
     pub fn next(&self) -> Option<Order> {
+        self.wait_for(State::pop)
+    }
+
+    fn wait_for<T>(&self, take: impl Fn(&mut State) -> Option<T>) -> Option<T> {
         let mut state = self.lock();
         loop {
-            if let Some(order) = state.pop() {
-                return Some(order);
+            if let Some(taken) = take(&mut state) {
+                return Some(taken);
             }
             if state.closed {
                 return None;
@@ -325,6 +310,17 @@ impl InputQueue {
 }
 
 impl State {
+    fn pop_idle(&mut self) -> Option<Idle> {
+        if let Some(stream) = self.given.take() {
+            if !self.controls.are_wanted() {
+                self.drop_presses();
+            }
+            self.controls = Controls::Ours;
+            return Some(Idle::Control(stream));
+        }
+        self.show.take().map(Idle::Show)
+    }
+
     fn key(&mut self, code: KeyCode, down: bool) {
         if code.qnum().is_none() {
             return;

@@ -77,17 +77,24 @@ fn shows_second(house: &House, window: &str) -> bool {
     shot.part(shot.width - 9, shot.height - 9, 1, 1).rgb == GROUND
 }
 
+/// The window of the first screen, once it shows the card.
+#[track_caller]
+fn open_first(house: &House) -> (Guard<'_>, String) {
+    let (child, window) = open(house, 1);
+    let child = Guard(house, child);
+    wait_card(house, &window, "the card", |card| {
+        card.virtio_screen && card.tablet
+    });
+    (child, window)
+}
+
 #[test]
 fn each_screen_has_its_window_with_its_own_picture_pointer_and_keys() {
     let Some(house) = House::start(2600, 1200) else {
         return;
     };
     start(&house);
-    let (first, left) = open(&house, 1);
-    let first = Guard(&house, first);
-    wait_card(&house, &left, "the card", |card| {
-        card.virtio_screen && card.tablet
-    });
+    let (first, left) = open_first(&house);
     house.desktop.xdotool(&format!("windowmove {left} 0 0"));
     let (mut second, right) = open(&house, 2);
     house.desktop.xdotool(&format!("windowmove {right} 1320 0"));
@@ -193,11 +200,7 @@ fn both_screens_fill_two_monitors_and_a_minimised_one_leaves_the_other_alone() {
         return;
     };
     start(&house);
-    let (first, left) = open(&house, 1);
-    let first = Guard(&house, first);
-    wait_card(&house, &left, "the card", |card| {
-        card.virtio_screen && card.tablet
-    });
+    let (first, left) = open_first(&house);
     let (second, right) = open(&house, 2);
     let second = Guard(&house, second);
     wait("the second screen", || shows_second(&house, &right));

@@ -77,10 +77,7 @@ impl Easel {
             return Ok(());
         };
         let mut window = uncovered;
-        let in_window = |rect: &Rect| placement.window_rect(*rect);
-        for rect in changed.rects().iter().filter_map(in_window) {
-            window.add(rect);
-        }
+        placement.add_changed(changed, &mut window);
         self.server.show(placement, changed.rects(), window.rects())
     }
 }

@@ -7,6 +7,8 @@ mod soft;
 mod wayland;
 mod x11;
 
+use std::borrow::Cow;
+
 use crate::display::frame::{BadPicture, Damage, Rect, Size};
 use crate::language::tr;
 
@@ -54,6 +56,25 @@ impl Repaint {
             whole: true,
             ..Self::default()
         }
+    }
+
+    /// Everything if the way of painting has `turned`, as the other way's pixels are not to be built upon.
+    fn or_everything(&self, turned: bool) -> Cow<'_, Self> {
+        if turned {
+            Cow::Owned(Self::everything())
+        } else {
+            Cow::Borrowed(self)
+        }
+    }
+
+    /// The guest's pixels that have to be painted, of a picture of this size.
+    fn guest_pixels(&self, size: Size) -> Damage {
+        if !self.whole {
+            return self.guest.clone();
+        }
+        let mut all = Damage::default();
+        all.add(size.rect());
+        all
     }
 }
 

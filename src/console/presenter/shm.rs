@@ -4,9 +4,9 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use winit::raw_window_handle::{HasWindowHandle, RawWindowHandle};
 use winit::window::Window;
 
+use crate::desktop::x11_window;
 use crate::display::frame::{Damage, Figures, Rect};
 
 use super::super::guest_picture::GuestPicture;
@@ -30,13 +30,7 @@ impl ShmPresenter {
         soft: SoftPresenter,
         figures: &Figures,
     ) -> Result<Self, SoftPresenter> {
-        let handle = window.window_handle().ok().map(|handle| handle.as_raw());
-        let id = match handle {
-            Some(RawWindowHandle::Xlib(handle)) => u32::try_from(handle.window).ok(),
-            Some(RawWindowHandle::Xcb(handle)) => Some(handle.window.get()),
-            _ => None,
-        };
-        match id.and_then(|id| Server::new(id).ok()) {
+        match x11_window(window).and_then(|id| Server::new(id).ok()) {
             Some(server) => Ok(Self {
                 soft,
                 direct: Some(Arc::new(Direct::new(server, figures.clone()))),
@@ -53,7 +47,6 @@ impl ShmPresenter {
         guest: Option<&mut GuestPicture>,
         repaint: &Repaint,
     ) -> Result<Shown, PresentError> {
-        let everything = Repaint::everything();
         self.way = Way::Copied;
         // What it still paints has to be on the screen before ours.
         let turned = match self.direct.as_ref().map(|direct| direct.lay_down()) {
@@ -64,8 +57,8 @@ impl ShmPresenter {
             }
             None => false,
         };
-        let repaint = if turned { &everything } else { repaint };
-        self.soft.present(scene, guest, repaint)
+        self.soft
+            .present(scene, guest, &repaint.or_everything(turned))
     }
 
     fn show(
@@ -86,17 +79,12 @@ impl ShmPresenter {
             return Ok(Ok(Shown::Later));
         }
         let turned = std::mem::replace(&mut self.way, Way::Direct) == Way::Copied;
-        let everything = Repaint::everything();
-        let repaint = if turned { &everything } else { repaint };
-        let window = window_damage(scene, repaint);
+        let repaint = repaint.or_everything(turned);
+        let window = window_damage(scene, &repaint);
         if let Err(error) = self.soft.paint(scene, None, window.rects(), &open) {
             return Ok(Err(error));
         }
-        let mut changed = repaint.guest.clone();
-        if repaint.whole {
-            changed.clear();
-            changed.add(scene.placement.guest.rect());
-        }
+        let changed = repaint.guest_pixels(scene.placement.guest);
         easel.show(&changed, uncovered(&window, visible))?;
         drop(easel);
         guest.paint_by(direct);

@@ -93,10 +93,8 @@ impl Presenter for SoftPresenter {
         repaint: &Repaint,
     ) -> Result<Shown, PresentError> {
         let mut damage = window_damage(scene, repaint);
-        for &rect in repaint.guest.rects().iter().filter(|_| !repaint.whole) {
-            if let Some(rect) = scene.placement.window_rect(rect) {
-                damage.add(rect);
-            }
+        if !repaint.whole {
+            scene.placement.add_changed(&repaint.guest, &mut damage);
         }
         self.paint(scene, guest, damage.rects(), &[])
     }

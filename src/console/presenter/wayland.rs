@@ -61,13 +61,12 @@ impl WaylandPresenter {
         guest: Option<&mut GuestPicture>,
         repaint: &Repaint,
     ) -> Result<Shown, PresentError> {
-        let everything = Repaint::everything();
         let turned = std::mem::replace(&mut self.way, Way::Copied) == Way::Direct;
         if turned {
             self.compositor.hide(); // Seen together with what is painted now.
         }
-        let repaint = if turned { &everything } else { repaint };
-        self.soft.present(scene, guest, repaint)
+        self.soft
+            .present(scene, guest, &repaint.or_everything(turned))
     }
 
     fn show(
@@ -80,18 +79,13 @@ impl WaylandPresenter {
         let Some(map) = guest.map() else {
             return Ok(Ok(Shown::Nothing));
         };
-        let everything = Repaint::everything();
         let turned = std::mem::replace(&mut self.way, Way::Direct) == Way::Copied;
-        let repaint = if turned { &everything } else { repaint };
-        let mut changed = repaint.guest.clone();
-        if repaint.whole {
-            changed.clear();
-            changed.add(scene.placement.guest.rect());
-        }
+        let repaint = repaint.or_everything(turned);
+        let changed = repaint.guest_pixels(scene.placement.guest);
         self.compositor.show_guest(map, lie, changed.rects())?;
         let covering = |overlay: &Rect| intersect(*overlay, lie.core);
         let sheets: Vec<Rect> = scene.overlays.iter().filter_map(covering).collect();
-        let window = window_damage(scene, repaint);
+        let window = window_damage(scene, &repaint);
         self.compositor
             .show_sheets(&sheets, &window, scene.canvas)?;
         guest.forget_whole();
@@ -122,11 +116,8 @@ impl WaylandPresenter {
             kept = Rect::new(0, 1, kept.w, kept.h - 1); // A window of a new size needs a new buffer.
         }
         let guest = lie.source.map(|_| guest);
-        let in_window = |rect: &Rect| scene.placement.window_rect(*rect);
         if guest.is_some() {
-            for rect in changed.rects().iter().filter_map(in_window) {
-                damage.add(rect);
-            }
+            scene.placement.add_changed(changed, &mut damage);
         }
         self.soft.paint(&scene, guest, damage.rects(), &[kept])
     }

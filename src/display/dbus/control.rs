@@ -18,14 +18,14 @@ use serde::Serialize;
 use zbus::export::futures_core::Stream;
 use zbus::message::{Flags, Type};
 use zbus::zvariant::{DynamicType, Fd};
-use zbus::{Connection, Message, MessageStream, connection};
+use zbus::{Connection, Message, MessageStream};
 
 use super::calls::{
     CONSOLE, Objects, Properties, ROOT, button_number, call, console_path, console_path_start,
     failed, is_graphic, leds,
 };
 use super::listener::Listener;
-use super::{MAX_QUEUED, Offer, desktop, driven, wire};
+use super::{Offer, desktop, driven, peer, wire};
 use crate::display::DisplayError;
 use crate::display::frame::{FrameSlot, ScreenStatus, Size};
 use crate::display::input::{Idle, InputQueue, Order};
@@ -70,10 +70,7 @@ pub(in crate::display) fn run(stream: UnixStream, link: &Link) -> Result<(), Dis
 /// Serves one connection.
 fn control(stream: UnixStream, link: &Link, seat: &mut Seat) -> Result<(), DisplayError> {
     let served = wire::run(stream, async |wire| {
-        let messages = connection::Builder::socket(wire)
-            .p2p()
-            .internal_executor(false)
-            .max_queued(MAX_QUEUED)
+        let messages = peer(wire)
             .method_timeout(CALL_TIMEOUT)
             .build_message_stream()
             .await

@@ -64,18 +64,21 @@ async fn driven<T>(connection: &Connection, work: impl Future<Output = T>) -> T 
     .await
 }
 
+/// A connection that is yet to be made, to the peer on `wire`. Whoever runs it drives it by [`driven`].
+fn peer<'a>(wire: impl Into<BoxedSplit>) -> connection::Builder<'a> {
+    connection::Builder::socket(wire)
+        .p2p()
+        .internal_executor(false)
+        .max_queued(MAX_QUEUED)
+}
+
 /// Hands each call of the peer on `wire` to `serve`, which answers it, until the peer is gone.
 async fn serve_calls(
     wire: impl Into<BoxedSplit>,
     serve: impl AsyncFn(&Connection, &Message) -> zbus::Result<()>,
 ) -> zbus::Result<()> {
     // The stream is made with the connection: made later, it can miss QEMU's first question, and QEMU waits 25 s.
-    let mut messages = connection::Builder::socket(wire)
-        .p2p()
-        .internal_executor(false)
-        .max_queued(MAX_QUEUED)
-        .build_message_stream()
-        .await?;
+    let mut messages = peer(wire).build_message_stream().await?;
     let connection = Connection::from(&messages);
     driven(&connection, async {
         while let Some(message) = next_message(&mut messages).await {

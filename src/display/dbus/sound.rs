@@ -13,10 +13,10 @@ use std::time::Duration;
 use crossbeam_channel::bounded;
 use zbus::message::Header;
 use zbus::zvariant::Fd;
-use zbus::{Connection, Message, connection};
+use zbus::{Connection, Message};
 
 use super::wire::Wire;
-use super::{MAX_QUEUED, driven, properties, read_call, serve_calls, wire};
+use super::{driven, peer, properties, read_call, serve_calls, wire};
 use crate::display::DisplayError;
 use crate::display::sound::{Announced, Mixer, Pcm};
 
@@ -105,10 +105,7 @@ fn failed(error: zbus::Error) -> DisplayError {
 }
 
 async fn register(wire: Wire, mixer: &Arc<Mixer>) -> Result<Vec<Listener>, DisplayError> {
-    let messages = connection::Builder::socket(wire)
-        .p2p()
-        .internal_executor(false)
-        .max_queued(MAX_QUEUED)
+    let messages = peer(wire)
         .method_timeout(PATIENCE)
         .build_message_stream()
         .await

@@ -236,12 +236,11 @@ impl FrameSlot {
     /// Paints inline pixels, `bytes` in `layout` with its origin at `x`, `y`. Cut to the picture. Only the thread that
     /// called [`Self::set_inline`] calls this.
     pub(in crate::display) fn paint(&self, x: i32, y: i32, layout: Layout, bytes: &[u8]) {
-        let state = self.lock();
+        let Some(map) = self.inline_map().filter(|_| !bytes.is_empty()) else {
+            return;
+        };
         let (w, h) = (layout.size.width.into(), layout.size.height.into());
-        let clipped = Rect::clipped(x.into(), y.into(), w, h, state.info.size);
-        let map = state.inline_map(state.info.size).cloned();
-        drop(state); // Viewers need not wait while the pixels are written.
-        let (Some(rect), Some(map), false) = (clipped, map, bytes.is_empty()) else {
+        let Some(rect) = Rect::clipped(x.into(), y.into(), w, h, map.layout.size) else {
             return;
         };
         // Distances from the sent rectangle's origin to the part that is visible; none is negative.

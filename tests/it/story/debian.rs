@@ -8,8 +8,38 @@ use std::time::{Duration, Instant};
 use orangery::terminal::{Ink, Terminal};
 
 use super::{House, clicked, is_alive};
+use crate::display_live::machine::Machine;
 use crate::guests::{alone, debian_disk, or_skip};
 use crate::window_stage::Stage;
+
+/// Debian on a bare QEMU with `parts` beside its disk, which nothing is written to, and a VGA card.
+pub struct Bare {
+    pub machine: Machine,
+    /// At its login.
+    pub shell: Shell,
+    _folder: tempfile::TempDir,
+}
+
+impl Bare {
+    /// `None`, with a word about it, if disk or QEMU are not to be had.
+    pub fn boot(parts: &[&str]) -> Option<Self> {
+        let disk = or_skip(debian_disk())?;
+        let folder = tempfile::tempdir().unwrap();
+        let serial = folder.path().join("serial");
+        let port = format!("unix:{},server=on,wait=off", serial.display());
+        let drive = format!("file={},if=virtio,snapshot=on", disk.display());
+        let guest = ["-m", "512", "-smp", "2", "-drive", &drive, "-serial", &port];
+        let arguments = [&guest[..], &["-device", "VGA"], parts].concat();
+        let machine = Machine::start_with("pc", "Debian", &arguments)?;
+        let mut shell = Shell::on(UnixStream::connect(&serial).unwrap());
+        shell.wait_for_login();
+        Some(Self {
+            machine,
+            shell,
+            _folder: folder,
+        })
+    }
+}
 
 /// A shell on the guest's first serial port.
 pub struct Shell {

@@ -72,13 +72,18 @@ fn thumbnail(engine: &Engine) -> Picture {
             height,
             rgba,
             ..
-        } => Some(Picture {
-            width: *width,
-            height: *height,
-            rgba: rgba.to_vec(),
-        }),
+        } => Some(picture(*width, *height, rgba)),
         _ => None,
     })
+}
+
+fn picture(width: u32, height: u32, rgba: &[u8]) -> Picture {
+    let rgba = rgba.to_vec();
+    Picture {
+        width,
+        height,
+        rgba,
+    }
 }
 
 fn take_over(library: &Path, home: &Path) -> Engine {
@@ -134,11 +139,7 @@ fn the_screen_that_a_page_shows_makes_the_thumbnail_and_qemu_is_asked_for_none()
             height,
             rgba,
             ..
-        } => Some(Picture {
-            width: *width,
-            height: *height,
-            rgba: rgba.to_vec(),
-        }),
+        } => Some(picture(*width, *height, rgba)),
         _ => None,
     });
     let wanted = whole.scale_to(small.width, small.height).unwrap();

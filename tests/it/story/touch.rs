@@ -1,15 +1,14 @@
 //! Fingers on a guest's touchscreen, as its kernel sees them.
 
 use std::collections::BTreeMap;
-use std::os::unix::net::UnixStream;
 
 use orangery::display::touch::{Fingers, MAX_SLOTS};
 use orangery::display::{Input, Offer, Screen};
 
-use super::debian::Shell;
+use super::debian::Bare;
 use super::{soak, wait_for};
-use crate::display_live::machine::{Machine, wait};
-use crate::guests::{alone, debian_disk, or_skip};
+use crate::display_live::machine::wait;
+use crate::guests::alone;
 
 // linux/input-event-codes.h
 const ABS_MT_SLOT: u16 = 47;
@@ -76,25 +75,14 @@ fn fingers_come_move_and_go_in_a_real_guest_and_none_stays_behind() {
         return;
     }
     let _alone = alone();
-    let Some(disk) = or_skip(debian_disk()) else {
+    let Some(mut debian) = Bare::boot(&["-device", "virtio-multitouch-pci"]) else {
         return;
     };
-    let folder = tempfile::tempdir().unwrap();
-    let serial = folder.path().join("serial");
-    let port = format!("unix:{},server=on,wait=off", serial.display());
-    let drive = format!("file={},if=virtio,snapshot=on", disk.display());
-    let guest = ["-m", "512", "-smp", "2", "-drive", &drive, "-serial", &port];
-    let parts = ["-device", "VGA", "-device", "virtio-multitouch-pci"];
-    let arguments = [&guest[..], &parts[..]].concat();
-    let Some(mut machine) = Machine::start_with("pc", "Debian", &arguments) else {
-        return;
-    };
-    let screen = machine.dbus(Offer::Inline);
+    let screen = debian.machine.dbus(Offer::Inline);
+    let shell = &mut debian.shell;
     wait("QEMU's slots", || {
         screen.slot().info().touch_slots == MAX_SLOTS
     });
-    let mut shell = Shell::on(UnixStream::connect(&serial).unwrap());
-    shell.wait_for_login();
     let device = shell.ask("grep -il multitouch /sys/class/input/event*/device/name | cut -d/ -f5");
     shell.say(&format!(
         "stdbuf -oL evtest --grab /dev/input/{device} > /tmp/touch 2>&1 &"

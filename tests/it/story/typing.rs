@@ -1,16 +1,15 @@
 //! Typing: beside a machine's other work, and what a real guest makes of every key and of several layouts.
 
-use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 use std::time::Duration;
 
 use orangery::display::keys::{KeyCode, Layout, type_text};
 use orangery::display::{Input, Offer, Screen};
 
-use super::House;
-use super::debian::Shell;
+use super::debian::{Bare, Shell};
+use super::{House, soak};
 use crate::display_live::machine::Machine;
-use crate::guests::{alone, debian_disk, or_skip};
+use crate::guests::alone;
 
 #[test]
 fn a_long_text_keeps_nobody_waiting_and_ends_with_the_machine() {
@@ -158,43 +157,21 @@ fn typed_in_x(shell: &mut Shell, screen: &Screen, id: &str, text: &str) {
 
 #[test]
 fn every_key_comes_back_from_a_guest_and_texts_arrive_in_their_layouts() {
-    if std::env::var_os("ORANGERY_SOAK").is_none() {
+    if !soak() {
         eprintln!("skipped: boots Debian for minutes, with ORANGERY_SOAK=1");
         return;
     }
     let _alone = alone();
-    let Some(disk) = or_skip(debian_disk()) else {
+    let Some(mut debian) = Bare::boot(&["-device", "virtio-keyboard-pci,id=keys"]) else {
         return;
     };
-    let folder = tempfile::tempdir().unwrap();
-    let serial = folder.path().join("serial");
-    let port = format!("unix:{},server=on,wait=off", serial.display());
-    let drive = format!("file={},if=virtio,snapshot=on", disk.display());
-    let arguments = [
-        "-m",
-        "512",
-        "-smp",
-        "2",
-        "-device",
-        "VGA",
-        "-device",
-        "virtio-keyboard-pci,id=keys",
-        "-drive",
-        &drive,
-        "-serial",
-        &port,
-    ];
-    let Some(mut machine) = Machine::start_with("pc", "Debian", &arguments) else {
-        return;
-    };
-    let screen = machine.dbus(Offer::Inline);
-    let mut shell = Shell::on(UnixStream::connect(&serial).unwrap());
-    shell.wait_for_login();
-    round_trip(&mut shell, &screen, "QEMU Virtio Keyboard", &all_keys());
+    let screen = debian.machine.dbus(Offer::Inline);
+    let Bare { machine, shell, .. } = &mut debian;
+    round_trip(shell, &screen, "QEMU Virtio Keyboard", &all_keys());
 
     shell.say("touch /tmp/typed; LANG=C.UTF-8 xinit /usr/bin/xterm -geometry 250x90 -u8 -e sh -c 'cat >> /tmp/typed' -- :0 vt7 >/tmp/x 2>&1 &");
     through(
-        &mut shell,
+        shell,
         "sh -c 'until DISPLAY=:0 setxkbmap us 2>/dev/null; do sleep 1; done; sleep 15'",
     );
     for (id, text) in [
@@ -210,20 +187,20 @@ fn every_key_comes_back_from_a_guest_and_texts_arrive_in_their_layouts() {
         ("ru", "Привет, мир!"),
         ("us-intl", "it's \"ñ\" é ~"),
     ] {
-        typed_in_x(&mut shell, &screen, id, text);
+        typed_in_x(shell, &screen, id, text);
     }
 
-    through(&mut shell, "sh -c 'pkill Xorg; sleep 2'");
+    through(shell, "sh -c 'pkill Xorg; sleep 2'");
     machine.qmp("device_del", r#"{"id":"keys"}"#);
     through(
-        &mut shell,
+        shell,
         "sh -c 'while grep -q Virtio /proc/bus/input/devices; do sleep 1; done'",
     );
     // The two Korean keys get lost within QEMU's PS/2 keyboard, whoever presses them.
     let mut others = all_keys();
     others.retain(|code| !KOREAN.contains(code));
-    round_trip(&mut shell, &screen, "AT Translated", &others);
-    send_korean_keys(&mut shell, &mut machine);
+    round_trip(shell, &screen, "AT Translated", &others);
+    send_korean_keys(shell, machine);
 }
 
 /// Has QEMU press the Korean keys itself.
