@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
+use rustix::process::setpriority_process;
+
 use super::{Message, Slot, Supervisor};
 use crate::engine::clock;
 use crate::engine::hub::Asker;
@@ -14,6 +16,9 @@ use crate::model::{Action, Answer, DeviceKind, DiskSource, Failure, Machine, Mac
 /// How many threads read a library, and for how few machines one is enough.
 const READERS: usize = 4;
 const FEW: usize = 64;
+
+/// How nice those threads are (setpriority(2)): a tenth of the weight of the thread that draws.
+const READERS_NICE: i32 = 10;
 
 /// Looking at all disks may take this part of the time: a thousand machines' are not looked at for each command.
 const LOOKING_SHARE: u32 = 20;
@@ -243,17 +248,19 @@ pub fn read_slots(library: &Library) -> Result<BTreeMap<MachineId, Slot>, Failur
     let share = names.len().div_ceil(readers).max(FEW);
     let mut slots = BTreeMap::new();
     std::thread::scope(|scope| {
-        let mut shares = names.chunks(share);
-        let own = shares.next().unwrap_or_default();
         let mut reading = Vec::new(); // Joined below.
-        for share in shares {
+        for share in names.chunks(share) {
             let thread = std::thread::Builder::new().name("reader".to_owned());
-            match thread.spawn_scoped(scope, || read_some(library, share)) {
+            let read = move || {
+                // The window's first picture comes before its list. Refused, they only compete.
+                setpriority_process(None, READERS_NICE).ok();
+                read_some(library, share)
+            };
+            match thread.spawn_scoped(scope, read) {
                 Ok(thread) => reading.push((thread, share)),
                 Err(_) => slots.extend(read_some(library, share)), // No thread to be had.
             }
         }
-        slots.extend(read_some(library, own));
         for (thread, share) in reading {
             // One that panicked was reported by the panic hook; the machines count, not the thread.
             slots.extend(thread.join().unwrap_or_else(|_| read_some(library, share)));
