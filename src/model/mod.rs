@@ -24,6 +24,7 @@ mod size;
 mod sound;
 mod state;
 mod time;
+mod timeline;
 mod typing;
 
 pub use action::Action;
@@ -70,4 +71,5 @@ pub use size::{ByteSize, SizeError};
 pub use sound::{SoundReport, SoundSettings, SoundState};
 pub use state::State;
 pub use time::Timestamp;
+pub use timeline::{Checkpoints, SnapshotKind, SnapshotReport, Timeline, outlived};
 pub use typing::Typing;
