@@ -27,6 +27,7 @@ mod report;
 pub mod screen;
 mod sound;
 mod supervisor;
+mod timeline;
 mod wire;
 mod worker;
 

@@ -1,7 +1,7 @@
 //! Opening files that may not be what they seem, their sizes, and free space.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use rustix::fs::{self, FileType, Mode, OFlags};
@@ -113,6 +113,21 @@ pub fn sync_folder(folder: &Path) -> Result<(), LibraryError> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let opened = fs::open(folder, flags, Mode::empty()).map_err(written)?;
     fs::fsync(&opened).map_err(written)
+}
+
+/// Writes a file in place of another, without the care that a record needs: what is cut off is only missing.
+pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), LibraryError> {
+    let written = |source: io::Error| LibraryError::Write {
+        path: path.to_owned(),
+        source,
+    };
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(written(error)),
+        Ok(()) | Err(_) => {}
+    }
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = fs::open(path, flags, Mode::RUSR | Mode::WUSR).map_err(|error| written(error.into()))?;
+    File::from(file).write_all(bytes).map_err(written)
 }
 
 /// Bytes that `path` takes on disk, with everything below it; links count as themselves.

@@ -7,6 +7,7 @@
 mod document;
 mod error;
 mod files;
+mod intents;
 mod journal;
 mod layers;
 mod lock;
@@ -28,6 +29,7 @@ pub(crate) mod tests;
 
 pub use error::LibraryError;
 pub use files::{Sighting, Space, allocated, free_space};
+pub use intents::IntentId;
 pub use journal::Journal;
 pub use lock::{Holder, Library, Opened};
 pub use newcomer::{Leftover, Newcomer};

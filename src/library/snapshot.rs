@@ -177,6 +177,19 @@ impl Library {
         files::sync_folder(&machine_folder)
     }
 
+    /// Keeps a picture of the screen beside a snapshot's record.
+    pub fn write_picture(
+        &self,
+        machine: MachineId,
+        snapshot: SnapshotId,
+        png: &[u8],
+    ) -> Result<(), LibraryError> {
+        self.must_own()?;
+        let folder = self.snapshot_dir(machine, snapshot);
+        files::check_folder(&folder)?;
+        files::write_new(&folder.join("screen.png"), png)
+    }
+
     /// Makes the folder for a snapshot's memory.
     pub fn make_memory_dir(&self, snapshot: SnapshotId) -> Result<PathBuf, LibraryError> {
         self.must_own()?;

@@ -303,6 +303,10 @@ fn is_ours(relative: &[&str]) -> bool {
         ["snapshots", folder, name] => {
             id(folder) && (record(name, "snapshot.ron") || *name == "screen.png")
         }
+        ["intents", name] => {
+            let stem = name.split('.').next().unwrap_or_default();
+            (id(stem) && record(name, &format!("{stem}.ron"))) || save::is_temp(name)
+        }
         ["log", name] => name.ends_with(".log") || name.ends_with(".log.1"),
         ["tpm", name] => matches!(*name, "tpm2-00.permall" | "tpm2-00.volatilestate" | ".lock"),
         _ => false,

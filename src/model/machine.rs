@@ -199,21 +199,25 @@ impl Machine {
         self.detached.extend(dropped);
         self.detached
             .retain(|disk| other.disks().all(|kept| kept.source != disk.source));
+        if self.firmware.kind != other.firmware.kind {
+            self.firmware = other.firmware.clone();
+        }
+        self.take_parts(other);
+    }
+
+    /// Takes over everything that [`Self::same_hardware`] compares but the firmware.
+    pub(super) fn take_parts(&mut self, other: &Self) {
         let Self {
             machine_type,
             cpu,
             memory,
             memory_backing,
-            firmware,
             devices,
             boot,
             clock,
             arguments,
             ..
         } = other.clone();
-        if self.firmware.kind != firmware.kind {
-            self.firmware = firmware;
-        }
         self.machine_type = machine_type;
         self.cpu = cpu;
         self.memory = memory;

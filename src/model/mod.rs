@@ -3,6 +3,7 @@
 //! Pure data and pure functions. This room knows nothing of files, clocks, threads, QEMU or egui.
 
 mod action;
+mod chains;
 mod change;
 mod computer;
 mod create;
@@ -28,6 +29,7 @@ mod timeline;
 mod typing;
 
 pub use action::Action;
+pub use chains::Overlay;
 pub use change::{
     Change, DiskContent, Effect, NewDisk, apply, changes_between, detached, fit_topology,
     take_live_parts,

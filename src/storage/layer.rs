@@ -76,6 +76,22 @@ pub fn write_layer(path: &Path, layer: &NewLayer<'_>) -> Result<(), LayerError> 
     done.map_err(failed)
 }
 
+/// Whether nothing was ever written to a layer that [`write_layer`] made without content: its table of tables is empty.
+pub fn is_untouched(path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::FileExt as _;
+    let file = File::open(path)?;
+    let mut header = [0; 48];
+    file.read_exact_at(&mut header, 0)?;
+    let long = |at: usize| header[at..at + 8].try_into().map(u64::from_be_bytes);
+    let entries = long(32).map_or(u64::MAX, |both| both & 0xffff_ffff);
+    let (Ok(at), true) = (long(40), entries <= SIZE_LIMIT / (CLUSTER * ENTRIES)) else {
+        return Ok(false);
+    };
+    let mut table = vec![0; entries as usize * 8];
+    file.read_exact_at(&mut table, at)?;
+    Ok(table.iter().all(|byte| *byte == 0))
+}
+
 fn sync_parent(path: &Path) -> io::Result<()> {
     match path.parent() {
         Some(folder) => File::open(folder)?.sync_all(),

@@ -133,7 +133,7 @@ impl Supervisor {
     }
 
     /// Passes an order to a machine's worker if `action` is allowed.
-    fn pass(
+    pub(super) fn pass(
         &mut self,
         asker: Asker,
         machine: MachineId,

@@ -270,7 +270,7 @@ impl Supervisor {
     }
 
     /// Runs `work` on a thread of its own; it answers by itself.
-    fn run_job_later(
+    pub(super) fn run_job_later(
         &mut self,
         machine: Option<MachineId>,
         title: String,

@@ -10,7 +10,8 @@ use crate::engine::hub::{Asker, Listener, ListenerId};
 use crate::engine::message::{Command, Event, RequestId};
 use crate::engine::worker::Live;
 use crate::model::{
-    Answer, ComputerReport, Failure, JobReport, Machine, MachineId, Sample, TrashReport,
+    Answer, ComputerReport, Failure, JobReport, Machine, MachineId, Sample, Timeline,
+    TrashReport,
 };
 
 /// A change to a machine's record, made by the supervisor on another's behalf; refused, nothing is written.
@@ -70,6 +71,24 @@ pub enum Message {
         start: bool,
         asker: Asker,
     },
+    /// A machine was made to begin elsewhere in its timeline: it goes on from there.
+    StartAgain {
+        machine: MachineId,
+        asker: Asker,
+    },
+    /// The same, and it rests there.
+    Rested {
+        machine: MachineId,
+        asker: Asker,
+    },
+    /// A machine's snapshots are others than before.
+    TimelineChanged(MachineId),
+    /// What a machine's timeline holds now; answers who asked.
+    TimelineSeen {
+        machine: MachineId,
+        timeline: Box<Timeline>,
+        askers: Vec<Asker>,
+    },
     /// A machine's folder is gone.
     Removed(MachineId),
     /// What lies in the trash.
@@ -94,6 +113,10 @@ impl std::fmt::Debug for Message {
             Self::Answer(..) => "Answer",
             Self::Job(..) => "Job",
             Self::Made { .. } => "Made",
+            Self::StartAgain { .. } => "StartAgain",
+            Self::Rested { .. } => "Rested",
+            Self::TimelineChanged(_) => "TimelineChanged",
+            Self::TimelineSeen { .. } => "TimelineSeen",
             Self::Removed(..) => "Removed",
             Self::TrashSeen(_) => "TrashSeen",
             Self::Examined(..) => "Examined",

@@ -47,6 +47,7 @@ use crate::model::{
 pub use message::{Message, record};
 pub use records::read_slots;
 pub use slot::Slot;
+use timeline::Timelines;
 use trash::Trash;
 
 /// How soon after its start a machine gets its first one.
@@ -96,6 +97,7 @@ pub struct Supervisor {
     /// What went wrong before anyone listened.
     notices: Vec<Failure>,
     trash: Trash,
+    timelines: Timelines,
     look_at_disks_from: Instant,
     /// Nothing new begins any more.
     leaving: bool,
@@ -158,6 +160,7 @@ impl Supervisor {
             places,
             notices: Vec::new(),
             trash: Trash::default(),
+            timelines: Timelines::default(),
             look_at_disks_from: Instant::now(),
             leaving: false,
             seen,
@@ -267,7 +270,16 @@ impl Supervisor {
                 start,
                 asker,
             } => self.made(*machine, start, asker),
+            Message::StartAgain { machine, asker } => self.start_again(asker, machine),
+            Message::Rested { machine, asker } => self.rested(asker, machine),
+            Message::TimelineChanged(machine) => self.timeline_changed(machine),
+            Message::TimelineSeen {
+                machine,
+                timeline,
+                askers,
+            } => self.timeline_seen(machine, timeline, askers),
             Message::Removed(machine) => {
+                self.timelines.remove(&machine);
                 self.slots.remove(&machine);
                 self.hub.publish(&Event::Gone(machine));
                 self.look_at_trash();

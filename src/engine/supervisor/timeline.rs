@@ -1,12 +1,318 @@
 //! Requests about a machine's timeline.
 
-use super::Supervisor;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::commands::busy;
+use super::{Message, Supervisor};
 use crate::engine::hub::Asker;
-use crate::engine::message::Command;
-use crate::model::Failure;
+use crate::engine::message::{Command, Event};
+use crate::engine::timeline::{self, RunWith, Taking};
+use crate::engine::worker::{Leaving, Order};
+use crate::model::{
+    Accelerator, Action, Answer, Checkpoints, Failure, JobState, Machine, MachineId, SnapshotId, SnapshotKind,
+    Timeline,
+};
+use crate::qemu::command_line::resolve_cpu;
+
+/// The most that a snapshot's name and note have, in characters.
+const MOST_NAME: usize = 80;
+const MOST_NOTE: usize = 2000;
+
+/// Machines whose timelines were asked for.
+pub(super) type Timelines = BTreeMap<MachineId, Look>;
+
+/// Someone looks at a machine's snapshots on a thread of its own.
+#[derive(Default)]
+pub(super) struct Look {
+    looking: bool,
+    /// Something changed since the look under way began.
+    again: bool,
+    /// Answered by the next look.
+    askers: Vec<Asker>,
+    seen: Option<Box<Timeline>>,
+}
 
 impl Supervisor {
-    pub(super) fn timeline(&mut self, asker: Asker, _command: Command) {
-        self.hub.answer(asker, Err(Failure::new("Under way", "…")), None);
+    pub(super) fn timeline(&mut self, asker: Asker, command: Command) {
+        match command {
+            Command::TakeSnapshot {
+                machine,
+                name,
+                note,
+            } => {
+                let taking = Taking::new(SnapshotKind::Manual, name, note);
+                self.take_snapshot(asker, machine, taking);
+            }
+            Command::Rewind {
+                machine,
+                snapshot,
+                keep,
+                start,
+            } => self.rewind(asker, machine, snapshot, (keep, start)),
+            Command::EditSnapshot {
+                machine,
+                snapshot,
+                name,
+                note,
+            } => self.edit_snapshot(asker, machine, snapshot, (name, note)),
+            Command::ShowTimeline { machine } => self.show_timeline(asker, machine),
+            Command::SetCheckpoints {
+                machine,
+                checkpoints,
+            } => self.set_checkpoints(asker, machine, checkpoints),
+            _ => {}
+        }
     }
+
+    /// A machine without QEMU is frozen by a job, one with QEMU by its worker.
+    fn take_snapshot(&mut self, asker: Asker, machine: MachineId, taking: Taking) {
+        if let Err(failure) = check_words(&taking.name, &taking.note) {
+            return self.hub.answer(asker, Err(failure), None);
+        }
+        let Some(record) = self.free_for(asker, machine, Action::Snapshot) else {
+            return;
+        };
+        let title = format!("Taking a snapshot of {}", record.name);
+        if self.slots.get(&machine).is_some_and(super::Slot::has_worker) {
+            let job = Box::new(self.new_job(Some(machine), title));
+            let order = |asker| Order::Snapshot {
+                taking: Box::new(taking),
+                job,
+                asker,
+            };
+            return self.pass(asker, machine, Action::Snapshot, order);
+        }
+        let with = self.would_run_with(&record);
+        let (library, sender) = (Arc::clone(&self.library), self.sender.clone());
+        self.run_job(Some(machine), title, asker, move |job| {
+            job.progress("Making new layers", 0, 0)?;
+            job.commit();
+            let id = match record.saved {
+                Some(saved) => timeline::keep_saved(&library, &sender, &record, saved, &taking)?,
+                None => {
+                    timeline::take_resting(&library, &sender, &record, &taking, with)?;
+                    taking.id
+                }
+            };
+            sender.send(Message::TimelineChanged(machine)).ok(); // The engine is ending.
+            Ok(Answer::Snapshot(id))
+        });
+    }
+
+    fn rewind(
+        &mut self,
+        asker: Asker,
+        machine: MachineId,
+        to: SnapshotId,
+        (keep, start): (bool, bool),
+    ) {
+        let Some(record) = self.free_for(asker, machine, Action::Rewind) else {
+            return;
+        };
+        let taking = keep.then(|| Taking::new(SnapshotKind::Kept, String::new(), String::new()));
+        let title = format!("Going back with {}", record.name);
+        if self.slots.get(&machine).is_some_and(super::Slot::has_worker) {
+            let kept = format!("Keeping the present of {}", record.name);
+            let keep = taking.map(|taking| (taking, self.new_job(Some(machine), kept)));
+            let job = Box::new(self.new_job(Some(machine), title));
+            let order = |asker| Order::Leave {
+                leaving: Box::new(Leaving { to, keep }),
+                job,
+                asker,
+            };
+            return self.pass(asker, machine, Action::Rewind, order);
+        }
+        let with = self.would_run_with(&record);
+        let (library, sender) = (Arc::clone(&self.library), self.sender.clone());
+        self.run_job_later(Some(machine), title, move |job| {
+            job.commit();
+            let result = timeline::leave_resting(&library, &sender, &record, to, taking, with);
+            let changed = Message::TimelineChanged(machine);
+            sender.send(changed).ok(); // The engine is ending.
+            let message = match &result {
+                Ok(()) if start => Message::StartAgain { machine, asker },
+                Ok(()) => Message::Rested { machine, asker },
+                Err(failure) => Message::Answer(asker, Err(failure.clone()), None),
+            };
+            sender.send(message).ok(); // The engine is ending.
+            result
+        });
+    }
+
+    /// The machine was made to begin elsewhere and does not run.
+    pub(super) fn rested(&mut self, asker: Asker, machine: MachineId) {
+        if let Some(slot) = self.slots.get_mut(&machine)
+            && !slot.has_worker()
+            && let Some(record) = &slot.machine
+        {
+            slot.live = super::records::resting(&self.library, record);
+        }
+        self.publish(machine);
+        self.hub.answer(asker, Ok(Answer::Done), None);
+    }
+
+    pub(super) fn start_again(&mut self, asker: Asker, machine: MachineId) {
+        if let Some(slot) = self.slots.get_mut(&machine)
+            && !slot.has_worker()
+            && let Some(record) = &slot.machine
+        {
+            slot.live = super::records::resting(&self.library, record);
+        }
+        self.start(asker, machine);
+    }
+
+    /// The machine's record if `action` is allowed and nothing else works on its files; else the asker is told.
+    fn free_for(&mut self, asker: Asker, machine: MachineId, action: Action) -> Option<Machine> {
+        if !self.permitted(asker, machine, action) {
+            return None;
+        }
+        let slot = self.slots.get(&machine)?;
+        let working = slot.job.and_then(|job| self.jobs.get(&job));
+        let working = working.filter(|(report, _)| report.state == JobState::Running);
+        let refusal = match (working, &slot.machine) {
+            (Some((job, _)), _) => Failure::new(
+                format!("{}: “{}” is not possible now", slot.name, action.name()),
+                format!("Something else is under way: {}", job.title),
+            )
+            .fix("Wait for it, or cancel it"),
+            (None, None) => busy(),
+            (None, Some(record)) => return Some(record.clone()),
+        };
+        self.hub.answer(asker, Err(refusal), None);
+        None
+    }
+
+    /// What a machine that rests would be run with.
+    fn would_run_with(&self, record: &Machine) -> RunWith {
+        let facts = self.facts.as_ref();
+        let accelerator = facts.map(|facts| facts.accelerator()).unwrap_or(Accelerator::Tcg);
+        let version = facts.and_then(|facts| Some(facts.qemu().ok()?.version.to_string()));
+        RunWith {
+            accelerator,
+            cpu_model: resolve_cpu(record, accelerator),
+            qemu_version: version.unwrap_or_default(),
+        }
+    }
+
+    fn edit_snapshot(
+        &mut self,
+        asker: Asker,
+        machine: MachineId,
+        snapshot: SnapshotId,
+        (name, note): (String, String),
+    ) {
+        let what = "The snapshot was not renamed";
+        let result = check_words(&name, &note).and_then(|()| {
+            let library = &self.library;
+            let mut record = library
+                .snapshot(machine, snapshot)
+                .map_err(|error| error.failure(what))?;
+            if record.writing {
+                return Err(Failure::new(what, "It is still being written")
+                    .fix("Try again in a moment"));
+            }
+            (record.name, record.note) = (name, note);
+            library
+                .write_snapshot(&record)
+                .map_err(|error| error.failure(what))
+        });
+        self.timeline_changed(machine);
+        self.hub.answer(asker, result.map(|()| Answer::Done), None);
+    }
+
+    fn set_checkpoints(&mut self, asker: Asker, machine: MachineId, checkpoints: Checkpoints) {
+        let result = self.change_record(machine, |record| record.checkpoints = checkpoints);
+        self.publish(machine);
+        self.hub.answer(asker, result.map(|()| Answer::Done), None);
+    }
+
+    fn show_timeline(&mut self, asker: Asker, machine: MachineId) {
+        if self.slots.get(&machine).is_none_or(|slot| slot.machine.is_none()) {
+            let failure = Failure::new("There is no timeline", "The machine can't be read");
+            return self.hub.answer(asker, Err(failure), None);
+        }
+        self.timelines.entry(machine).or_default().askers.push(asker);
+        self.look_at_timeline(machine);
+    }
+
+    /// Those who asked for it once are told what it holds now.
+    pub(super) fn timeline_changed(&mut self, machine: MachineId) {
+        if self.timelines.contains_key(&machine) {
+            self.look_at_timeline(machine);
+        }
+    }
+
+    fn look_at_timeline(&mut self, machine: MachineId) {
+        let record = self.slots.get(&machine).and_then(|slot| slot.machine.clone());
+        let (Some(record), Some(look)) = (record, self.timelines.get_mut(&machine)) else {
+            return;
+        };
+        if look.looking {
+            look.again = true;
+            return;
+        }
+        look.again = false;
+        let askers = std::mem::take(&mut look.askers);
+        let (library, sender) = (Arc::clone(&self.library), self.sender.clone());
+        let refused = askers.clone();
+        let thread = std::thread::Builder::new().name("timeline".to_owned());
+        let looking = thread.spawn(move || {
+            let timeline = Box::new(timeline::timeline(&library, &record));
+            let seen = Message::TimelineSeen {
+                machine,
+                timeline,
+                askers,
+            };
+            sender.send(seen).ok(); // A supervisor that is gone does not take it.
+        });
+        match looking {
+            Ok(_thread) => look.looking = true,
+            Err(_) => {
+                for asker in refused {
+                    self.hub.answer(asker, Err(busy()), None);
+                }
+            }
+        }
+    }
+
+    pub(super) fn timeline_seen(
+        &mut self,
+        machine: MachineId,
+        timeline: Box<Timeline>,
+        askers: Vec<Asker>,
+    ) {
+        let Some(look) = self.timelines.get_mut(&machine) else {
+            return;
+        };
+        look.looking = false;
+        let again = look.again || !look.askers.is_empty();
+        let is_news = look.seen.as_ref() != Some(&timeline);
+        if is_news {
+            look.seen = Some(timeline.clone());
+        }
+        if is_news || !askers.is_empty() {
+            let timeline = timeline.clone();
+            self.hub.publish(&Event::Timeline { machine, timeline });
+        }
+        for asker in askers {
+            let answer = Answer::Timeline((*timeline).clone());
+            self.hub.answer(asker, Ok(answer), None);
+        }
+        if again {
+            self.look_at_timeline(machine);
+        }
+    }
+}
+
+fn check_words(name: &str, note: &str) -> Result<(), Failure> {
+    let what = "The snapshot's name or note can't be kept";
+    if name.chars().count() > MOST_NAME || note.chars().count() > MOST_NOTE {
+        let why = format!("A name has {MOST_NAME} characters at most, a note {MOST_NOTE}");
+        return Err(Failure::new(what, why));
+    }
+    if name.chars().any(char::is_control) {
+        return Err(Failure::new(what, "A name is one line of text"));
+    }
+    Ok(())
 }

@@ -22,6 +22,7 @@ mod serial;
 mod sharing;
 mod sound;
 mod stats;
+mod take;
 mod typing;
 
 use std::sync::Arc;
@@ -51,6 +52,7 @@ pub use order::Order;
 use order::refuse_order;
 pub use sharing::ToAgent;
 pub use stats::Level;
+pub use take::Leaving;
 
 /// Orders waiting for one worker: more than a person or script sends while it is busy.
 const ORDERS_LEN: usize = 64;
@@ -391,6 +393,12 @@ impl Worker {
         match order {
             Order::Act { action, asker } => return self.act(action, asker),
             Order::Save { job, asker } => return self.save(*job, asker),
+            Order::Snapshot { taking, job, asker } => return self.snapshot(*taking, *job, asker),
+            Order::Leave {
+                leaving,
+                job,
+                asker,
+            } => return self.leave(*leaving, *job, asker),
             Order::Edit(edit) => self.edit(*edit),
             Order::Keys { keys, asker } => {
                 let result = self.press(&keys);

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use super::sharing::ToAgent;
 use super::stats::Level;
+use super::take::Leaving;
 use super::{Edit, Post, gone};
 use crate::engine::hub::Asker;
 use crate::engine::jobs::Job;
 use crate::engine::screen::FrameSlot;
+use crate::engine::timeline::Taking;
 use crate::model::{Action, Answer, MachineId, SoundSettings, Typing};
 
 /// What a worker is asked to do.
@@ -17,6 +19,17 @@ pub enum Order {
         asker: Asker,
     },
     Save {
+        job: Box<Job>,
+        asker: Asker,
+    },
+    Snapshot {
+        taking: Box<Taking>,
+        job: Box<Job>,
+        asker: Asker,
+    },
+    /// Go back to a snapshot.
+    Leave {
+        leaving: Box<Leaving>,
         job: Box<Job>,
         asker: Asker,
     },
@@ -70,7 +83,10 @@ pub(super) fn refuse_order(post: &Post, order: Order) {
             }
             asker
         }
-        Order::Save { job, asker } | Order::Type { job, asker, .. } => {
+        Order::Save { job, asker }
+        | Order::Snapshot { job, asker, .. }
+        | Order::Leave { job, asker, .. }
+        | Order::Type { job, asker, .. } => {
             job.end(Err(gone(post)));
             asker
         }

@@ -4,7 +4,7 @@
 //! Nothing is left to QEMU's probing or to what an image's header says: a guest can write a
 //! header that names any file of the host.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -130,6 +130,35 @@ pub fn medium_nodes(id: &str, path: &Path, writable: bool) -> Result<[Value; 2],
     let file = medium_file_node(id);
     let image = format_options(&drive_node(id), &file, ImageFormat::Raw, access);
     Ok([file_options(&file, path, access)?, image])
+}
+
+/// The nodes of a layer that is to be put on another one, the file's first: it rests on nothing yet, whatever its header
+/// says. `disk` is the one that it goes on, `None` for a firmware's variables.
+pub fn overlay_nodes(
+    layer: LayerId,
+    path: &Path,
+    disk: Option<&Disk>,
+) -> Result<[Value; 2], CommandLineError> {
+    let access = disk.map_or_else(Access::default, Access::of);
+    let (node, file) = (layer_node(layer), file_node(layer));
+    let mut image = format_options(&node, &file, ImageFormat::Qcow2, access);
+    image["backing"] = Value::Null;
+    Ok([file_options(&file, path, access)?, image])
+}
+
+/// The nodes of a chain, base first, that no guest uses. Read-only until a job has reason to write.
+pub fn chain_nodes(layers: &[(LayerId, PathBuf)]) -> Result<Vec<Value>, CommandLineError> {
+    let mut below = Value::Null;
+    let mut nodes = Vec::new();
+    for (layer, path) in layers {
+        let (node, file) = (layer_node(*layer), file_node(*layer));
+        nodes.push(file_options(&file, path, Access::READ)?);
+        let mut image = format_options(&node, &file, ImageFormat::Qcow2, Access::READ);
+        image["backing"] = below;
+        nodes.push(image);
+        below = Value::String(node);
+    }
+    Ok(nodes)
 }
 
 fn in_place(

@@ -29,7 +29,9 @@ use crate::model::{
     FirmwareKind, ImageFormat, LayerRef, Machine, MemoryBacking, Topology, WatchdogAction,
 };
 use blocks::Access;
-pub use blocks::{drive_node, file_node, layer_node, medium_file_node, medium_nodes};
+pub use blocks::{
+    chain_nodes, drive_node, file_node, layer_node, medium_file_node, medium_nodes, overlay_nodes,
+};
 pub use sound::passes_sound;
 use value::escape;
 

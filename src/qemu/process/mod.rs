@@ -23,7 +23,7 @@ pub use manifest::{Manifest, PidRecord, Sockets};
 use super::proc;
 use super::qmp::{Client, QmpError, QmpEvent};
 use crate::confine::{self, Confinement, Network, Output, Program, SpawnError};
-use crate::model::Machine;
+use crate::model::{LayerRef, Machine};
 
 /// QEMU's standard output and error.
 const LOG: &str = "qemu.log";
@@ -143,6 +143,20 @@ impl Process {
 
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// Notes that the guest writes to layers that were put on while it ran, for a later owner.
+    pub fn add_layers(
+        &mut self,
+        hardware: Machine,
+        layers: Vec<(LayerRef, PathBuf)>,
+    ) -> io::Result<()> {
+        let mut manifest = self.manifest.clone();
+        manifest.layers.extend(layers);
+        manifest.hardware = Some(hardware);
+        manifest.write(&self.folder)?;
+        self.manifest = manifest;
+        Ok(())
     }
 
     /// Notes that the guest was given other hardware while it ran, for a later owner.

@@ -1,0 +1,138 @@
+//! The end of taking a snapshot, while the guest runs on: its memory is packed, then its record says that it is whole.
+//!
+//! A snapshot whose record says that it is still being written does not count: whoever finds one later completes it from
+//! what was taken, or lets it go.
+
+use std::fs::File;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use crossbeam_channel::Sender;
+use rustix::process::setpriority_process;
+
+use super::as_recorded;
+use crate::engine::jobs::Job;
+use crate::engine::picture::read_ppm;
+use crate::engine::supervisor::{Message, record};
+use crate::library::{Library, SnapshotRecord};
+use crate::model::{Failure, MachineId, SnapshotId};
+use crate::qemu::memory_store;
+
+/// How nice the packing threads are (setpriority(2)): the guest comes first.
+const NICE: i32 = 10;
+
+/// A snapshot that was taken and is not whole yet.
+#[derive(Debug)]
+pub struct Taken {
+    pub record: SnapshotRecord,
+    pub memory: memory_store::Taken,
+    /// A PPM of the screen.
+    pub screen: Option<File>,
+}
+
+/// Completes a snapshot on a thread of its own, then calls `then`.
+pub fn complete(
+    library: Arc<Library>,
+    supervisor: Sender<Message>,
+    taken: Taken,
+    mut job: Job,
+    then: impl FnOnce(Result<(), Failure>) + Send + 'static,
+) {
+    let work = move || {
+        setpriority_process(None, NICE).ok(); // Refused, it only competes.
+        let machine = taken.record.machine;
+        let result = make_whole(&library, taken, &supervisor, &mut job);
+        supervisor.send(Message::TimelineChanged(machine)).ok(); // The engine is ending.
+        then(result.clone());
+        job.end(result);
+    };
+    let thread = std::thread::Builder::new().name("snapshot".to_owned());
+    thread.spawn(work).ok(); // Without a thread the next owner completes it; the job tells that it was cut off.
+}
+
+fn make_whole(
+    library: &Library,
+    taken: Taken,
+    supervisor: &Sender<Message>,
+    job: &mut Job,
+) -> Result<(), Failure> {
+    let Taken {
+        mut record,
+        memory,
+        screen,
+    } = taken;
+    let (machine, id) = (record.machine, record.id);
+    let name = record.hardware.name.clone();
+    let what = || format!("{name}: no snapshot");
+    let picture = screen.and_then(|screen| read_ppm(screen).ok()?.to_png().ok());
+    let packed = memory.pack(&mut |done, of| match job.progress("Packing memory", done, of) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(_cancelled) => ControlFlow::Break(()),
+    });
+    let result = packed
+        .map_err(|error| Failure::new(what(), error.to_string()).fix("The machine goes on"))
+        .and_then(|saved| {
+            if let Some(png) = picture
+                && library.write_picture(machine, id, &png).is_ok()
+            {
+                record.picture = Some("screen.png".to_owned());
+            }
+            record.memory = Some(as_recorded(&saved));
+            record.writing = false;
+            library
+                .write_snapshot(&record)
+                .map_err(|error| error.failure(what()))
+        });
+    if result.is_err() {
+        give_up(library, supervisor, machine, id, record.parent);
+    }
+    result
+}
+
+/// Lets a snapshot go that never became whole. The layers stay: the present rests on them.
+fn give_up(
+    library: &Library,
+    supervisor: &Sender<Message>,
+    machine: MachineId,
+    id: SnapshotId,
+    parent: Option<SnapshotId>,
+) {
+    let forgotten = record(supervisor, machine, move |record| {
+        if record.point == Some(id) {
+            record.point = parent;
+        }
+        Ok(())
+    });
+    // The failure that led here is told; what stays is found again by the next owner.
+    if forgotten.is_ok() && library.delete_snapshot(machine, id).is_ok() {
+        memory_store::remove_draft(&library.memory_dir(id)).ok();
+    }
+}
+
+/// Completes what an owner left that was killed, or lets it go.
+pub fn complete_left(
+    library: &Library,
+    supervisor: &Sender<Message>,
+    machine: MachineId,
+    job: &mut Job,
+) -> Result<(), Failure> {
+    let left = library.snapshots(machine).into_iter();
+    for record in left.filter_map(|entry| entry.record.ok().filter(|record| record.writing)) {
+        let (id, parent) = (record.id, record.parent);
+        let opened = memory_store::Taken::reopen(&library.memory_dir(id), &mut |_, _| {
+            ControlFlow::Continue(())
+        });
+        match opened {
+            Ok(memory) => {
+                let taken = Taken {
+                    record,
+                    memory,
+                    screen: None,
+                };
+                make_whole(library, taken, supervisor, job)?;
+            }
+            Err(_damaged) => give_up(library, supervisor, machine, id, parent),
+        }
+    }
+    Ok(())
+}

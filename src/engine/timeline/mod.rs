@@ -1,0 +1,157 @@
+//! A machine's timeline: taking snapshots of what rests, going back, deleting, telling what there is.
+//!
+//! A snapshot's record names chains of layers; from then on they are frozen, and the present goes on in new layers on
+//! top. The present is one save of the machine's record, so it is as before or as after, whatever is killed when; files
+//! that no record came to name are known by an intent (`library/intents.rs`).
+
+mod complete;
+mod overlays;
+mod report;
+mod rest;
+
+pub use complete::{Taken, complete, complete_left};
+pub use overlays::Overlays;
+pub use report::timeline;
+pub use rest::{go_back, keep_saved, leave_resting, take_resting};
+
+use uuid::Uuid;
+
+use crate::engine::clock;
+use crate::library::{
+    DiskPoint, Library, MemoryForm, MemoryStore, Sighting, SnapshotRecord, StoredFile,
+};
+use crate::model::{
+    Accelerator, ByteSize, DeviceKind, DiskSource, Failure, Machine, MachineId, SnapshotId,
+    SnapshotKind,
+};
+use crate::qemu::memory_store::{Content, Saved};
+
+/// A snapshot to be taken.
+#[derive(Clone, Debug)]
+pub struct Taking {
+    pub id: SnapshotId,
+    pub kind: SnapshotKind,
+    pub name: String,
+    pub note: String,
+}
+
+impl Taking {
+    pub fn new(kind: SnapshotKind, name: String, note: String) -> Self {
+        Self {
+            id: SnapshotId(Uuid::new_v4()),
+            kind,
+            name,
+            note,
+        }
+    }
+}
+
+/// A disk outside the library can be changed by others, and its snapshot would be worth nothing.
+pub fn check_in_library(machine: &Machine) -> Result<(), Failure> {
+    match machine.disks_in_place()[..] {
+        [] => Ok(()),
+        [disk, ..] => Err(Failure::new(
+            format!("{}: no snapshot", machine.name),
+            format!("Its disk {disk} lies outside the library, where others can change it"),
+        )
+        .fix("Bring it into the library: Hardware, the disk, “Copy into the library”")),
+    }
+}
+
+/// A snapshot that can be gone back to.
+pub fn find(
+    library: &Library,
+    machine: MachineId,
+    snapshot: SnapshotId,
+    name: &str,
+) -> Result<SnapshotRecord, Failure> {
+    let what = || format!("{name}: not gone back");
+    let record = library
+        .snapshot(machine, snapshot)
+        .map_err(|error| error.failure(what()))?;
+    if record.writing {
+        return Err(Failure::new(what(), "The snapshot is still being written")
+            .fix("Try again in a moment"));
+    }
+    Ok(record)
+}
+
+/// What was stored, as the snapshot's record says it.
+pub fn as_recorded(saved: &Saved) -> MemoryStore {
+    let file = |content: &Content| StoredFile {
+        bytes: ByteSize(content.bytes),
+        blake3: content.hash.clone(),
+    };
+    MemoryStore {
+        form: match saved.packed {
+            Some(_) => MemoryForm::Packed,
+            None => MemoryForm::InState,
+        },
+        ram: saved.ram_size,
+        stored: saved.stored(),
+        base: saved.base.as_ref().map(|base| base.id),
+        state: file(&saved.state),
+        pages: saved.pages.as_ref().map(file),
+    }
+}
+
+/// What a machine was run with; for one that rests what it would be.
+#[derive(Clone, Debug)]
+pub struct RunWith {
+    pub accelerator: Accelerator,
+    pub cpu_model: String,
+    pub qemu_version: String,
+}
+
+/// The record of `machine` as it is now, without memory.
+pub fn record_of(
+    library: &Library,
+    machine: &Machine,
+    taking: &Taking,
+    with: RunWith,
+) -> SnapshotRecord {
+    SnapshotRecord {
+        id: taking.id,
+        machine: machine.id,
+        kind: taking.kind,
+        parent: machine.point,
+        name: taking.name.clone(),
+        note: taking.note.clone(),
+        writing: false,
+        when: clock::now(),
+        disks: disk_points(library, machine),
+        accelerator: with.accelerator,
+        cpu_model: with.cpu_model,
+        machine_type: machine.machine_type.clone(),
+        qemu_version: with.qemu_version,
+        memory: None,
+        hardware: machine.clone(),
+        picture: None,
+    }
+}
+
+/// The plugged disks as they are now.
+fn disk_points(library: &Library, machine: &Machine) -> Vec<DiskPoint> {
+    let disks = machine.devices.iter();
+    disks
+        .filter_map(|device| match &device.kind {
+            DeviceKind::Disk(disk) => Some((device.id.clone(), &disk.source)),
+            _ => None,
+        })
+        .map(|(id, source)| {
+            let (chain, written) = match source {
+                DiskSource::Layers(chain) => {
+                    let top = chain.last().map(|layer| library.layer_file(*layer));
+                    (chain.clone(), top)
+                }
+                DiskSource::InPlace(image) => (Vec::new(), Some(image.path.clone())),
+            };
+            let sighting = written.and_then(|path| Sighting::take(&path).ok());
+            DiskPoint {
+                id,
+                chain,
+                sighting,
+            }
+        })
+        .collect()
+}

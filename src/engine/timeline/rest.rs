@@ -1,0 +1,168 @@
+//! Taking snapshots of machines that rest, and going back.
+
+use crossbeam_channel::Sender;
+
+use super::{Overlays, RunWith, Taking, check_in_library, find, record_of};
+use crate::engine::supervisor::{Message, record};
+use crate::library::{Library, SnapshotRecord};
+use crate::model::{Failure, LayerRef, Machine, SavedState, SnapshotId, SnapshotKind};
+use crate::storage::is_untouched;
+
+/// Freezes the disks of a machine that is off. When this returns, the snapshot is on disk.
+pub fn take_resting(
+    library: &Library,
+    sender: &Sender<Message>,
+    machine: &Machine,
+    taking: &Taking,
+    with: RunWith,
+) -> Result<(), Failure> {
+    check_in_library(machine)?;
+    let what = || format!("{}: no snapshot", machine.name);
+    let taken = record_of(library, machine, taking, with);
+    let overlays = Overlays::make(library, machine.id, &machine.tops(), &[])?;
+    let result = library
+        .write_snapshot(&taken)
+        .map_err(|error| error.failure(what()))
+        .and_then(|()| go_on_above(sender, machine, &overlays, taking.id));
+    if result.is_err() {
+        library.delete_snapshot(machine.id, taking.id).ok(); // The failure that led here is told.
+    }
+    overlays.settle(library);
+    result
+}
+
+/// Keeps a saved state as a snapshot: it is one already, only under another name. The next start still goes on from it.
+pub fn keep_saved(
+    library: &Library,
+    sender: &Sender<Message>,
+    machine: &Machine,
+    saved: SavedState,
+    taking: &Taking,
+) -> Result<SnapshotId, Failure> {
+    check_in_library(machine)?;
+    let what = || format!("{}: no snapshot", machine.name);
+    let before = library
+        .snapshot(machine.id, saved.snapshot)
+        .map_err(|error| error.failure(what()))?;
+    if before.kind != SnapshotKind::Saved {
+        return Err(Failure::new(
+            what(),
+            "Nothing has happened since the snapshot that it goes on from",
+        ));
+    }
+    let kept = SnapshotRecord {
+        kind: taking.kind,
+        parent: machine.point,
+        name: taking.name.clone(),
+        note: taking.note.clone(),
+        ..before.clone()
+    };
+    let overlays = Overlays::make(library, machine.id, &machine.tops(), &[])?;
+    let result = library
+        .write_snapshot(&kept)
+        .map_err(|error| error.failure(what()))
+        .and_then(|()| go_on_above(sender, machine, &overlays, kept.id));
+    if result.is_err() {
+        library.write_snapshot(&before).ok(); // The failure that led here is told.
+    }
+    overlays.settle(library);
+    result.map(|()| kept.id)
+}
+
+/// The present goes on above what was frozen.
+fn go_on_above(
+    sender: &Sender<Message>,
+    machine: &Machine,
+    overlays: &Overlays,
+    point: SnapshotId,
+) -> Result<(), Failure> {
+    let pairs = overlays.pairs.clone();
+    record(sender, machine.id, move |record| {
+        record.grow(&pairs);
+        record.point = Some(point);
+        Ok(())
+    })
+}
+
+/// Goes back with a machine that has no QEMU. The present is kept if `keep` says how and something happened in it.
+pub fn leave_resting(
+    library: &Library,
+    sender: &Sender<Message>,
+    machine: &Machine,
+    to: SnapshotId,
+    keep: Option<Taking>,
+    with: RunWith,
+) -> Result<(), Failure> {
+    let then = find(library, machine.id, to, &machine.name)?;
+    if let Some(taking) = keep.filter(|_| has_changed(library, machine)) {
+        match machine.saved {
+            Some(saved) => {
+                keep_saved(library, sender, machine, saved, &taking)?;
+            }
+            None => take_resting(library, sender, machine, &taking, with)?,
+        }
+    }
+    let what = || format!("{}: not gone back", machine.name);
+    let machine = library
+        .machine(machine.id)
+        .map_err(|error| error.failure(what()))?;
+    go_back(library, sender, &machine, &then)
+}
+
+/// Whether something happened since the snapshot that the present came from.
+fn has_changed(library: &Library, machine: &Machine) -> bool {
+    let point = machine.point.and_then(|id| library.snapshot(machine.id, id).ok());
+    let Some(point) = point else { return true };
+    if machine.saved.is_some_and(|saved| saved.snapshot != point.id) {
+        return true;
+    }
+    let waits = machine.saved.is_some();
+    let untouched = |layer: &LayerRef| is_untouched(&library.layer_file(*layer)).unwrap_or(false);
+    let same = point.hardware.on_chains_of(machine);
+    let same = same.is_some_and(|hardware| hardware.same_hardware(machine));
+    !(same && waits == point.memory.is_some() && machine.tops().iter().all(untouched))
+}
+
+/// Makes the present of a machine without QEMU begin again at `then`. Its next start goes on from the memory, if there is
+/// some. Layers of the present that no snapshot has are gone.
+pub fn go_back(
+    library: &Library,
+    sender: &Sender<Message>,
+    machine: &Machine,
+    then: &SnapshotRecord,
+) -> Result<(), Failure> {
+    let unneeded: Vec<LayerRef> = machine
+        .tops()
+        .into_iter()
+        .filter(|layer| layer.machine == machine.id)
+        .collect();
+    let overlays = Overlays::make(library, machine.id, &then.hardware.tops(), &unneeded)?;
+    let pairs = overlays.pairs.clone();
+    let (hardware, point, when) = (then.hardware.clone(), then.id, then.when);
+    let has_memory = then.memory.is_some();
+    let left = machine.saved;
+    let result = record(sender, machine.id, move |record| {
+        record.go_back(&hardware, &pairs);
+        record.point = Some(point);
+        record.saved = has_memory.then_some(SavedState {
+            snapshot: point,
+            when,
+        });
+        Ok(())
+    });
+    overlays.settle(library);
+    if let (Ok(()), Some(saved)) = (&result, left) {
+        drop_saved(library, machine, saved);
+    }
+    result
+}
+
+/// A saved state that no record names any more.
+fn drop_saved(library: &Library, machine: &Machine, saved: SavedState) {
+    let is_saved = library
+        .snapshot(machine.id, saved.snapshot)
+        .is_ok_and(|record| record.kind == SnapshotKind::Saved);
+    if is_saved && let Err(error) = library.delete_snapshot(machine.id, saved.snapshot) {
+        eprintln!("orangery: {}: {error}", machine.id); // Space, not safety.
+    }
+}

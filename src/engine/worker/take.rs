@@ -1,0 +1,280 @@
+//! Taking a snapshot of a running machine, and leaving the present for one.
+//!
+//! ```text
+//!  the guest runs   new layers made and opened, most of the memory copied
+//!  it is stopped    layers put on, screen, devices, the rest of the memory; the snapshot's record, the machine's record
+//!  it runs on       memory packed, picture encoded, the snapshot's record says that it is whole
+//! ```
+//!
+//! Until the machine's record is written the guest can always go on as it was: what the new layers hold is nothing.
+
+use std::fs::File;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+
+use super::act::END_PATIENCE;
+use super::{Flow, PATIENCE, Worker};
+use crate::engine::hub::Asker;
+use crate::engine::jobs::Job;
+use crate::engine::supervisor::Message;
+use crate::engine::timeline::{self, Overlays, RunWith, Taken, Taking};
+use crate::model::{Action, Answer, Disk, Failure, LayerRef, Overlay, SnapshotId, State};
+use crate::qemu::memory_store::{self, Base, Draft};
+use crate::qemu::pivot::{self, NewTop};
+
+/// Going back to a snapshot while the machine runs.
+pub struct Leaving {
+    pub to: SnapshotId,
+    /// How the present is kept, if it is, and the job that tells of it.
+    pub keep: Option<(Taking, Job)>,
+}
+
+impl Worker {
+    /// Keeps this moment. Answers once it is whole.
+    pub(super) fn snapshot(&mut self, taking: Taking, mut job: Job, asker: Asker) -> Flow {
+        if !self.permitted(Action::Snapshot, asker) {
+            job.end(Ok(()));
+            return Flow::Go;
+        }
+        match self.take(&taking, &mut job) {
+            Ok(taken) => {
+                let supervisor = self.post.supervisor.clone();
+                self.complete(taken, job, move |result| {
+                    let answer = result.map(|()| Answer::Snapshot(taking.id));
+                    supervisor.send(Message::Answer(asker, answer, None)).ok(); // The engine is ending.
+                });
+            }
+            Err(failure) => {
+                job.end(Err(failure.clone()));
+                self.post.answer(asker, Err(failure));
+            }
+        }
+        self.look()
+    }
+
+    fn complete(
+        &self,
+        taken: Taken,
+        job: Job,
+        then: impl FnOnce(Result<(), Failure>) + Send + 'static,
+    ) {
+        let (library, supervisor) = (Arc::clone(&self.post.library), self.post.supervisor.clone());
+        timeline::complete(library, supervisor, taken, job, then);
+    }
+
+    /// Everything that the guest waits for, and what comes before. It runs on afterwards, if it ran, also after an error.
+    fn take(&mut self, taking: &Taking, job: &mut Job) -> Result<Taken, Failure> {
+        let what = format!("{}: no snapshot", self.post.name);
+        timeline::check_in_library(&self.machine)?;
+        self.check_obstacles(&what)?;
+        let library = Arc::clone(&self.post.library);
+        let memory = self
+            .process
+            .memory()
+            .map_err(|error| Failure::new(&what, error.to_string()))?;
+        job.progress("Making new layers", 0, 0)?;
+        let overlays = Overlays::make(&library, self.post.id, &self.machine.tops(), &[])?;
+        let result = self.take_with(taking, &overlays, memory, job, &what);
+        overlays.settle(&library);
+        result
+    }
+
+    pub(super) fn check_obstacles(&self, what: &str) -> Result<(), Failure> {
+        let obstacles = memory_store::obstacles(&self.qmp)
+            .map_err(|error| Failure::new(what, error.to_string()))?;
+        if obstacles.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::new(what, obstacles.join("; "))
+            .fix("Take that part out of the machine, or shut it down first"))
+    }
+
+    fn take_with(
+        &mut self,
+        taking: &Taking,
+        overlays: &Overlays,
+        memory: Option<File>,
+        job: &mut Job,
+        what: &str,
+    ) -> Result<Taken, Failure> {
+        let failed = |error: &dyn std::error::Error| Failure::new(what, error.to_string());
+        let mut draft = self.begin_draft(taking.id, what)?;
+        if let Some(memory) = &memory {
+            draft
+                .copy_live(memory, &mut told(job, "Copying memory"))
+                .map_err(|error| failed(&error))?;
+        }
+        let tops = self.new_tops(&overlays.pairs);
+        pivot::open(&self.qmp, &tops).map_err(|error| failed(&error))?;
+        let ran = self.live.state == State::Running;
+        if let Err(failure) = self.simple("stop") {
+            pivot::close(&self.qmp, &tops);
+            return Err(failure);
+        }
+        let screen = self.dump_screen().ok(); // A snapshot without a picture is one, too.
+        if let Err(error) = pivot::put_on(&self.qmp, &tops) {
+            pivot::close(&self.qmp, &tops);
+            let resumed = if ran { self.simple("cont") } else { Ok(()) };
+            return Err(resumed.err().unwrap_or_else(|| failed(&error)));
+        }
+        let mut record = self.record_now(taking);
+        let taken = draft
+            .stop(&self.qmp, memory.as_ref(), &mut told(job, "Writing memory"))
+            .map_err(|error| failed(&error));
+        // The new layers are on the disks: the record must name them before the guest writes, with a snapshot or without.
+        let kept = taken.and_then(|taken| {
+            record.writing = true;
+            self.post
+                .library
+                .write_snapshot(&record)
+                .map_err(|error| error.failure(what))?;
+            Ok(taken)
+        });
+        self.above(&overlays.pairs, kept.is_ok().then_some(taking.id))?;
+        let resumed = if ran { self.let_run() } else { Ok(()) };
+        let taken = kept?;
+        resumed?;
+        Ok(Taken {
+            record,
+            memory: taken,
+            screen,
+        })
+    }
+
+    fn begin_draft(&self, id: SnapshotId, what: &str) -> Result<Draft, Failure> {
+        let library = &self.post.library;
+        let folder = library
+            .make_memory_dir(id)
+            .map_err(|error| error.failure(what))?;
+        let places = |snapshot| library.memory_dir(snapshot);
+        let point = library.machine(self.post.id).ok().and_then(|machine| machine.point);
+        // Without a base the memory is a full one.
+        let base = point.and_then(|point| {
+            Base::after(point, self.machine.memory, &places).ok().flatten()
+        });
+        Draft::begin(&folder, self.machine.memory, base)
+            .map_err(|error| Failure::new(what, error.to_string()))
+    }
+
+    fn new_tops(&self, overlays: &[Overlay]) -> Vec<NewTop> {
+        let disk_of = |layer: LayerRef| {
+            let is_top = |disk: &&Disk| disk.layers().last() == Some(&layer);
+            self.machine.disks().find(is_top).cloned()
+        };
+        overlays
+            .iter()
+            .map(|overlay| NewTop {
+                below: overlay.below.layer,
+                new: overlay.new.layer,
+                path: self.post.library.layer_file(overlay.new),
+                disk: disk_of(overlay.below),
+            })
+            .collect()
+    }
+
+    /// The record of this moment; its memory is still to come.
+    fn record_now(&self, taking: &Taking) -> crate::library::SnapshotRecord {
+        let manifest = self.process.manifest();
+        let with = RunWith {
+            accelerator: manifest.accelerator,
+            cpu_model: manifest.cpu_model.clone(),
+            qemu_version: manifest.qemu_version.clone(),
+        };
+        let mut machine = self.machine.clone();
+        // Where it came from is told by the present, not by what was launched.
+        let present = self.post.library.machine(self.post.id).ok();
+        machine.point = present.and_then(|present| present.point);
+        timeline::record_of(&self.post.library, &machine, taking, with)
+    }
+
+    /// The machine goes on in its new layers, in all that is written about it.
+    fn above(&mut self, overlays: &[Overlay], point: Option<SnapshotId>) -> Result<(), Failure> {
+        let pairs = overlays.to_vec();
+        self.post.record(move |record| {
+            record.grow(&pairs);
+            record.point = point.or(record.point);
+        })?;
+        self.machine.grow(overlays);
+        self.live.hardware = Some(Box::new(self.machine.clone()));
+        let added = overlays.iter().map(|overlay| overlay.new);
+        let layers = added.map(|layer| (layer, self.post.library.layer_file(layer)));
+        if let Err(error) = self.process.add_layers(self.machine.clone(), layers.collect()) {
+            eprintln!("orangery: {}: {error}", self.post.id); // A later owner reads it from the record.
+        }
+        self.publish();
+        Ok(())
+    }
+
+    /// Leaves the present for a snapshot; the supervisor starts the machine again.
+    pub(super) fn leave(&mut self, leaving: Leaving, mut job: Job, asker: Asker) -> Flow {
+        if !self.permitted(Action::Rewind, asker) {
+            job.end(Ok(()));
+            return Flow::Go;
+        }
+        match self.leave_for(leaving, &mut job) {
+            Ok(state) => {
+                let flow = self.rest(state, None);
+                job.end(Ok(()));
+                let machine = self.post.id;
+                self.post.tell(Message::StartAgain { machine, asker });
+                flow
+            }
+            Err((failure, flow)) => {
+                job.end(Err(failure.clone()));
+                self.post.answer(asker, Err(failure));
+                flow
+            }
+        }
+    }
+
+    fn leave_for(
+        &mut self,
+        leaving: Leaving,
+        job: &mut Job,
+    ) -> Result<State, (Failure, Flow)> {
+        let library = Arc::clone(&self.post.library);
+        let then = timeline::find(&library, self.post.id, leaving.to, &self.post.name)
+            .map_err(|failure| (failure, Flow::Go))?;
+        if let Some((taking, mut keeping)) = leaving.keep {
+            match self.take(&taking, &mut keeping) {
+                Ok(taken) => self.complete(taken, keeping, |_told_by_the_job| {}),
+                Err(failure) => {
+                    keeping.end(Err(failure.clone()));
+                    return Err((failure, self.look()));
+                }
+            }
+        }
+        job.commit();
+        if !self.ask_to_end(END_PATIENCE) {
+            self.process.kill().ok(); // Fails only when it is gone.
+            if !self.process.wait(PATIENCE).unwrap_or(false) {
+                let stuck = self.stuck();
+                let why = "QEMU does not end; a disk may hang";
+                let failure = Failure::new(format!("{}: not gone back", self.post.name), why);
+                return Err((failure, stuck));
+            }
+        }
+        let supervisor = &self.post.supervisor;
+        let result = library
+            .machine(self.post.id)
+            .map_err(|error| error.failure(format!("{}: not gone back", self.post.name)))
+            .and_then(|machine| timeline::go_back(&library, supervisor, &machine, &then));
+        match result {
+            Ok(()) if then.memory.is_some() => Ok(State::Saved),
+            Ok(()) => Ok(State::Off),
+            Err(failure) => {
+                let flow = self.rest(State::Off, Some(failure.clone()));
+                Err((failure, flow))
+            }
+        }
+    }
+}
+
+/// Tells a job how far a memory is.
+pub(super) fn told(job: &mut Job, step: &'static str) -> impl FnMut(u64, u64) -> ControlFlow<()> {
+    move |done, of| match job.progress(step, done, of) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(_cancelled) => ControlFlow::Break(()),
+    }
+}

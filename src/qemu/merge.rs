@@ -1,0 +1,192 @@
+//! Merging layers of a chain: by the QEMU that has it open, or by a `qemu-storage-daemon` of its own.
+//!
+//! What a guest reads through the chain stays the same at any moment, so work may be cut off anywhere and begun again.
+//! Documents: `block-stream`, `block-commit`, `query-jobs` in QEMU's qapi/block-core.json and qapi/job.json.
+
+use std::ops::ControlFlow;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::Child;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::command_line::{CommandLineError, chain_nodes, layer_node};
+use super::qmp::{Client, QmpError};
+use crate::confine::{self, Program, SpawnError, find_program};
+use crate::model::LayerId;
+
+const ANSWER: Duration = Duration::from_secs(20);
+/// How often a job is asked how far it is.
+const PULSE: Duration = Duration::from_millis(40);
+/// The daemon's end of the monitor.
+const MONITOR: i32 = 10;
+const DAEMON: &str = "qemu-storage-daemon";
+
+/// Told how many bytes of how many are done; breaking cancels.
+pub type Progress<'a> = &'a mut dyn FnMut(u64, u64) -> ControlFlow<()>;
+
+/// Why layers were not merged. They are as good as before.
+#[derive(Debug, thiserror::Error)]
+pub enum MergeError {
+    #[error(transparent)]
+    Qmp(#[from] QmpError),
+    #[error(transparent)]
+    CommandLine(#[from] CommandLineError),
+    #[error("{DAEMON} is not installed; install the package qemu-utils")]
+    NoDaemon,
+    #[error(transparent)]
+    Spawn(#[from] SpawnError),
+    #[error("No socket could be had: {0}")]
+    Socket(#[from] std::io::Error),
+    #[error("The layers could not be merged: {why}")]
+    Failed { why: String },
+    #[error("Cancelled")]
+    Cancelled,
+}
+
+/// What is merged into what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Merge {
+    /// `into` gets what it lacks of all that lies between it and `base`; afterwards it rests on that, or on nothing.
+    Up {
+        into: LayerId,
+        base: Option<LayerId>,
+    },
+    /// `base` gets everything of `from`, the layer above it; `root` is the top of the chain that is open.
+    Down {
+        root: LayerId,
+        from: LayerId,
+        base: LayerId,
+    },
+}
+
+/// Merges in whatever answers at `client`.
+pub fn run(client: &Client, merge: Merge, progress: Progress<'_>) -> Result<(), MergeError> {
+    let name = format!("merge-{}", uuid::Uuid::new_v4().simple());
+    let (command, mut arguments) = match merge {
+        Merge::Up { into, base } => {
+            let mut arguments = json!({ "device": layer_node(into) });
+            if let Some(base) = base {
+                arguments["base-node"] = layer_node(base).into();
+            }
+            ("block-stream", arguments)
+        }
+        Merge::Down { root, from, base } => (
+            "block-commit",
+            json!({
+                "device": layer_node(root),
+                "top-node": layer_node(from),
+                "base-node": layer_node(base),
+            }),
+        ),
+    };
+    arguments["job-id"] = name.clone().into();
+    arguments["auto-dismiss"] = false.into();
+    client.call_raw(command, arguments, ANSWER)?;
+    let result = follow(client, &name, progress);
+    if !matches!(result, Err(MergeError::Qmp(_))) {
+        client.call_raw("job-dismiss", json!({ "id": name }), ANSWER)?;
+    }
+    result
+}
+
+/// Waits until the job has ended.
+fn follow(client: &Client, name: &str, progress: Progress<'_>) -> Result<(), MergeError> {
+    let mut cancelled = false;
+    loop {
+        let jobs = client.call_raw("query-jobs", json!({}), ANSWER)?;
+        let is_ours = |job: &&Value| job.get("id").and_then(Value::as_str) == Some(name);
+        let Some(job) = jobs.as_array().into_iter().flatten().find(is_ours) else {
+            let why = "QEMU has forgotten the job".to_owned();
+            return Err(MergeError::Failed { why });
+        };
+        match job.get("status").and_then(Value::as_str) {
+            Some("concluded") if cancelled => return Err(MergeError::Cancelled),
+            Some("concluded") => {
+                return match job.get("error").and_then(Value::as_str) {
+                    None => Ok(()),
+                    Some(why) => Err(MergeError::Failed {
+                        why: why.chars().take(400).collect(),
+                    }),
+                };
+            }
+            Some("ready") if !cancelled => {
+                client.call_raw("job-complete", json!({ "id": name }), ANSWER)?;
+            }
+            Some(_) | None => {}
+        }
+        let number = |key| job.get(key).and_then(Value::as_u64).unwrap_or(0);
+        let (done, of) = (number("current-progress"), number("total-progress"));
+        if progress(done, of).is_break() && !cancelled {
+            cancelled = true;
+            client.call_raw("job-cancel", json!({ "id": name }), ANSWER)?;
+        }
+        std::thread::sleep(PULSE);
+    }
+}
+
+/// A program that has one chain of layers open and no guest. Dropped, it ends.
+#[derive(Debug)]
+pub struct Daemon {
+    client: Client,
+    child: Child,
+}
+
+impl Daemon {
+    /// Opens a chain, base first, for merging: its layers in `writes` may be written.
+    pub fn open(layers: &[(LayerId, PathBuf)], writes: &[LayerId]) -> Result<Self, MergeError> {
+        let path = find_program(DAEMON).ok_or(MergeError::NoDaemon)?;
+        let (ours, theirs) = UnixStream::pair()?;
+        let mut program = Program::new(path).args([
+            "--chardev".to_owned(),
+            format!("socket,id=monitor,fd={MONITOR}"),
+            "--monitor".to_owned(),
+            "chardev=monitor".to_owned(),
+        ]);
+        for node in chain_nodes(layers)? {
+            program = program.args(["--blockdev".to_owned(), node.to_string()]);
+        }
+        program.files.push((OwnedFd::from(theirs), MONITOR));
+        for (layer, path) in layers {
+            match writes.contains(layer) {
+                true => program.writes.push(path.clone()),
+                false => program.reads.push(path.clone()),
+            }
+        }
+        let mut child = confine::spawn(program)?.child;
+        match Client::over(ours, ANSWER) {
+            Ok((client, _events)) => Ok(Self { client, child }),
+            Err(error) => {
+                end(&mut child);
+                Err(error.into())
+            }
+        }
+    }
+
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // It closes its files before it answers the end; killed, it would leave them as good.
+        self.client.call_raw("quit", json!({}), ANSWER).ok();
+        end(&mut self.child);
+    }
+}
+
+/// Ends the daemon if it has not ended, and collects it.
+fn end(child: &mut Child) {
+    let deadline = std::time::Instant::now() + ANSWER;
+    while std::time::Instant::now() < deadline {
+        if !matches!(child.try_wait(), Ok(None)) {
+            return;
+        }
+        std::thread::sleep(PULSE);
+    }
+    child.kill().ok(); // Fails only when it is gone.
+    child.wait().ok();
+}
