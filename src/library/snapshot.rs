@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use super::document::{self, Format};
 use super::machines::at;
-use super::trash::remove_tree;
 use super::{Library, LibraryError, Sighting, files, save};
 use crate::model::{
     Accelerator, ByteSize, LayerRef, Machine, MachineId, SnapshotId, SnapshotKind, Timestamp,
@@ -43,8 +42,10 @@ pub struct StoredFile {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MemoryForm {
-    /// In `pages`, a file as long as guest memory, with holes.
+    /// In `pages`, a file as long as guest memory, with holes: what an older Orangery saved.
     Pages,
+    /// Compressed, in `pages.packed`.
+    Packed,
     /// Inside `device.state`.
     InState,
 }
@@ -55,11 +56,17 @@ pub struct MemoryStore {
     pub form: MemoryForm,
     /// Guest memory.
     pub ram: ByteSize,
-    /// `device.state`.
+    /// QEMU's stream, before it was compressed.
     pub state: StoredFile,
-    /// `pages`; `None` in the form `in-state`.
+    /// `None` in the form `in-state`.
     #[serde(default)]
     pub pages: Option<StoredFile>,
+    /// What it takes on disk, without what it rests on. 0: an older Orangery did not say.
+    #[serde(default)]
+    pub stored: ByteSize,
+    /// The snapshot whose memory has what this one lacks.
+    #[serde(default)]
+    pub base: Option<SnapshotId>,
 }
 
 /// Everything in `snapshot.ron`.
@@ -201,7 +208,8 @@ impl Library {
         Ok(folder)
     }
 
-    /// Deletes a snapshot's record, then its memory. Gives the files that were not ours and stayed.
+    /// Deletes a snapshot's record, then its memory, unless another one rests on it. Gives the files that were not ours
+    /// and stayed.
     ///
     /// The machine's own record must no longer name the snapshot. Layers are not touched.
     pub fn delete_snapshot(
@@ -228,11 +236,9 @@ impl Library {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(source) => return Err(LibraryError::Write { path, source }),
         }
-        let mut stayed = remove_tree(&self.memory_dir(snapshot));
-        stayed.extend(super::trash::remove_tree_at(
-            &folder,
-            &["snapshots", &snapshot.to_string()],
-        ));
+        let place = ["snapshots", &snapshot.to_string()];
+        let mut stayed = super::trash::remove_tree_at(&folder, &place);
+        stayed.extend(self.remove_memory(snapshot));
         Ok(stayed)
     }
 }

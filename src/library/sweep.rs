@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
-use super::trash::remove_tree;
 use super::{Entry, Library, LibraryError, Loaded, files};
 use crate::model::{SnapshotId, SnapshotKind};
 
 impl Library {
     /// Removes saved states that no machine goes on from, and memory without a snapshot. Nobody was told that they
-    /// are there. What is in doubt stays: files that can't be read, machines of a newer version.
+    /// are there. What is in doubt stays: files that can't be read, machines of a newer version. So do memories that others
+    /// rest on, and those of snapshots that were taken and not packed yet.
     pub fn sweep_saves(&self) -> Result<(), LibraryError> {
         self.must_own()?;
         if !self.dir().join("memory").exists() {
@@ -32,19 +32,7 @@ impl Library {
                 }
             }
         }
-        let Ok(memories) = std::fs::read_dir(self.dir().join("memory")) else {
-            return Ok(()); // None was ever made.
-        };
-        for memory in memories.flatten() {
-            let name = memory.file_name().to_string_lossy().into_owned();
-            let whole = name.strip_suffix(".partial").unwrap_or(&name);
-            let Ok(id) = whole.parse::<Uuid>() else {
-                continue; // Not ours.
-            };
-            if whole != name || !kept.contains(&SnapshotId(id)) {
-                remove_tree(&memory.path());
-            }
-        }
+        self.sweep_memories(&kept);
         Ok(())
     }
 

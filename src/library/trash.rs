@@ -148,11 +148,7 @@ impl Library {
             return Ok(()); // It was restored meanwhile.
         }
         let size = self.size_of(id);
-        let memories: Vec<PathBuf> = self
-            .snapshot_ids(id)
-            .into_iter()
-            .map(|snapshot| self.memory_dir(snapshot))
-            .collect();
+        let snapshots = self.snapshot_ids(id);
         let folder = self.machine_dir(id);
         let gone = self.machines_dir().join(format!("{GONE_PREFIX}{id}"));
         // From this rename on the machine does not exist; a crash leaves a leftover.
@@ -165,10 +161,10 @@ impl Library {
         })?;
         drop(saving);
         files::sync_folder(&self.machines_dir())?;
-        for memory in memories {
-            emptied.strangers.extend(remove_tree(&memory));
-        }
         emptied.strangers.extend(remove_tree(&gone));
+        for snapshot in snapshots {
+            emptied.strangers.extend(self.remove_memory(snapshot));
+        }
         files::sync_folder(&self.machines_dir())?;
         emptied.freed = ByteSize(emptied.freed.0 + size.0);
         emptied.removed.push(id);
@@ -244,7 +240,7 @@ impl Library {
     }
 }
 
-fn is_there(path: &Path) -> bool {
+pub(super) fn is_there(path: &Path) -> bool {
     std::fs::symlink_metadata(path).is_ok()
 }
 
@@ -268,7 +264,7 @@ fn snapshot_references(folder: &Path, holder: &Holder<'_>, found: &mut Reference
 }
 
 /// Every id in the text of `files`; `None` if one of them can't be read.
-fn search(files: &[PathBuf]) -> Option<BTreeSet<Uuid>> {
+pub(super) fn search(files: &[PathBuf]) -> Option<BTreeSet<Uuid>> {
     let mut found = BTreeSet::new();
     for path in files {
         let text = files::read_record(path).ok()?;
@@ -295,7 +291,7 @@ fn is_ours(relative: &[&str]) -> bool {
     };
     let id = |text: &str| text.parse::<Uuid>().is_ok();
     match relative {
-        ["device.state" | "pages" | "memory.json"] => true,
+        [name] if super::memories::FILES.contains(name) => true,
         [name] => record(name, "machine.ron") || *name == "screen.png",
         ["disks", name] => name
             .split_once('.')

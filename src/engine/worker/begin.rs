@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
@@ -221,14 +222,18 @@ impl<'a> Start<'a> {
         let spawned = self
             .make_variables()
             .and_then(|()| self.make_memory())
-            .and_then(|memory| self.spawn(memory));
-        let mut process = spawned.inspect_err(|_| launches::forget(&self.folder))?;
+            .and_then(|memory| {
+                let ours = memory.as_ref().map(OwnedFd::try_clone).transpose();
+                let ours = ours.map_err(|error| self.no_memory(&error))?;
+                Ok((self.spawn(memory)?, ours.map(File::from)))
+            });
+        let (mut process, ram) = spawned.inspect_err(|_| launches::forget(&self.folder))?;
         let mut live = Live::resting(State::Starting, clock::now(), None);
         live.pid = Some(process.pid());
         live.accelerator = Some(self.facts.accelerator());
         live.hardware = Some(Box::new(self.machine.clone()));
         self.post.publish(&live);
-        match self.bring_up(&mut process).and_then(|(qmp, events)| {
+        match self.bring_up(&mut process, ram).and_then(|(qmp, events)| {
             // Before the guest runs, so that its first words are heard.
             let serial = Line::of(self.post, &process, self.saved.is_some());
             self.let_run(&process, &qmp)?;
@@ -255,36 +260,46 @@ impl<'a> Start<'a> {
         }
     }
 
-    /// A memory file, with what was saved in it.
+    /// A memory file, empty.
     fn make_memory(&self) -> Result<Option<OwnedFd>, Failure> {
         if self.machine.memory_backing == MemoryBacking::Private {
             return Ok(None);
         }
-        let refuse = |why: String| Failure::new(format!("{} did not start", self.post.name), why);
         let most = total_memory();
         if self.machine.memory > most {
             let size = self.machine.memory;
-            return Err(refuse(format!(
-                "It has {size} of memory, and this computer has {most}, swap included"
-            ))
-            .fix("Give the machine less memory"));
+            return Err(self
+                .not_started(format!(
+                    "It has {size} of memory, and this computer has {most}, swap included"
+                ))
+                .fix("Give the machine less memory"));
         }
-        let file = memory::create(self.machine.memory)
-            .map_err(|error| refuse(format!("No memory could be had: {error}")))?;
-        if let Some((saved, _)) = &self.saved {
-            let target = file
-                .try_clone()
-                .map_err(|error| refuse(error.to_string()))?;
-            let folder = self.post.library.memory_dir(saved.snapshot);
-            memory_store::read(&folder)
-                .and_then(|store| {
-                    memory_store::fill(&folder, &store, &File::from(target), &mut |_, _| {
-                        self.go_on()
-                    })
-                })
-                .map_err(|error| self.not_restored(&error.to_string()))?;
-        }
-        Ok(Some(file))
+        memory::create(self.machine.memory)
+            .map(Some)
+            .map_err(|error| self.no_memory(&error))
+    }
+
+    fn no_memory(&self, error: &std::io::Error) -> Failure {
+        self.not_started(format!("No memory could be had: {error}"))
+    }
+
+    fn not_started(&self, why: String) -> Failure {
+        Failure::new(format!("{} did not start", self.post.name), why)
+    }
+
+    /// Puts what was saved into the memory file that QEMU was started with.
+    fn fill(&self, ram: &File) -> Result<(), Failure> {
+        let Some((saved, _)) = &self.saved else {
+            return Ok(());
+        };
+        let library = &self.post.library;
+        let folder = library.memory_dir(saved.snapshot);
+        memory_store::read(&folder)
+            .and_then(|store| {
+                let places = &|id| library.memory_dir(id);
+                memory_store::fill(&folder, &store, places, ram, &mut |_, _| self.go_on())
+            })
+            .map_err(|error| self.not_restored(&error.to_string()))
     }
 
     /// Breaks once the machine is to be powered off.
@@ -368,10 +383,27 @@ impl<'a> Start<'a> {
         })
     }
 
-    /// Greets QEMU, loads what was saved, lets the guest go.
-    fn bring_up(&self, process: &mut Process) -> Result<(Client, Receiver<QmpEvent>), Failure> {
-        let connected = process.connect(GREETING_PATIENCE);
+    /// Greets QEMU and loads what was saved: into `ram` first, its memory file, while QEMU starts.
+    fn bring_up(
+        &self,
+        process: &mut Process,
+        ram: Option<File>,
+    ) -> Result<(Client, Receiver<QmpEvent>), Failure> {
+        let (connected, filled) = std::thread::scope(|scope| {
+            // QEMU leaves its memory alone until it loads the state.
+            let fill = || ram.map_or(Ok(()), |ram| self.fill(&ram));
+            let filling = std::thread::Builder::new()
+                .name("fill".to_owned())
+                .spawn_scoped(scope, fill);
+            let connected = process.connect(GREETING_PATIENCE);
+            (connected, filling.map(ScopedJoinHandle::join))
+        });
         let (qmp, events) = connected.map_err(|error| self.explain(&error, Some(process)))?;
+        match filled {
+            Ok(Ok(filled)) => filled?,
+            Ok(Err(_panic)) => return Err(self.not_restored("Orangery failed at its memory")),
+            Err(error) => return Err(self.not_restored(&error.to_string())),
+        }
         if let Some((saved, _)) = &self.saved {
             let folder = self.post.library.memory_dir(saved.snapshot);
             memory_store::read(&folder)

@@ -1,8 +1,9 @@
 //! Saving: the running guest goes to disk, and QEMU ends.
 //!
-//! stop → memory and device state to disk → the snapshot's record → the machine's record names
-//! it → QEMU ends. Until the machine's record is written the guest can always go on; a crash in
-//! between leaves a paused QEMU and at most files that nothing names.
+//! Most of the memory is copied → stop → the rest of it and the device state to disk → the snapshot's
+//! record → the machine's record names it → QEMU ends. Until the machine's record is written the
+//! guest can always go on; a crash in between leaves a QEMU that runs or is paused and at most files
+//! that nothing names.
 
 use std::ops::ControlFlow;
 
@@ -14,13 +15,12 @@ use super::{Flow, PATIENCE, Worker, files};
 use crate::engine::clock;
 use crate::engine::hub::Asker;
 use crate::engine::jobs::Job;
-use crate::library::{
-    DiskPoint, MemoryForm, MemoryStore, Sighting, SnapshotRecord, StoredFile,
-};
+use crate::library::{DiskPoint, MemoryForm, MemoryStore, Sighting, SnapshotRecord, StoredFile};
 use crate::model::{
-    Action, Answer, ByteSize, DeviceKind, DiskSource, Failure, SavedState, SnapshotId, SnapshotKind, State,
+    Action, Answer, ByteSize, DeviceKind, DiskSource, Failure, SavedState, SnapshotId,
+    SnapshotKind, State,
 };
-use crate::qemu::memory_store::{self, Content, Saved};
+use crate::qemu::memory_store::{self, Content, Draft, Saved};
 
 impl Worker {
     pub(super) fn save(&mut self, mut job: Job, asker: Asker) -> Flow {
@@ -63,30 +63,7 @@ impl Worker {
             return Err(Failure::new(&what, obstacles.join("; "))
                 .fix("Take that part out of the machine, or shut it down instead"));
         }
-        job.progress("Stopping the guest", 0, 0)?;
-        self.qmp
-            .call_raw("stop", json!({}), PATIENCE)
-            .map_err(|error| self.failure("it was not saved", &error))?;
-        let memory = self
-            .process
-            .memory()
-            .map_err(|error| Failure::new(&what, error.to_string()))?;
-        let folder = self
-            .post
-            .library
-            .make_memory_dir(id)
-            .map_err(|error| error.failure(&what))?;
-        let stored = memory_store::save(
-            &self.qmp,
-            memory.as_ref(),
-            self.machine.memory,
-            &folder,
-            &mut |done, of| match job.progress("Writing memory", done, of) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(_cancelled) => ControlFlow::Break(()),
-            },
-        )
-        .map_err(|error| Failure::new(&what, error.to_string()).fix("The machine goes on"))?;
+        let stored = self.write_memory(id, job, &what)?;
         job.commit();
         let record = self.snapshot_record(id, stored);
         self.post
@@ -98,6 +75,39 @@ impl Worker {
             when: record.when,
         };
         self.post.record(move |machine| machine.saved = Some(saved))
+    }
+
+    /// The guest runs until most of its memory is on disk, and is stopped then.
+    fn write_memory(&self, id: SnapshotId, job: &mut Job, what: &str) -> Result<Saved, Failure> {
+        let failed = |error: &dyn std::error::Error| {
+            Failure::new(what, error.to_string()).fix("The machine goes on")
+        };
+        let memory = self
+            .process
+            .memory()
+            .map_err(|error| Failure::new(what, error.to_string()))?;
+        let folder = self
+            .post
+            .library
+            .make_memory_dir(id)
+            .map_err(|error| error.failure(what))?;
+        let mut draft =
+            Draft::begin(&folder, self.machine.memory, None).map_err(|error| failed(&error))?;
+        if let Some(memory) = &memory {
+            draft
+                .copy_live(memory, &mut told(job, "Copying memory"))
+                .map_err(|error| failed(&error))?;
+        }
+        job.progress("Stopping the guest", 0, 0)?;
+        self.qmp
+            .call_raw("stop", json!({}), PATIENCE)
+            .map_err(|error| self.failure("it was not saved", &error))?;
+        let taken = draft
+            .stop(&self.qmp, memory.as_ref(), &mut told(job, "Writing memory"))
+            .map_err(|error| failed(&error))?;
+        taken
+            .pack(&mut told(job, "Packing memory"))
+            .map_err(|error| failed(&error))
     }
 
     /// The disks as they are now that QEMU has let them go.
@@ -144,6 +154,14 @@ impl Worker {
     }
 }
 
+/// Tells a job how far a memory is.
+fn told(job: &mut Job, step: &'static str) -> impl FnMut(u64, u64) -> ControlFlow<()> {
+    |done, of| match job.progress(step, done, of) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(_cancelled) => ControlFlow::Break(()),
+    }
+}
+
 /// What was stored, as the snapshot's record says it.
 fn as_recorded(saved: &Saved) -> MemoryStore {
     let file = |content: &Content| StoredFile {
@@ -151,11 +169,13 @@ fn as_recorded(saved: &Saved) -> MemoryStore {
         blake3: content.hash.clone(),
     };
     MemoryStore {
-        form: match saved.pages {
-            Some(_) => MemoryForm::Pages,
+        form: match saved.packed {
+            Some(_) => MemoryForm::Packed,
             None => MemoryForm::InState,
         },
         ram: saved.ram_size,
+        stored: saved.stored(),
+        base: saved.base.as_ref().map(|base| base.id),
         state: file(&saved.state),
         pages: saved.pages.as_ref().map(file),
     }

@@ -231,6 +231,8 @@ fn snapshot(machine: Machine) -> SnapshotRecord {
             ram: ByteSize::gib(2),
             state: stored(100),
             pages: Some(stored(4096)),
+            stored: ByteSize(4200),
+            base: None,
         }),
         hardware: machine,
         note: String::new(),

@@ -1,49 +1,95 @@
-//! A guest's memory on disk: written from a stopped machine, read into a new one.
+//! A guest's memory on disk: taken from a machine, read into a new one.
 //!
-//! A saved memory is a folder of three files. `device.state` is QEMU's migration stream; `pages`
-//! holds the guest's RAM at its own offsets, with holes where it is zero; `memory.json` says what
-//! belongs to it, with checksums, and is written last: without it there is no saved memory.
+//! A memory is a folder. `device.state.zst` is QEMU's migration stream, compressed; `pages.packed`
+//! ([`blocks`]) holds the guest's used pages, or of them those that differ from the memory that it
+//! rests on ([`chain`]); `pages.table` ([`table`]) says which; `memory.json` says what belongs to
+//! it, with checksums, and is written last: without it there is no memory.
 //!
 //! RAM is copied by us straight out of the memory file (QEMU's capability `x-ignore-shared`
-//! leaves it out of the stream), which is several times faster than QEMU. Where the capability is
-//! missing or memory is private, the stream holds the RAM as well and there is no `pages`.
+//! leaves it out of the stream), most of it while the guest runs ([`draft`]). Where the capability is
+//! missing or memory is private, the stream holds the RAM as well: then there is only
+//! `device.state`, as it came.
+//!
+//! Format 1 had `device.state` and, at their own offsets, `pages`; it can still be read.
 
+mod blocks;
+mod chain;
+mod crew;
+mod draft;
 mod pages;
+mod scan;
 mod stream;
+mod table;
+#[cfg(test)]
+mod tests;
 
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
 use std::ops::ControlFlow;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::qmp::{Client, QmpError};
-use crate::model::ByteSize;
+use crate::model::{ByteSize, SnapshotId};
 
+pub use chain::{Base, Places};
+pub use draft::{Draft, Taken, remove_draft};
 pub use stream::obstacles;
 
 const STATE: &str = "device.state";
+const STATE_PACKED: &str = "device.state.zst";
+/// Format 1.
 const PAGES: &str = "pages";
+const PACKED: &str = "pages.packed";
+const TABLE: &str = "pages.table";
 const INDEX: &str = "memory.json";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const MAX_INDEX: u64 = 64 * 1024;
-/// What must stay free on the file system beside the memory, bytes.
-const SPARE: u64 = 64 << 20;
+/// More memory than any machine has, bytes; pages are numbered with 32 bits.
+const MAX_RAM: u64 = 8 << 40;
 
 /// Told `done` of `of` bytes now and then; breaking cancels.
 pub type Progress<'a> = &'a mut dyn FnMut(u64, u64) -> ControlFlow<()>;
 
-/// What lies in a saved memory's folder.
+/// What lies in a memory's folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Saved {
     pub version: u32,
     /// The machine's memory.
     pub ram_size: ByteSize,
-    /// `None`: the RAM is in the stream.
+    /// The memory that has the pages which this one lacks; `None` for a full one.
+    #[serde(default)]
+    pub base: Option<Rest>,
+    /// `None`: the RAM is in the stream. Of packed pages, `bytes` is their length in the file, without the list of
+    /// blocks, which is what the hash is of.
     pub pages: Option<Content>,
+    /// QEMU's stream, unpacked.
     pub state: Content,
+    /// Since format 2, if the RAM is not in the stream.
+    #[serde(default)]
+    pub packed: Option<Pages>,
+}
+
+/// What a memory rests on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rest {
+    pub id: SnapshotId,
+    /// The hash of its table: it is the very one.
+    pub table: String,
+}
+
+/// More of packed pages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pages {
+    pub table: Content,
+    /// Of the pages' hashes.
+    pub seed: u64,
+    /// Which one after the last full memory; see [`chain`].
+    pub number: u32,
+    /// Bytes of the compressed state.
+    pub state: u64,
 }
 
 /// A file's checked content.
@@ -53,6 +99,27 @@ pub struct Content {
     pub bytes: u64,
     /// BLAKE3, as 64 hex digits.
     pub hash: String,
+}
+
+impl Content {
+    fn of(bytes: &[u8]) -> Self {
+        Self {
+            bytes: bytes.len() as u64,
+            hash: blake3::hash(bytes).to_hex().to_string(),
+        }
+    }
+}
+
+impl Saved {
+    /// What it takes on disk, without what it rests on.
+    pub fn stored(&self) -> ByteSize {
+        let pages = self.pages.as_ref().map_or(0, |pages| pages.bytes);
+        let rest = match &self.packed {
+            Some(packed) => packed.table.bytes.saturating_add(packed.state),
+            None => self.state.bytes,
+        };
+        ByteSize(pages.saturating_add(rest))
+    }
 }
 
 /// Why memory was not saved or restored.
@@ -83,100 +150,16 @@ fn at(path: &Path) -> impl Fn(io::Error) -> MemoryError {
     }
 }
 
-/// Writes the memory of a machine whose guest was stopped into the new folder `folder`.
-///
-/// `ram` is the machine's memory file, `None` for private memory. Afterwards QEMU holds its disks
-/// no longer: quit it, or `cont` to go on. After an error, too, `cont` brings the machine
-/// back, and nothing is left on disk.
-pub fn save(
-    client: &Client,
-    ram: Option<&File>,
-    ram_size: ByteSize,
-    folder: &Path,
-    progress: Progress<'_>,
-) -> Result<Saved, MemoryError> {
-    let partial = partial_folder(folder);
-    check_space(ram, ram_size, folder)?;
-    remove_partial(&partial)?;
-    DirBuilder::new()
-        .mode(0o700)
-        .create(&partial)
-        .map_err(at(&partial))?;
-    let saved = write(client, ram, ram_size, &partial, progress)
-        .and_then(|saved| publish(&partial, folder).map(|()| saved));
-    if saved.is_err() {
-        // The error that led here is the one to tell.
-        remove_partial(&partial).ok();
+fn damaged(what: &str) -> MemoryError {
+    MemoryError::Damaged {
+        what: what.to_owned(),
     }
-    saved
 }
 
 fn partial_folder(folder: &Path) -> PathBuf {
     let mut name = folder.as_os_str().to_owned();
     name.push(".partial");
     PathBuf::from(name)
-}
-
-/// Removes what an interrupted save left: exactly our files, then the empty folder.
-fn remove_partial(partial: &Path) -> Result<(), MemoryError> {
-    let gone = |result: io::Result<()>| match result {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => Ok(()),
-    };
-    for name in [INDEX, PAGES, STATE] {
-        gone(std::fs::remove_file(partial.join(name))).map_err(at(partial))?;
-    }
-    gone(std::fs::remove_dir(partial)).map_err(at(partial))
-}
-
-/// Refuses before writing when the disk can't take it.
-fn check_space(ram: Option<&File>, ram_size: ByteSize, folder: &Path) -> Result<(), MemoryError> {
-    let parent = folder.parent().unwrap_or(folder);
-    let used = match ram {
-        Some(ram) => ram.metadata().map_err(at(folder))?.blocks() * 512,
-        None => ram_size.0,
-    };
-    let stat = rustix::fs::statvfs(parent).map_err(|errno| at(parent)(errno.into()))?;
-    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
-    if free < used.saturating_add(SPARE) {
-        return Err(MemoryError::NoSpace {
-            need: ByteSize(used.saturating_add(SPARE)),
-            free: ByteSize(free),
-        });
-    }
-    Ok(())
-}
-
-fn write(
-    client: &Client,
-    ram: Option<&File>,
-    ram_size: ByteSize,
-    partial: &Path,
-    progress: Progress<'_>,
-) -> Result<Saved, MemoryError> {
-    let state_path = partial.join(STATE);
-    let state = create(&state_path).map_err(at(&state_path))?;
-    let skip_ram = ram.is_some() && stream::can_skip_shared(client)?;
-    stream::write(client, &state, skip_ram, progress)?;
-    let pages = match ram {
-        Some(ram) if skip_ram => {
-            let path = partial.join(PAGES);
-            let file = create(&path).map_err(at(&path))?;
-            let content = pages::copy_out(ram, &file, ram_size, &path, progress)?;
-            file.sync_all().map_err(at(&path))?;
-            Some(content)
-        }
-        Some(_) | None => None,
-    };
-    state.sync_all().map_err(at(&state_path))?;
-    let saved = Saved {
-        version: VERSION,
-        ram_size,
-        pages,
-        state: stream::content(&state_path)?,
-    };
-    write_index(partial, &saved).map_err(at(partial))?;
-    Ok(saved)
 }
 
 fn create(path: &Path) -> io::Result<File> {
@@ -188,54 +171,86 @@ fn create(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-fn write_index(partial: &Path, saved: &Saved) -> io::Result<()> {
-    let mut file = create(&partial.join(INDEX))?;
-    file.write_all(&serde_json::to_vec_pretty(saved)?)?;
-    file.sync_all()?;
-    File::open(partial)?.sync_all()
-}
-
-fn publish(partial: &Path, folder: &Path) -> Result<(), MemoryError> {
-    std::fs::rename(partial, folder).map_err(at(folder))?;
-    let parent = folder.parent().unwrap_or(folder);
-    File::open(parent)
-        .and_then(|parent| parent.sync_all())
-        .map_err(at(parent))
-}
-
-/// What a saved memory's folder holds, without checking the content.
+/// What a memory's folder holds, without checking the content.
 pub fn read(folder: &Path) -> Result<Saved, MemoryError> {
-    let path = folder.join(INDEX);
+    read_index(&folder.join(INDEX))
+}
+
+fn read_index(path: &Path) -> Result<Saved, MemoryError> {
     let mut text = Vec::new();
-    File::open(&path)
+    File::open(path)
         .and_then(|file| file.take(MAX_INDEX).read_to_end(&mut text))
-        .map_err(at(&path))?;
-    let saved: Saved = serde_json::from_slice(&text).map_err(|error| MemoryError::Damaged {
-        what: error.to_string(),
-    })?;
+        .map_err(at(path))?;
+    let saved: Saved =
+        serde_json::from_slice(&text).map_err(|error| damaged(&error.to_string()))?;
     if saved.version > VERSION {
         return Err(MemoryError::Newer {
             version: saved.version,
         });
     }
+    if !saved.ram_size.0.is_multiple_of(scan::PAGE as u64) || saved.ram_size.0 > MAX_RAM {
+        return Err(damaged("the memory has an odd size"));
+    }
     Ok(saved)
 }
 
-/// Fills a fresh memory file from a saved memory and checks every byte. To be done before or
-/// beside the start of QEMU, and finished before [`load`]. Nothing to do when the RAM is in the
-/// stream.
+/// Fills a fresh memory file from a memory and those that it rests on, and checks every byte. To be
+/// done before or beside the start of QEMU, and finished before [`load`]. Nothing to do when the RAM
+/// is in the stream.
 pub fn fill(
     folder: &Path,
     saved: &Saved,
+    places: Places<'_>,
     ram: &File,
     progress: Progress<'_>,
 ) -> Result<(), MemoryError> {
-    match &saved.pages {
-        Some(content) => {
-            pages::copy_in(&folder.join(PAGES), ram, saved.ram_size, content, progress)
-        }
-        None => Ok(()),
+    let length = ram.metadata().map_err(at(folder))?.len();
+    if saved.pages.is_some() && length != saved.ram_size.0 {
+        return Err(damaged(&format!(
+            "{} bytes of memory for a machine with {length}",
+            saved.ram_size.0
+        )));
     }
+    unpack(folder, saved, places, Some(ram), progress)
+}
+
+fn unpack(
+    folder: &Path,
+    saved: &Saved,
+    places: Places<'_>,
+    ram: Option<&File>,
+    progress: Progress<'_>,
+) -> Result<(), MemoryError> {
+    match (&saved.pages, &saved.packed) {
+        (None, None) => Ok(()),
+        (Some(content), None) => {
+            pages::copy(&folder.join(PAGES), ram, saved.ram_size, content, progress)
+        }
+        (_, Some(_)) => chain::unpack(folder, places, ram, progress),
+    }
+}
+
+/// Reads a memory and those that it rests on, as far as it needs them, and checks every byte.
+pub fn verify(
+    folder: &Path,
+    places: Places<'_>,
+    progress: Progress<'_>,
+) -> Result<(), MemoryError> {
+    let saved = read(folder)?;
+    unpack(folder, &saved, places, None, progress)?;
+    check_state(folder, &saved).map(drop)
+}
+
+/// The devices' state, ready to be read by QEMU.
+fn check_state(folder: &Path, saved: &Saved) -> Result<File, MemoryError> {
+    if saved.packed.is_some() {
+        return stream::unpack(&folder.join(STATE_PACKED), &saved.state);
+    }
+    let path = folder.join(STATE);
+    if stream::content(&path)? != saved.state {
+        return Err(damaged("the devices' state is not what was written"));
+    }
+    File::open(&path).map_err(at(&path))
 }
 
 /// Lets a QEMU that was started for it (`incoming`) load the state. The guest stays stopped.
@@ -245,12 +260,7 @@ pub fn load(
     saved: &Saved,
     progress: Progress<'_>,
 ) -> Result<(), MemoryError> {
-    let path = folder.join(STATE);
-    if stream::content(&path)? != saved.state {
-        return Err(MemoryError::Damaged {
-            what: "the devices' state is not what was written".to_owned(),
-        });
-    }
-    let state = File::open(&path).map_err(at(&path))?;
-    stream::read(client, &state, saved.pages.is_some(), progress)
+    let state = check_state(folder, saved)?;
+    let apart = saved.pages.is_some();
+    stream::read(client, &state, apart, progress)
 }

@@ -1,14 +1,14 @@
 //! QEMU's migration stream to and from a file that we opened.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read, Seek, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{Content, MemoryError, Progress, at};
+use super::{Content, MemoryError, Progress, at, create, damaged};
 use crate::qemu::qmp::{Client, QmpError};
 
 /// For requests that QEMU answers at once; it may be busy with the disk.
@@ -19,6 +19,10 @@ const FILE_NAME: &str = "saved-state";
 const PULSE: Duration = Duration::from_millis(3);
 /// No progress for so long means that it hangs.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// zstd's: the state is small, and there is one for each checkpoint.
+const COMPRESSION: i32 = 6;
+/// Of a state without the RAM, unpacked: screens are the largest part. Bytes.
+const MAX_STATE: u64 = 2 << 30;
 const SKIP_SHARED: &str = "x-ignore-shared";
 
 /// Why the guest can't be saved, in QEMU's words; empty when it can.
@@ -143,22 +147,85 @@ fn failure(reply: &Value) -> MemoryError {
     }
 }
 
+/// Compresses the state `from` into the new file `to`, which is synced; gives its length.
+pub(super) fn pack(from: &Path, to: &Path) -> Result<u64, MemoryError> {
+    let state = File::open(from).map_err(at(from))?;
+    let pack = || {
+        let mut packed = create(to)?;
+        zstd::stream::copy_encode(state, &packed, COMPRESSION)?;
+        packed.sync_all()?;
+        packed.stream_position()
+    };
+    pack().map_err(at(to))
+}
+
+/// Unpacks a state into a file in memory, which must then be as `content` says.
+pub(super) fn unpack(path: &Path, content: &Content) -> Result<File, MemoryError> {
+    let packed = File::open(path).map_err(at(path))?;
+    let flags = rustix::fs::MemfdFlags::CLOEXEC;
+    let memory = rustix::fs::memfd_create(FILE_NAME, flags);
+    let memory = File::from(memory.map_err(|errno| at(path)(errno.into()))?);
+    if content.bytes > MAX_STATE {
+        return Err(damaged("the devices' state is too large"));
+    }
+    let unpack = || {
+        let unpacked = zstd::stream::read::Decoder::new(packed)?;
+        let mut unpacked = unpacked.take(content.bytes.saturating_add(1));
+        let mut sum = Sum::new(&memory);
+        io::copy(&mut unpacked, &mut sum)?;
+        (&memory).rewind()?;
+        io::Result::Ok(sum.content())
+    };
+    match unpack() {
+        Ok(found) if found == *content => Ok(memory),
+        Ok(_) => Err(damaged("the devices' state is not what was written")),
+        Err(error) => Err(damaged(&format!(
+            "the devices' state can't be unpacked: {error}"
+        ))),
+    }
+}
+
 /// Length and checksum of a whole file.
 pub(super) fn content(path: &Path) -> Result<Content, MemoryError> {
-    let mut file = File::open(path).map_err(at(path))?;
-    let mut hasher = blake3::Hasher::new();
-    let mut buffer = vec![0; 1 << 20];
-    let mut bytes = 0;
-    loop {
-        let count = file.read(&mut buffer).map_err(at(path))?;
-        if count == 0 {
-            break;
+    let file = File::open(path).map_err(at(path))?;
+    let mut sum = Sum::new(io::sink());
+    io::copy(&mut io::BufReader::with_capacity(1 << 20, file), &mut sum).map_err(at(path))?;
+    Ok(sum.content())
+}
+
+/// Sums up what is written through it.
+struct Sum<W> {
+    to: W,
+    bytes: u64,
+    hasher: blake3::Hasher,
+}
+
+impl<W: Write> Sum<W> {
+    fn new(to: W) -> Self {
+        Self {
+            to,
+            bytes: 0,
+            hasher: blake3::Hasher::new(),
         }
-        hasher.update(&buffer[..count]);
-        bytes += count as u64;
     }
-    Ok(Content {
-        bytes,
-        hash: hasher.finalize().to_hex().to_string(),
-    })
+
+    fn content(self) -> Content {
+        Content {
+            bytes: self.bytes,
+            hash: self.hasher.finalize().to_hex().to_string(),
+        }
+    }
+}
+
+impl<W: Write> Write for Sum<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.to.write(bytes)?;
+        self.hasher.update(&bytes[..count]);
+        self.bytes += count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
 }
