@@ -9,6 +9,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use super::hardware::{DeviceTask, DiskTask, Eject, Insert};
 use super::set::{self, firmware};
 use super::sharing::ClipboardTask;
+use super::snapshot::{SnapshotTask, TIMELINE_JSON};
 use super::typing::TypeTask;
 use crate::model::{Action, ByteSize, Era, FirmwareKind, Flavor};
 
@@ -136,6 +137,12 @@ pub enum Task {
     Save(Target),
     #[command(about = Action::DiscardSaved.explain())]
     Discard(Target),
+    /// Take, list and delete snapshots, and go back to them.
+    #[command(subcommand)]
+    Snapshot(SnapshotTask),
+    /// List the machine's snapshots, oldest first.
+    #[command(after_long_help = TIMELINE_JSON)]
+    Timeline(Target),
     #[command(about = Action::Repair.explain())]
     Repair(Target),
     /// Keep the guest's screen as a PNG picture.

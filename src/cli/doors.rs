@@ -8,7 +8,7 @@ use crate::app::{self, Waker};
 use crate::console::{self, ConsoleOptions, ConsoleTarget};
 use crate::engine::client::{Client, ClientError};
 use crate::engine::{self, Command, Engine, OpenError, agent, offline, picture};
-use crate::model::{ComputerReport, Failure, MachineId, MachineReport};
+use crate::model::{ComputerReport, Failure, MachineId, MachineReport, Timeline};
 
 /// The owner, if there is one. It sends events, so that machines and jobs are told.
 ///
@@ -29,6 +29,11 @@ pub fn ensure(library: Option<&Path>) -> Result<Client, Failure> {
 /// Every machine, read from its files without the lock.
 pub fn reports(library: Option<&Path>) -> Result<Vec<MachineReport>, Failure> {
     offline::reports(&engine::places(library)?)
+}
+
+/// What a machine's timeline holds, read from its files without the lock.
+pub fn timeline(library: Option<&Path>, machine: MachineId) -> Result<Timeline, Failure> {
+    offline::timeline(&engine::places(library)?, machine)
 }
 
 /// Looks at this computer, KVM included.

@@ -10,7 +10,7 @@ use crate::engine::Command;
 use crate::model::{
     Address, Answer, ByteSize, Cdrom, ComputerReport, Cpu, Device, DeviceKind, Disk, DiskSource,
     Failure, Firmware, FirmwareKind, LayerId, LayerRef, Mac, Machine, MachineId, MachineReport,
-    Nic, Origin, State, Timestamp,
+    Nic, Origin, State, Timeline, Timestamp,
 };
 
 /// What `now` is in all tests.
@@ -22,6 +22,7 @@ pub struct Fake {
     /// Given in order; when there are none left, every command is done.
     pub replies: VecDeque<Result<Reply, Failure>>,
     pub computer: Option<ComputerReport>,
+    pub timeline: Timeline,
     pub yes: Option<bool>,
     /// What was asked for, with its patience.
     pub asked: Vec<(Command, Option<Duration>)>,
@@ -49,6 +50,10 @@ impl Backend for Fake {
 
     fn size(&self) -> (u32, ByteSize) {
         (8, ByteSize::gib(32))
+    }
+
+    fn timeline(&mut self, _machine: MachineId) -> Result<Timeline, Failure> {
+        Ok(self.timeline.clone())
     }
 
     fn png(&mut self, _ppm: OwnedFd) -> Result<Vec<u8>, Failure> {

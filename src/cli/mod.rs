@@ -28,6 +28,7 @@ mod session;
 mod set;
 mod sharing;
 mod show;
+mod snapshot;
 mod stats;
 mod tasks;
 #[cfg(test)]

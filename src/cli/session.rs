@@ -14,7 +14,7 @@ use super::tasks::{Backend, Reply, SHORT};
 use crate::engine::Command;
 use crate::engine::client::Client;
 use crate::model::{
-    Action, Answer, ByteSize, ComputerReport, Failure, MachineId, MachineReport, State,
+    Action, Answer, ByteSize, ComputerReport, Failure, MachineId, MachineReport, State, Timeline,
 };
 
 /// How long a new owner may take to adopt what the last one let go.
@@ -148,10 +148,7 @@ impl Backend for Live {
 
     fn call(&mut self, command: Command, patience: Option<Duration>) -> Result<Reply, Failure> {
         let deadline = patience.map(|patience| Instant::now() + patience);
-        let about = match &command {
-            Command::Act { machine, .. } => Some(*machine),
-            _ => None,
-        };
+        let about = command.machine();
         let mut progress = Progress::new(about);
         let owner = self.owner()?;
         let lost = match owner.ask(command.clone(), patience, |event| progress.see(event)) {
@@ -233,6 +230,20 @@ impl Backend for Live {
             eprint!("\r\n");
         }
         Ok(())
+    }
+
+    fn timeline(&mut self, machine: MachineId) -> Result<Timeline, Failure> {
+        if self.owner.is_none() {
+            return doors::timeline(self.library.as_deref(), machine);
+        }
+        match self.call(Command::ShowTimeline { machine }, Some(SHORT))? {
+            Reply::Answer(Answer::Timeline(timeline), _) => Ok(timeline),
+            Reply::Answer(..) => Err(super::tasks::unexpected()),
+            Reply::Late => Err(Failure::new(
+                "No timeline",
+                "The library's owner does not answer",
+            )),
+        }
     }
 
     fn serial_log(&mut self, folder: &Path) -> Result<(), Failure> {

@@ -12,8 +12,8 @@ use super::text::{clean, shell_line};
 use super::{doctor, file, show};
 use crate::engine::Command;
 use crate::model::{
-    Action, Answer, ByteSize, ComputerReport, Failure, MachineId, MachineReport, Timestamp,
-    TrashReport, permit,
+    Action, Answer, ByteSize, ComputerReport, Failure, MachineId, MachineReport, Timeline,
+    Timestamp, TrashReport, permit,
 };
 
 /// How long short requests may take; each has a shorter deadline of its own in the engine.
@@ -56,6 +56,9 @@ pub trait Backend {
 
     /// Connects this terminal, or a pipe, with the machine's serial console until one of them ends.
     fn serial(&mut self, machine: MachineId, name: &str) -> Result<(), Failure>;
+
+    /// What a machine's timeline holds.
+    fn timeline(&mut self, machine: MachineId) -> Result<Timeline, Failure>;
 
     /// Prints what a machine said on its serial port; `folder` is the machine's.
     fn serial_log(&mut self, folder: &Path) -> Result<(), Failure>;
@@ -117,6 +120,8 @@ pub fn perform(session: &mut Session<'_>, args: Args) -> Result<Done, Failure> {
         Task::PowerOff(target) => session.act(&target, Action::PowerOff, Some(SHORT)),
         Task::Reset(target) => session.act(&target, Action::Reset, Some(SHORT)),
         Task::Save(target) => session.act(&target, Action::Save, None),
+        Task::Snapshot(task) => session.snapshot(task),
+        Task::Timeline(target) => session.timeline(&target),
         Task::Repair(target) => session.act(&target, Action::Repair, Some(SHORT)),
         Task::Discard(target) => session.act(&target, Action::DiscardSaved, Some(SHORT)),
         Task::Screenshot { target, file } => session.screenshot(&target, &file),

@@ -105,6 +105,12 @@ impl Job {
         self.tell();
     }
 
+    /// What follows can be cancelled again.
+    pub fn uncommit(&mut self) {
+        self.report.can_cancel = true;
+        self.tell();
+    }
+
     /// Says how it ended.
     pub fn end(mut self, result: Result<(), Failure>) {
         self.report.can_cancel = false;

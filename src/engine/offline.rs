@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::launches;
 use super::worker::Live;
 use crate::library::{Library, Places};
-use crate::model::{Failure, MachineReport, State};
+use crate::model::{Failure, MachineId, MachineReport, State, Timeline};
 use crate::qemu::process::Process;
 use crate::qemu::qmp::Client;
 
@@ -37,6 +37,14 @@ pub fn reports(places: &Places) -> Result<Vec<MachineReport>, Failure> {
         }
     }
     Ok(slots.iter().map(|(id, slot)| slot.report(*id)).collect())
+}
+
+/// What a machine's timeline holds.
+pub fn timeline(places: &Places, machine: MachineId) -> Result<Timeline, Failure> {
+    let unread = |error: crate::library::LibraryError| error.failure("The timeline can't be read");
+    let library = Library::read_only(&places.library).map_err(unread)?;
+    let record = library.machine(machine).map_err(unread)?;
+    Ok(super::timeline::timeline(&library, &record))
 }
 
 /// Asks a QEMU without an owner through its second monitor.

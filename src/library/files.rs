@@ -126,7 +126,8 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), LibraryError> {
         Ok(()) | Err(_) => {}
     }
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = fs::open(path, flags, Mode::RUSR | Mode::WUSR).map_err(|error| written(error.into()))?;
+    let file =
+        fs::open(path, flags, Mode::RUSR | Mode::WUSR).map_err(|error| written(error.into()))?;
     File::from(file).write_all(bytes).map_err(written)
 }
 

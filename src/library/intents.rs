@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::document::{self, Document, Format};
 use super::machines::at;
 use super::{Library, LibraryError, files, save};
-use crate::model::{LayerRef, MachineId};
+use crate::model::{LayerRef, MachineId, Overlay};
 
 const INTENT: Format = Format {
     version: 1,
@@ -23,9 +23,15 @@ const INTENT: Format = Format {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IntentId(Uuid);
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Intent {
-    layers: Vec<LayerRef>,
+/// What is to be done.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// Layers that are made for chains to go on in.
+    pub overlays: Vec<Overlay>,
+    /// Layers that may not be needed any more.
+    pub unneeded: Vec<LayerRef>,
+    /// The guest is stopped meanwhile, and runs on afterwards.
+    pub resumes: bool,
 }
 
 impl Library {
@@ -38,11 +44,11 @@ impl Library {
         self.intents(machine).join(name)
     }
 
-    /// Notes that `layers` are about to be made or given up.
+    /// Notes what is about to be done.
     pub fn begin_intent(
         &self,
         machine: MachineId,
-        layers: &[LayerRef],
+        intent: &Intent,
     ) -> Result<IntentId, LibraryError> {
         self.must_own()?;
         let folder = self.intents(machine);
@@ -50,11 +56,7 @@ impl Library {
         files::make_folder(&folder)?;
         let id = IntentId(Uuid::new_v4());
         let path = self.intent_file(machine, id);
-        let intent = Intent {
-            layers: layers.to_vec(),
-        };
-        let text =
-            document::render(&INTENT, &intent, None).map_err(|error| at(&path, error))?;
+        let text = document::render(&INTENT, intent, None).map_err(|error| at(&path, error))?;
         save::write(&path, text.as_bytes())?;
         files::sync_folder(&self.machine_dir(machine))?;
         Ok(id)
@@ -62,11 +64,20 @@ impl Library {
 
     /// Removes those of the intent's layers that no record names, then the intent.
     pub fn end_intent(&self, machine: MachineId, intent: IntentId) -> Result<(), LibraryError> {
+        let Intent {
+            overlays, unneeded, ..
+        } = self.intent(machine, intent)?;
+        let made = overlays.iter().map(|overlay| overlay.new);
+        let mut layers: Vec<LayerRef> = made.chain(unneeded).collect();
+        let present = self.machine(machine)?;
+        layers.retain(|layer| {
+            let mut chains = present.chains();
+            chains.all(|(_, chain)| !chain.contains(layer))
+        });
+        if !layers.is_empty() {
+            self.remove_layers(machine, &layers)?; // It reads the whole library.
+        }
         let path = self.intent_file(machine, intent);
-        let text = files::read_record(&path)?;
-        let document: Document<Intent> =
-            document::read(&INTENT, &text).map_err(|error| at(&path, error))?;
-        self.remove_layers(machine, &document.value.layers)?;
         std::fs::remove_file(&path).map_err(|source| LibraryError::Write {
             path: path.clone(),
             source,
@@ -82,15 +93,25 @@ impl Library {
         Ok(())
     }
 
-    /// The layers of work that was begun and has not ended.
-    pub fn intended_layers(&self, machine: MachineId) -> Vec<LayerRef> {
-        let layers = |intent| {
-            let text = files::read_record(&self.intent_file(machine, intent)).ok()?;
-            let document: Document<Intent> = document::read(&INTENT, &text).ok()?;
-            Some(document.value.layers)
-        };
+    /// Work that was begun and has not ended.
+    pub fn left_intents(&self, machine: MachineId) -> Vec<Intent> {
         let intents = self.open_intents(machine).into_iter();
-        intents.filter_map(layers).flatten().collect()
+        intents
+            .filter_map(|intent| self.intent(machine, intent).ok())
+            .collect()
+    }
+
+    /// Whether there is some.
+    pub fn has_intents(&self, machine: MachineId) -> bool {
+        !self.open_intents(machine).is_empty()
+    }
+
+    fn intent(&self, machine: MachineId, intent: IntentId) -> Result<Intent, LibraryError> {
+        let path = self.intent_file(machine, intent);
+        let text = files::read_record(&path)?;
+        let document: Document<Intent> =
+            document::read(&INTENT, &text).map_err(|error| at(&path, error))?;
+        Ok(document.value)
     }
 
     fn open_intents(&self, machine: MachineId) -> Vec<IntentId> {
@@ -124,11 +145,20 @@ mod tests {
         let disk = Disk::new(DiskSource::Layers(vec![kept]), ByteSize::mib(1));
         machine.detached.push(disk);
         library.save(&machine).unwrap();
-        library.begin_intent(machine.id, &[kept, gone]).unwrap();
-        assert_eq!(library.intended_layers(machine.id), [kept, gone]);
+        let overlay = |new| Overlay {
+            below: layer(machine.id, 6),
+            new,
+        };
+        let intent = Intent {
+            overlays: vec![overlay(kept)],
+            unneeded: vec![gone],
+            resumes: true,
+        };
+        library.begin_intent(machine.id, &intent).unwrap();
+        assert_eq!(library.left_intents(machine.id), [intent]);
         library.end_intents(machine.id).unwrap();
         assert!(library.layer_file(kept).exists());
         assert!(!library.layer_file(gone).exists());
-        assert_eq!(library.intended_layers(machine.id), []);
+        assert!(!library.has_intents(machine.id));
     }
 }

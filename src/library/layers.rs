@@ -22,6 +22,20 @@ impl Library {
         Ok(holders)
     }
 
+    /// The layers that records of other machines name.
+    ///
+    /// # Errors
+    /// When one of them can't be read: it may name any.
+    pub fn named_by_others(&self, machine: MachineId) -> Result<BTreeSet<LayerId>, LibraryError> {
+        let mut entries = self.scan()?;
+        entries.retain(|entry| entry.id() != Some(machine));
+        let references = self.references(&entries, None);
+        references.all().map_err(|folder| LibraryError::Damaged {
+            path: self.machines_dir().join(folder),
+            problem: "it can't be told which layers it needs".to_owned(),
+        })
+    }
+
     /// Removes the files of those layers in `machine`'s folder that no record names any more; others stay.
     pub fn remove_layers(
         &self,

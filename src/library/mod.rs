@@ -30,7 +30,7 @@ pub(crate) mod tests;
 
 pub use error::LibraryError;
 pub use files::{Sighting, Space, allocated, free_space};
-pub use intents::IntentId;
+pub use intents::{Intent, IntentId};
 pub use journal::Journal;
 pub use lock::{Holder, Library, Opened};
 pub use newcomer::{Leftover, Newcomer};

@@ -8,7 +8,8 @@ use super::document::{self, Format};
 use super::machines::at;
 use super::{Library, LibraryError, Sighting, files, save};
 use crate::model::{
-    Accelerator, ByteSize, LayerRef, Machine, MachineId, SnapshotId, SnapshotKind, Timestamp,
+    Accelerator, ByteSize, LayerRef, Machine, MachineId, Relayering, SavedState, SnapshotId,
+    SnapshotKind, Timestamp,
 };
 
 const SNAPSHOT: Format = Format {
@@ -101,6 +102,17 @@ pub struct SnapshotRecord {
     /// A file in the snapshot's folder.
     #[serde(default)]
     pub picture: Option<String>,
+}
+
+impl SnapshotRecord {
+    /// Says whether one of its chains is another one then.
+    pub fn relayer(&mut self, relayering: Relayering) -> bool {
+        let points = self.disks.iter_mut();
+        let changed = points.fold(false, |changed, point| {
+            relayering.apply(&mut point.chain) || changed
+        });
+        self.hardware.relayer(relayering) || changed
+    }
 }
 
 /// A folder of `snapshots/`.
@@ -206,6 +218,15 @@ impl Library {
         files::make_folder(&folder)?;
         files::sync_folder(&memory)?;
         Ok(folder)
+    }
+
+    /// Deletes a saved state that no machine goes on from any more; a snapshot that was gone back to stays.
+    pub fn forget_saved(&self, machine: MachineId, saved: SavedState) -> Result<(), LibraryError> {
+        let record = self.snapshot(machine, saved.snapshot);
+        match record {
+            Ok(record) if record.kind != SnapshotKind::Saved => Ok(()),
+            Ok(_) | Err(_) => self.delete_snapshot(machine, saved.snapshot).map(drop),
+        }
     }
 
     /// Deletes a snapshot's record, then its memory, unless another one rests on it. Gives the files that were not ours

@@ -54,6 +54,14 @@ impl References {
             .insert(holder.folder.to_owned(), holder.name.to_owned());
     }
 
+    /// Everything that is named, as if it were layers; the folder whose record could not be searched, if there is one.
+    pub(super) fn all(&self) -> Result<BTreeSet<LayerId>, Folder> {
+        match self.unknown.first() {
+            Some(folder) => Err(folder.clone()),
+            None => Ok(self.by_item.keys().copied().map(LayerId).collect()),
+        }
+    }
+
     /// Names of those who name `item` and are not in `without`.
     pub(super) fn holders(&self, item: Uuid, without: &BTreeSet<MachineId>) -> Vec<String> {
         let without: BTreeSet<Folder> = without.iter().map(ToString::to_string).collect();

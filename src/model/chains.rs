@@ -1,13 +1,40 @@
 //! How a machine's chains of layers change when time does: a snapshot puts new layers on top, going back begins again on
 //! old ones.
 
+use serde::{Deserialize, Serialize};
+
 use super::{DeviceKind, Disk, DiskSource, LayerRef, Machine};
 
 /// A new layer, and the one that it rests on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Overlay {
     pub below: LayerRef,
     pub new: LayerRef,
+}
+
+/// How chains get shorter once layers were merged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relayering {
+    /// No chain needs the layer any more.
+    Without(LayerRef),
+    /// A chain that ends in the layer needs no other.
+    Alone(LayerRef),
+}
+
+impl Relayering {
+    /// Whether the chain is another one then.
+    pub fn apply(self, chain: &mut Vec<LayerRef>) -> bool {
+        let before = chain.len();
+        match self {
+            Self::Without(layer) => chain.retain(|other| *other != layer),
+            Self::Alone(layer) => {
+                if chain.last() == Some(&layer) {
+                    *chain = vec![layer];
+                }
+            }
+        }
+        chain.len() != before
+    }
 }
 
 /// Puts the overlay on a chain that ends where it begins.
@@ -27,7 +54,10 @@ impl Machine {
     /// The tops of the chains that a guest writes to: what a snapshot freezes.
     pub fn tops(&self) -> Vec<LayerRef> {
         let disks = self.disks().filter_map(|disk| disk.layers().last());
-        disks.chain(self.firmware.variables.last()).copied().collect()
+        disks
+            .chain(self.firmware.variables.last())
+            .copied()
+            .collect()
     }
 
     /// Layers of its deepest disk.
@@ -62,6 +92,24 @@ impl Machine {
             }
         }
         grow(&mut self.firmware.variables, overlays);
+    }
+
+    /// Says whether one of its chains is another one then.
+    pub fn relayer(&mut self, relayering: Relayering) -> bool {
+        let plugged = self
+            .devices
+            .iter_mut()
+            .filter_map(|device| match &mut device.kind {
+                DeviceKind::Disk(disk) => Some(disk),
+                _ => None,
+            });
+        let disks = plugged.chain(&mut self.detached);
+        let chains = disks.filter_map(|disk| match &mut disk.source {
+            DiskSource::Layers(chain) => Some(chain),
+            DiskSource::InPlace(_) => None,
+        });
+        let all = chains.chain(std::iter::once(&mut self.firmware.variables));
+        all.fold(false, |changed, chain| relayering.apply(chain) || changed)
     }
 
     /// Takes the hardware of an earlier time, on fresh layers. Disks that are not plugged in stay as they are.
@@ -149,7 +197,12 @@ mod tests {
         let mut now = machine(&[("disk0", &[1, 2]), ("disk1", &[3])]);
         now.detached = vec![disk(&[5])];
         assert_eq!(now.tops(), [layer(2), layer(3), layer(90)]);
-        now.grow(&[overlay(2, 12), overlay(3, 13), overlay(5, 15), overlay(90, 91)]);
+        now.grow(&[
+            overlay(2, 12),
+            overlay(3, 13),
+            overlay(5, 15),
+            overlay(90, 91),
+        ]);
         assert_eq!(now.tops(), [layer(12), layer(13), layer(91)]);
         assert_eq!(now.detached[0].layers(), [layer(5), layer(15)]);
         assert_eq!(now.depth(), 3);

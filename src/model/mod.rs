@@ -29,7 +29,7 @@ mod timeline;
 mod typing;
 
 pub use action::Action;
-pub use chains::Overlay;
+pub use chains::{Overlay, Relayering};
 pub use change::{
     Change, DiskContent, Effect, NewDisk, apply, changes_between, detached, fit_topology,
     take_live_parts,

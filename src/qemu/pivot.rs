@@ -57,15 +57,20 @@ fn open_one(client: &Client, top: &NewTop) -> Result<(), PivotError> {
 /// Closes layers that were opened and not put on.
 pub fn close(client: &Client, tops: &[NewTop]) {
     for top in tops {
-        delete(client, &layer_node(top.new));
-        delete(client, &file_node(top.new));
+        close_one(client, top.new);
     }
 }
 
-fn delete(client: &Client, node: &str) {
-    client
-        .call_raw("blockdev-del", json!({ "node-name": node }), PATIENCE)
-        .ok(); // It was not opened, or QEMU is gone.
+/// Closes a layer that is not on; whether it was open.
+pub fn close_one(client: &Client, layer: LayerId) -> bool {
+    let image = delete(client, &layer_node(layer));
+    delete(client, &file_node(layer)) || image
+}
+
+/// Fails where the node is not open, or QEMU gone.
+fn delete(client: &Client, node: &str) -> bool {
+    let node = json!({ "node-name": node });
+    client.call_raw("blockdev-del", node, PATIENCE).is_ok()
 }
 
 /// Puts all layers on, or none: from here on the guest writes to them.

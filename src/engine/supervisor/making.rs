@@ -48,8 +48,8 @@ impl Supervisor {
         let Some(slot) = self.slots.get_mut(&machine) else {
             return;
         };
-        if slot.has_worker() {
-            // The last one is still ending; it may even wait for us.
+        if slot.has_worker() || slot.disks_taken.is_some() {
+            // The last one is still ending; it may even wait for us. Or its disks are being worked on.
             let action = Action::Start;
             self.waiting.push((asker, Command::Act { machine, action }));
             return;

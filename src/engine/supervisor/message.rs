@@ -10,7 +10,7 @@ use crate::engine::hub::{Asker, Listener, ListenerId};
 use crate::engine::message::{Command, Event, RequestId};
 use crate::engine::worker::Live;
 use crate::model::{
-    Answer, ComputerReport, Failure, JobReport, Machine, MachineId, Sample, Timeline,
+    Answer, ComputerReport, Failure, JobReport, Machine, MachineId, Relayering, Sample, Timeline,
     TrashReport,
 };
 
@@ -81,6 +81,12 @@ pub enum Message {
         machine: MachineId,
         asker: Asker,
     },
+    /// Layers that a machine's QEMU had open were merged; its worker is told before records are.
+    Relayered {
+        machine: MachineId,
+        relayering: Relayering,
+        reply: Sender<()>,
+    },
     /// A machine's snapshots are others than before.
     TimelineChanged(MachineId),
     /// What a machine's timeline holds now; answers who asked.
@@ -114,6 +120,7 @@ impl std::fmt::Debug for Message {
             Self::Job(..) => "Job",
             Self::Made { .. } => "Made",
             Self::StartAgain { .. } => "StartAgain",
+            Self::Relayered { .. } => "Relayered",
             Self::Rested { .. } => "Rested",
             Self::TimelineChanged(_) => "TimelineChanged",
             Self::TimelineSeen { .. } => "TimelineSeen",

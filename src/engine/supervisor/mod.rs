@@ -38,7 +38,7 @@ use super::hub::{Asker, Hub, Listener, ListenerId};
 use super::load::LoadMeter;
 use super::message::{Command, Event};
 use super::screen::FrameSlot;
-use super::worker::Live;
+use super::worker::{Live, Order};
 use crate::library::{Library, Places};
 use crate::model::{
     Answer, ComputerReport, Failure, HostLoad, JobId, JobReport, JobState, MachineId, Settings,
@@ -177,6 +177,7 @@ impl Supervisor {
             Err(failure) => supervisor.notices.push(failure),
         }
         supervisor.adopt_running();
+        supervisor.finish_all_left();
         supervisor.examine();
         supervisor
     }
@@ -272,6 +273,15 @@ impl Supervisor {
             } => self.made(*machine, start, asker),
             Message::StartAgain { machine, asker } => self.start_again(asker, machine),
             Message::Rested { machine, asker } => self.rested(asker, machine),
+            Message::Relayered {
+                machine,
+                relayering,
+                reply,
+            } => {
+                if let Some(slot) = self.slots.get(&machine) {
+                    slot.order(Order::Relayered { relayering, reply }); // Without a worker the reply is dropped.
+                }
+            }
             Message::TimelineChanged(machine) => self.timeline_changed(machine),
             Message::TimelineSeen {
                 machine,
@@ -332,11 +342,15 @@ impl Supervisor {
             let begins = live.state == State::Running && slot.live.state != State::Running;
             slot.live = live;
             slot.adopting = false;
+            let unfinished = std::mem::take(&mut slot.unfinished);
             if begins {
                 // A list full of empty frames looks broken: a first picture soon.
                 let soon = Instant::now() + FIRST_THUMBNAIL;
                 self.next_thumbnail = self.next_thumbnail.min(soon);
                 self.next_load = self.next_load.min(soon);
+            }
+            if unfinished {
+                self.finish_left(machine);
             }
             self.tell_level(machine);
             self.publish(machine);
@@ -372,6 +386,9 @@ impl Supervisor {
         }
         if let Some(slot) = machine.and_then(|machine| self.slots.get_mut(&machine)) {
             slot.job = (!over).then_some(report.id);
+            if over && slot.disks_taken == Some(report.id) {
+                slot.disks_taken = None;
+            }
         }
         if let Some((known, _)) = self.jobs.get_mut(&report.id) {
             *known = report.clone();
@@ -381,6 +398,7 @@ impl Supervisor {
             self.forget_old_jobs();
             if let Some(machine) = machine {
                 self.publish(machine);
+                self.take_up_waiting();
             }
         }
     }

@@ -227,11 +227,9 @@ impl Supervisor {
             move |job| {
                 job.commit();
                 if let Some(saved) = saved {
-                    library
-                        .delete_snapshot(machine, saved.snapshot)
-                        .map_err(|error| {
-                            error.failure("The saved state's files were not removed")
-                        })?;
+                    library.forget_saved(machine, saved).map_err(|error| {
+                        error.failure("The saved state's files were not removed")
+                    })?;
                 }
                 Ok(Answer::Done)
             },

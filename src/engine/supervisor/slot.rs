@@ -23,6 +23,10 @@ pub struct Slot {
     pub worker: Option<Handle>,
     /// How closely the worker of that number was told to look.
     pub looked_at: Option<(u64, Level)>,
+    /// The job that has its disks: it does not start meanwhile.
+    pub disks_taken: Option<JobId>,
+    /// Work on its timeline was cut off, and is to be ended once the machine was looked at.
+    pub unfinished: bool,
     /// Found running, and its worker has not looked yet; requests wait that long.
     pub adopting: bool,
 }
@@ -40,6 +44,8 @@ impl Slot {
             consoles: BTreeMap::new(),
             worker: None,
             looked_at: None,
+            disks_taken: None,
+            unfinished: false,
             adopting: false,
         }
     }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crossbeam_channel::bounded;
+
 use super::commands::busy;
 use super::{Message, Supervisor};
 use crate::engine::hub::Asker;
@@ -10,8 +12,8 @@ use crate::engine::message::{Command, Event};
 use crate::engine::timeline::{self, RunWith, Taking};
 use crate::engine::worker::{Leaving, Order};
 use crate::model::{
-    Accelerator, Action, Answer, Checkpoints, Failure, JobState, Machine, MachineId, SnapshotId, SnapshotKind,
-    Timeline,
+    Accelerator, Action, Answer, Checkpoints, Failure, JobId, JobState, Machine, MachineId,
+    SnapshotId, SnapshotKind, Timeline,
 };
 use crate::qemu::command_line::resolve_cpu;
 
@@ -31,6 +33,11 @@ pub(super) struct Look {
     /// Answered by the next look.
     askers: Vec<Asker>,
     seen: Option<Box<Timeline>>,
+}
+
+enum DiskWork {
+    Delete(Vec<SnapshotId>),
+    Flatten,
 }
 
 impl Supervisor {
@@ -56,6 +63,10 @@ impl Supervisor {
                 name,
                 note,
             } => self.edit_snapshot(asker, machine, snapshot, (name, note)),
+            Command::DeleteSnapshots { machine, snapshots } => {
+                self.on_disks(asker, machine, DiskWork::Delete(snapshots));
+            }
+            Command::Flatten { machine } => self.on_disks(asker, machine, DiskWork::Flatten),
             Command::ShowTimeline { machine } => self.show_timeline(asker, machine),
             Command::SetCheckpoints {
                 machine,
@@ -74,7 +85,11 @@ impl Supervisor {
             return;
         };
         let title = format!("Taking a snapshot of {}", record.name);
-        if self.slots.get(&machine).is_some_and(super::Slot::has_worker) {
+        if self
+            .slots
+            .get(&machine)
+            .is_some_and(super::Slot::has_worker)
+        {
             let job = Box::new(self.new_job(Some(machine), title));
             let order = |asker| Order::Snapshot {
                 taking: Box::new(taking),
@@ -112,7 +127,11 @@ impl Supervisor {
         };
         let taking = keep.then(|| Taking::new(SnapshotKind::Kept, String::new(), String::new()));
         let title = format!("Going back with {}", record.name);
-        if self.slots.get(&machine).is_some_and(super::Slot::has_worker) {
+        if self
+            .slots
+            .get(&machine)
+            .is_some_and(super::Slot::has_worker)
+        {
             let kept = format!("Keeping the present of {}", record.name);
             let keep = taking.map(|taking| (taking, self.new_job(Some(machine), kept)));
             let job = Box::new(self.new_job(Some(machine), title));
@@ -125,7 +144,7 @@ impl Supervisor {
         }
         let with = self.would_run_with(&record);
         let (library, sender) = (Arc::clone(&self.library), self.sender.clone());
-        self.run_job_later(Some(machine), title, move |job| {
+        let job = self.run_job_later(Some(machine), title, move |job| {
             job.commit();
             let result = timeline::leave_resting(&library, &sender, &record, to, taking, with);
             let changed = Message::TimelineChanged(machine);
@@ -138,6 +157,7 @@ impl Supervisor {
             sender.send(message).ok(); // The engine is ending.
             result
         });
+        self.take_disks(machine, job);
     }
 
     /// The machine was made to begin elsewhere and does not run.
@@ -160,6 +180,47 @@ impl Supervisor {
             slot.live = super::records::resting(&self.library, record);
         }
         self.start(asker, machine);
+    }
+
+    /// Ends what an earlier owner was killed at, for all machines that can be ended at once.
+    pub(super) fn finish_all_left(&mut self) {
+        let ids: Vec<MachineId> = self.slots.keys().copied().collect();
+        for machine in ids {
+            if !self.library.has_intents(machine) {
+                continue;
+            }
+            match self.slots.get_mut(&machine) {
+                Some(slot) if slot.adopting => slot.unfinished = true,
+                Some(_) | None => self.finish_left(machine),
+            }
+        }
+    }
+
+    pub(super) fn finish_left(&mut self, machine: MachineId) {
+        let Some(slot) = self
+            .slots
+            .get(&machine)
+            .filter(|slot| slot.machine.is_some())
+        else {
+            return;
+        };
+        let title = format!("Ending what was begun with {}", slot.name);
+        let (library, sender) = (Arc::clone(&self.library), self.sender.clone());
+        let job = self.run_job_later(Some(machine), title, move |job| {
+            let completed = timeline::complete_left(&library, &sender, machine, job);
+            let ended = library.end_intents(machine);
+            sender.send(Message::TimelineChanged(machine)).ok(); // The engine is ending.
+            completed?;
+            ended.map_err(|error| error.failure("Unfinished work was not tidied up"))
+        });
+        self.take_disks(machine, job);
+    }
+
+    /// The machine does not start while the job runs.
+    pub(super) fn take_disks(&mut self, machine: MachineId, job: Option<JobId>) {
+        if let Some(slot) = self.slots.get_mut(&machine) {
+            slot.disks_taken = job;
+        }
     }
 
     /// The machine's record if `action` is allowed and nothing else works on its files; else the asker is told.
@@ -186,12 +247,52 @@ impl Supervisor {
     /// What a machine that rests would be run with.
     fn would_run_with(&self, record: &Machine) -> RunWith {
         let facts = self.facts.as_ref();
-        let accelerator = facts.map(|facts| facts.accelerator()).unwrap_or(Accelerator::Tcg);
+        let accelerator = facts
+            .map(|facts| facts.accelerator())
+            .unwrap_or(Accelerator::Tcg);
         let version = facts.and_then(|facts| Some(facts.qemu().ok()?.version.to_string()));
         RunWith {
             accelerator,
             cpu_model: resolve_cpu(record, accelerator),
             qemu_version: version.unwrap_or_default(),
+        }
+    }
+
+    /// Work on a machine's layers, through its QEMU if it has one.
+    fn on_disks(&mut self, asker: Asker, machine: MachineId, work: DiskWork) {
+        let Some(record) = self.free_for(asker, machine, Action::Rewind) else {
+            return;
+        };
+        let title = match &work {
+            DiskWork::Delete(snapshots) => {
+                format!("Deleting {} snapshots of {}", snapshots.len(), record.name)
+            }
+            DiskWork::Flatten => format!("Flattening the disks of {}", record.name),
+        };
+        let (lend, lent) = bounded(1);
+        let slot = self.slots.get(&machine);
+        let runs = slot.is_some_and(|slot| slot.order(Order::LendMonitor(lend)));
+        let (library, sender) = (Arc::clone(&self.library), self.sender.clone());
+        let job = self.run_job_later(Some(machine), title, move |job| {
+            let live = if runs { lent.recv().ok() } else { None };
+            let result = match work {
+                DiskWork::Delete(doomed) => {
+                    timeline::delete(&library, &sender, machine, &doomed, job).and_then(|()| {
+                        job.uncommit();
+                        timeline::merge_loose(&library, &sender, machine, live.as_ref(), job)
+                    })
+                }
+                DiskWork::Flatten => {
+                    timeline::flatten(&library, &sender, machine, live.as_ref(), job)
+                }
+            };
+            sender.send(Message::TimelineChanged(machine)).ok(); // The engine is ending.
+            let answer = result.clone().map(|()| Answer::Done);
+            sender.send(Message::Answer(asker, answer, None)).ok(); // The engine is ending.
+            result
+        });
+        if !runs {
+            self.take_disks(machine, job);
         }
     }
 
@@ -209,8 +310,9 @@ impl Supervisor {
                 .snapshot(machine, snapshot)
                 .map_err(|error| error.failure(what))?;
             if record.writing {
-                return Err(Failure::new(what, "It is still being written")
-                    .fix("Try again in a moment"));
+                return Err(
+                    Failure::new(what, "It is still being written").fix("Try again in a moment")
+                );
             }
             (record.name, record.note) = (name, note);
             library
@@ -228,11 +330,19 @@ impl Supervisor {
     }
 
     fn show_timeline(&mut self, asker: Asker, machine: MachineId) {
-        if self.slots.get(&machine).is_none_or(|slot| slot.machine.is_none()) {
+        if self
+            .slots
+            .get(&machine)
+            .is_none_or(|slot| slot.machine.is_none())
+        {
             let failure = Failure::new("There is no timeline", "The machine can't be read");
             return self.hub.answer(asker, Err(failure), None);
         }
-        self.timelines.entry(machine).or_default().askers.push(asker);
+        self.timelines
+            .entry(machine)
+            .or_default()
+            .askers
+            .push(asker);
         self.look_at_timeline(machine);
     }
 
@@ -244,7 +354,10 @@ impl Supervisor {
     }
 
     fn look_at_timeline(&mut self, machine: MachineId) {
-        let record = self.slots.get(&machine).and_then(|slot| slot.machine.clone());
+        let record = self
+            .slots
+            .get(&machine)
+            .and_then(|slot| slot.machine.clone());
         let (Some(record), Some(look)) = (record, self.timelines.get_mut(&machine)) else {
             return;
         };

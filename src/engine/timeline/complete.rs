@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crossbeam_channel::Sender;
 use rustix::process::setpriority_process;
 
-use super::as_recorded;
+use super::{Overlays, as_recorded};
 use crate::engine::jobs::Job;
 use crate::engine::picture::read_ppm;
 use crate::engine::supervisor::{Message, record};
@@ -28,6 +28,7 @@ pub struct Taken {
     pub memory: memory_store::Taken,
     /// A PPM of the screen.
     pub screen: Option<File>,
+    pub overlays: Overlays,
 }
 
 /// Completes a snapshot on a thread of its own, then calls `then`.
@@ -41,7 +42,14 @@ pub fn complete(
     let work = move || {
         setpriority_process(None, NICE).ok(); // Refused, it only competes.
         let machine = taken.record.machine;
-        let result = make_whole(&library, taken, &supervisor, &mut job);
+        let Taken {
+            record,
+            memory,
+            screen,
+            overlays,
+        } = taken;
+        let result = make_whole(&library, record, memory, screen, &supervisor, &mut job);
+        overlays.settle(&library);
         supervisor.send(Message::TimelineChanged(machine)).ok(); // The engine is ending.
         then(result.clone());
         job.end(result);
@@ -52,23 +60,22 @@ pub fn complete(
 
 fn make_whole(
     library: &Library,
-    taken: Taken,
+    mut record: SnapshotRecord,
+    memory: memory_store::Taken,
+    screen: Option<File>,
     supervisor: &Sender<Message>,
     job: &mut Job,
 ) -> Result<(), Failure> {
-    let Taken {
-        mut record,
-        memory,
-        screen,
-    } = taken;
     let (machine, id) = (record.machine, record.id);
     let name = record.hardware.name.clone();
     let what = || format!("{name}: no snapshot");
     let picture = screen.and_then(|screen| read_ppm(screen).ok()?.to_png().ok());
-    let packed = memory.pack(&mut |done, of| match job.progress("Packing memory", done, of) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(_cancelled) => ControlFlow::Break(()),
-    });
+    let packed = memory.pack(
+        &mut |done, of| match job.progress("Packing memory", done, of) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_cancelled) => ControlFlow::Break(()),
+        },
+    );
     let result = packed
         .map_err(|error| Failure::new(what(), error.to_string()).fix("The machine goes on"))
         .and_then(|saved| {
@@ -119,17 +126,21 @@ pub fn complete_left(
     let left = library.snapshots(machine).into_iter();
     for record in left.filter_map(|entry| entry.record.ok().filter(|record| record.writing)) {
         let (id, parent) = (record.id, record.parent);
+        if let Ok(saved) = memory_store::read(&library.memory_dir(id)) {
+            // It was packed, and only the record does not say so.
+            let mut record = record;
+            record.memory = Some(as_recorded(&saved));
+            record.writing = false;
+            let written = library.write_snapshot(&record);
+            written.map_err(|error| error.failure("A snapshot was not completed"))?;
+            continue;
+        }
         let opened = memory_store::Taken::reopen(&library.memory_dir(id), &mut |_, _| {
             ControlFlow::Continue(())
         });
         match opened {
             Ok(memory) => {
-                let taken = Taken {
-                    record,
-                    memory,
-                    screen: None,
-                };
-                make_whole(library, taken, supervisor, job)?;
+                make_whole(library, record, memory, None, supervisor, job)?;
             }
             Err(_damaged) => give_up(library, supervisor, machine, id, parent),
         }

@@ -6,11 +6,13 @@
 
 mod complete;
 mod overlays;
+mod remove;
 mod report;
 mod rest;
 
 pub use complete::{Taken, complete, complete_left};
 pub use overlays::Overlays;
+pub use remove::{Live, delete, flatten, merge_loose};
 pub use report::timeline;
 pub use rest::{go_back, keep_saved, leave_resting, take_resting};
 

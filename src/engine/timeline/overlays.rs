@@ -4,7 +4,7 @@ use std::path::Path;
 
 use uuid::Uuid;
 
-use crate::library::{IntentId, Library};
+use crate::library::{Intent, IntentId, Library};
 use crate::model::{Failure, ImageFormat, LayerId, LayerRef, MachineId, Overlay};
 use crate::storage::{Backing, ImageKind, NewLayer, read_header, write_layer};
 
@@ -17,7 +17,8 @@ pub struct Overlays {
 }
 
 impl Overlays {
-    /// Makes an empty layer of `machine`'s on each of `tops`. `unneeded` may be given up by the same work.
+    /// Makes an empty layer of `machine`'s on each of `tops`. `unneeded` may be given up by the same work;
+    /// `resumes` says that a guest is stopped meanwhile.
     ///
     /// # Errors
     /// Nothing is left behind.
@@ -26,6 +27,7 @@ impl Overlays {
         machine: MachineId,
         tops: &[LayerRef],
         unneeded: &[LayerRef],
+        resumes: bool,
     ) -> Result<Self, Failure> {
         let what = "The disks could not be frozen";
         let pairs: Vec<Overlay> = tops
@@ -38,10 +40,13 @@ impl Overlays {
                 },
             })
             .collect();
-        let made = pairs.iter().map(|overlay| overlay.new);
-        let named: Vec<LayerRef> = made.chain(unneeded.iter().copied()).collect();
+        let work = Intent {
+            overlays: pairs.clone(),
+            unneeded: unneeded.to_vec(),
+            resumes,
+        };
         let intent = library
-            .begin_intent(machine, &named)
+            .begin_intent(machine, &work)
             .map_err(|error| error.failure(what))?;
         let overlays = Self {
             machine,

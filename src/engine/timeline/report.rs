@@ -22,7 +22,10 @@ pub fn timeline(library: &Library, machine: &Machine) -> Timeline {
         }
     };
     hold(machine);
-    for record in entries.iter().filter_map(|entry| entry.record.as_ref().ok()) {
+    for record in entries
+        .iter()
+        .filter_map(|entry| entry.record.as_ref().ok())
+    {
         hold(&record.hardware);
     }
     let sizes: BTreeMap<LayerRef, u64> = holders

@@ -19,7 +19,7 @@ pub fn take_resting(
     check_in_library(machine)?;
     let what = || format!("{}: no snapshot", machine.name);
     let taken = record_of(library, machine, taking, with);
-    let overlays = Overlays::make(library, machine.id, &machine.tops(), &[])?;
+    let overlays = Overlays::make(library, machine.id, &machine.tops(), &[], false)?;
     let result = library
         .write_snapshot(&taken)
         .map_err(|error| error.failure(what()))
@@ -57,7 +57,7 @@ pub fn keep_saved(
         note: taking.note.clone(),
         ..before.clone()
     };
-    let overlays = Overlays::make(library, machine.id, &machine.tops(), &[])?;
+    let overlays = Overlays::make(library, machine.id, &machine.tops(), &[], false)?;
     let result = library
         .write_snapshot(&kept)
         .map_err(|error| error.failure(what()))
@@ -111,9 +111,14 @@ pub fn leave_resting(
 
 /// Whether something happened since the snapshot that the present came from.
 fn has_changed(library: &Library, machine: &Machine) -> bool {
-    let point = machine.point.and_then(|id| library.snapshot(machine.id, id).ok());
+    let point = machine
+        .point
+        .and_then(|id| library.snapshot(machine.id, id).ok());
     let Some(point) = point else { return true };
-    if machine.saved.is_some_and(|saved| saved.snapshot != point.id) {
+    if machine
+        .saved
+        .is_some_and(|saved| saved.snapshot != point.id)
+    {
         return true;
     }
     let waits = machine.saved.is_some();
@@ -136,7 +141,7 @@ pub fn go_back(
         .into_iter()
         .filter(|layer| layer.machine == machine.id)
         .collect();
-    let overlays = Overlays::make(library, machine.id, &then.hardware.tops(), &unneeded)?;
+    let overlays = Overlays::make(library, machine.id, &then.hardware.tops(), &unneeded, false)?;
     let pairs = overlays.pairs.clone();
     let (hardware, point, when) = (then.hardware.clone(), then.id, then.when);
     let has_memory = then.memory.is_some();
@@ -151,18 +156,11 @@ pub fn go_back(
         Ok(())
     });
     overlays.settle(library);
-    if let (Ok(()), Some(saved)) = (&result, left) {
-        drop_saved(library, machine, saved);
-    }
-    result
-}
-
-/// A saved state that no record names any more.
-fn drop_saved(library: &Library, machine: &Machine, saved: SavedState) {
-    let is_saved = library
-        .snapshot(machine.id, saved.snapshot)
-        .is_ok_and(|record| record.kind == SnapshotKind::Saved);
-    if is_saved && let Err(error) = library.delete_snapshot(machine.id, saved.snapshot) {
+    if let (Ok(()), Some(saved)) = (&result, left)
+        && saved.snapshot != then.id
+        && let Err(error) = library.forget_saved(machine.id, saved)
+    {
         eprintln!("orangery: {}: {error}", machine.id); // Space, not safety.
     }
+    result
 }

@@ -13,16 +13,18 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::events::not_responding;
-use super::files::{Files, arguments, layers, rights, written_file};
-use super::{Begun, Live, Order, PATIENCE, Post, hardware, refuse_order, serial::Line};
+use super::files::{Files, arguments, layers, rights};
+use super::{
+    Begun, Live, Order, PATIENCE, Post, hardware, refuse_order, resume, serial::Line, take,
+};
 use crate::engine::clock;
 use crate::engine::facts::Facts;
 use crate::engine::hub::Asker;
 use crate::engine::launches;
-use crate::library::{Library, Sighting, SnapshotRecord};
+use crate::library::SnapshotRecord;
 use crate::model::{
-    Action, Answer, ByteSize, DeviceKind, DisplayPath, Failure, Firmware, FirmwareKind, Machine,
-    MemoryBacking, SavedState, State,
+    Action, Answer, ByteSize, DisplayPath, Failure, Firmware, FirmwareKind, Machine, MemoryBacking,
+    SavedState, State,
 };
 use crate::qemu::command_line::{self, MEMORY_NUMBER};
 use crate::qemu::explain;
@@ -104,6 +106,8 @@ pub fn adopt(post: &Post, adoption: Adoption, orders: &Receiver<Order>) -> Optio
                     hardware::pull_cables(&qmp, &machine).ok();
                     qmp.call_raw("cont", serde_json::json!({}), PATIENCE).ok();
                 }
+                let mut machine = machine;
+                take::adopt_layers(post, &qmp, &mut process, &mut machine);
                 live = Live::of_process(State::Running, &process); // Until the first look.
                 return Some(Begun {
                     serial: Line::of(post, &process, true),
@@ -146,7 +150,7 @@ pub fn adopt(post: &Post, adoption: Adoption, orders: &Receiver<Order>) -> Optio
 }
 
 /// QEMU's `RunState` (qapi/run-state.json).
-fn run_state(qmp: &Client) -> Option<String> {
+pub(super) fn run_state(qmp: &Client) -> Option<String> {
     let status = qmp.call_raw("query-status", serde_json::json!({}), PATIENCE);
     Some(status.ok()?.get("status")?.as_str()?.to_owned())
 }
@@ -186,26 +190,9 @@ impl<'a> Start<'a> {
             holders,
             asker: _,
         } = launching;
-        let saved = match machine.saved {
-            None => None,
-            Some(saved) => {
-                let record = post
-                    .library
-                    .snapshot(post.id, saved.snapshot)
-                    .map_err(|error| {
-                        error.failure(format!("{} can't go on from its saved state", post.name))
-                    })?;
-                check_accelerator(&post.name, &record, &facts)?;
-                check_disks(&post.name, &record, &post.library)?;
-                Some((saved, record))
-            }
-        };
+        let (machine, saved) = resume::prepare(post, machine, &facts)?;
         let folder = launches::begin(&runtime, post.id)
             .map_err(|error| Failure::new("The machine did not start", error.to_string()))?;
-        // What was saved goes on in the hardware it had.
-        let machine = saved
-            .as_ref()
-            .map_or(machine, |(_, record)| record.hardware.clone());
         Ok(Self {
             post,
             abort,
@@ -447,10 +434,7 @@ impl<'a> Start<'a> {
             }
         }
         if let Some((saved, _)) = &self.saved
-            && let Err(error) = self
-                .post
-                .library
-                .delete_snapshot(self.post.id, saved.snapshot)
+            && let Err(error) = self.post.library.forget_saved(self.post.id, *saved)
         {
             eprintln!("orangery: {}: {error}", self.post.id); // Space, not safety.
         }
@@ -479,47 +463,6 @@ impl<'a> Start<'a> {
         self.machine.firmware.variables = vec![made];
         Ok(())
     }
-}
-
-/// A state saved under one accelerator can't go on under another.
-fn check_accelerator(name: &str, record: &SnapshotRecord, facts: &Facts) -> Result<(), Failure> {
-    if record.accelerator == facts.accelerator() {
-        return Ok(());
-    }
-    Err(Failure::new(
-        format!("{name} can't go on from its saved state"),
-        format!(
-            "It was saved with {} and this computer now uses {}",
-            record.accelerator.word(),
-            facts.accelerator().word()
-        ),
-    )
-    .fix("Discard the saved state to boot from the disk"))
-}
-
-/// Memory goes on only over disks that nobody touched meanwhile.
-fn check_disks(name: &str, record: &SnapshotRecord, library: &Library) -> Result<(), Failure> {
-    for device in &record.hardware.devices {
-        let DeviceKind::Disk(disk) = &device.kind else {
-            continue;
-        };
-        let point = record.disks.iter().find(|point| point.id == device.id);
-        let then = point.and_then(|point| point.sighting.as_ref());
-        let now = written_file(&disk.source, library).and_then(|path| Sighting::take(&path).ok());
-        let difference = match (then, now) {
-            (Some(then), Some(now)) => then.difference(&now),
-            (None, _) => Some("how it looked is not known".to_owned()),
-            (_, None) => Some("it is not there".to_owned()),
-        };
-        if let Some(difference) = difference {
-            return Err(Failure::new(
-                format!("{name} can't go on from its saved state"),
-                format!("The disk {} changed since: {difference}", device.id),
-            )
-            .fix("Discard the saved state to boot from the disk"));
-        }
-    }
-    Ok(())
 }
 
 /// What all programs together can have: a memory file itself may be larger, and the guest would run until it is full.

@@ -17,6 +17,7 @@ mod input;
 mod network;
 mod order;
 mod picture;
+mod resume;
 mod save;
 mod serial;
 mod sharing;
@@ -37,6 +38,7 @@ use super::hub::Asker;
 use super::launches;
 use super::sound::Sound;
 use super::supervisor::{Message, record};
+use super::timeline;
 use crate::library::Library;
 use crate::model::{
     Accelerator, Action, Answer, DesktopAgent, Failure, Machine, MachineId, SoundReport,
@@ -295,7 +297,8 @@ struct Worker {
     post: Arc<Post>,
     orders: Receiver<Order>,
     process: Process,
-    qmp: QmpClient,
+    /// A job that merges layers may hold it, too.
+    qmp: Arc<QmpClient>,
     events: Receiver<QmpEvent>,
     live: Live,
     published: Option<Live>,
@@ -327,7 +330,7 @@ impl Worker {
             last_thumbnail: None,
             line: sharing::Line::new(&begun.process),
             process: begun.process,
-            qmp: begun.qmp,
+            qmp: Arc::new(begun.qmp),
             events: begun.events,
             live: begun.live,
             published: None,
@@ -399,6 +402,17 @@ impl Worker {
                 job,
                 asker,
             } => return self.leave(*leaving, *job, asker),
+            Order::LendMonitor(reply) => {
+                let live = timeline::Live {
+                    monitor: Arc::clone(&self.qmp),
+                    machine: self.machine.clone(),
+                };
+                reply.send(live).ok(); // The job has given up.
+            }
+            Order::Relayered { relayering, reply } => {
+                self.relayer(relayering);
+                reply.send(()).ok(); // The job has given up.
+            }
             Order::Edit(edit) => self.edit(*edit),
             Order::Keys { keys, asker } => {
                 let result = self.press(&keys);

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crossbeam_channel::Sender;
+
 use super::sharing::ToAgent;
 use super::stats::Level;
 use super::take::Leaving;
@@ -9,8 +11,8 @@ use super::{Edit, Post, gone};
 use crate::engine::hub::Asker;
 use crate::engine::jobs::Job;
 use crate::engine::screen::FrameSlot;
-use crate::engine::timeline::Taking;
-use crate::model::{Action, Answer, MachineId, SoundSettings, Typing};
+use crate::engine::timeline::{self, Taking};
+use crate::model::{Action, Answer, MachineId, Relayering, SoundSettings, Typing};
 
 /// What a worker is asked to do.
 pub enum Order {
@@ -32,6 +34,13 @@ pub enum Order {
         leaving: Box<Leaving>,
         job: Box<Job>,
         asker: Asker,
+    },
+    /// The monitor, for a job that merges layers.
+    LendMonitor(Sender<timeline::Live>),
+    /// Layers were merged.
+    Relayered {
+        relayering: Relayering,
+        reply: Sender<()>,
     },
     Edit(Box<Edit>),
     Keys {
@@ -102,7 +111,11 @@ pub(super) fn refuse_order(post: &Post, order: Order) {
         | Order::OpenSerial { asker, .. }
         | Order::Screenshot { asker, .. }
         | Order::Stats { asker } => asker,
-        Order::Hear(_) | Order::Thumbnail { .. } | Order::Watch(_) => return,
+        Order::Hear(_)
+        | Order::Thumbnail { .. }
+        | Order::Watch(_)
+        | Order::LendMonitor(_)
+        | Order::Relayered { .. } => return,
     };
     post.answer(asker, Err(gone(post)));
 }

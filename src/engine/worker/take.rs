@@ -12,16 +12,20 @@ use std::fs::File;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-
 use super::act::END_PATIENCE;
-use super::{Flow, PATIENCE, Worker};
+use super::{Flow, PATIENCE, Post, Worker};
 use crate::engine::hub::Asker;
 use crate::engine::jobs::Job;
 use crate::engine::supervisor::Message;
 use crate::engine::timeline::{self, Overlays, RunWith, Taken, Taking};
-use crate::model::{Action, Answer, Disk, Failure, LayerRef, Overlay, SnapshotId, State};
+use crate::library::SnapshotRecord;
+use crate::model::{
+    Action, Answer, Disk, Failure, LayerRef, Machine, Overlay, Relayering, SnapshotId, State,
+};
 use crate::qemu::memory_store::{self, Base, Draft};
 use crate::qemu::pivot::{self, NewTop};
+use crate::qemu::process::Process;
+use crate::qemu::qmp::Client;
 
 /// Going back to a snapshot while the machine runs.
 pub struct Leaving {
@@ -74,10 +78,21 @@ impl Worker {
             .memory()
             .map_err(|error| Failure::new(&what, error.to_string()))?;
         job.progress("Making new layers", 0, 0)?;
-        let overlays = Overlays::make(&library, self.post.id, &self.machine.tops(), &[])?;
-        let result = self.take_with(taking, &overlays, memory, job, &what);
-        overlays.settle(&library);
-        result
+        let ran = self.live.state == State::Running;
+        let overlays = Overlays::make(&library, self.post.id, &self.machine.tops(), &[], ran)?;
+        let result = self.take_with(taking, &overlays.pairs, memory, job, &what);
+        match result {
+            Ok((record, memory, screen)) => Ok(Taken {
+                record,
+                memory,
+                screen,
+                overlays,
+            }),
+            Err(failure) => {
+                overlays.settle(&library);
+                Err(failure)
+            }
+        }
     }
 
     pub(super) fn check_obstacles(&self, what: &str) -> Result<(), Failure> {
@@ -93,11 +108,11 @@ impl Worker {
     fn take_with(
         &mut self,
         taking: &Taking,
-        overlays: &Overlays,
+        overlays: &[Overlay],
         memory: Option<File>,
         job: &mut Job,
         what: &str,
-    ) -> Result<Taken, Failure> {
+    ) -> Result<(SnapshotRecord, memory_store::Taken, Option<File>), Failure> {
         let failed = |error: &dyn std::error::Error| Failure::new(what, error.to_string());
         let mut draft = self.begin_draft(taking.id, what)?;
         if let Some(memory) = &memory {
@@ -105,7 +120,7 @@ impl Worker {
                 .copy_live(memory, &mut told(job, "Copying memory"))
                 .map_err(|error| failed(&error))?;
         }
-        let tops = self.new_tops(&overlays.pairs);
+        let tops = self.new_tops(overlays);
         pivot::open(&self.qmp, &tops).map_err(|error| failed(&error))?;
         let ran = self.live.state == State::Running;
         if let Err(failure) = self.simple("stop") {
@@ -131,15 +146,11 @@ impl Worker {
                 .map_err(|error| error.failure(what))?;
             Ok(taken)
         });
-        self.above(&overlays.pairs, kept.is_ok().then_some(taking.id))?;
+        self.above(overlays, kept.is_ok().then_some(taking.id))?;
         let resumed = if ran { self.let_run() } else { Ok(()) };
         let taken = kept?;
         resumed?;
-        Ok(Taken {
-            record,
-            memory: taken,
-            screen,
-        })
+        Ok((record, taken, screen))
     }
 
     fn begin_draft(&self, id: SnapshotId, what: &str) -> Result<Draft, Failure> {
@@ -148,10 +159,15 @@ impl Worker {
             .make_memory_dir(id)
             .map_err(|error| error.failure(what))?;
         let places = |snapshot| library.memory_dir(snapshot);
-        let point = library.machine(self.post.id).ok().and_then(|machine| machine.point);
+        let point = library
+            .machine(self.post.id)
+            .ok()
+            .and_then(|machine| machine.point);
         // Without a base the memory is a full one.
         let base = point.and_then(|point| {
-            Base::after(point, self.machine.memory, &places).ok().flatten()
+            Base::after(point, self.machine.memory, &places)
+                .ok()
+                .flatten()
         });
         Draft::begin(&folder, self.machine.memory, base)
             .map_err(|error| Failure::new(what, error.to_string()))
@@ -174,7 +190,7 @@ impl Worker {
     }
 
     /// The record of this moment; its memory is still to come.
-    fn record_now(&self, taking: &Taking) -> crate::library::SnapshotRecord {
+    fn record_now(&self, taking: &Taking) -> SnapshotRecord {
         let manifest = self.process.manifest();
         let with = RunWith {
             accelerator: manifest.accelerator,
@@ -199,11 +215,26 @@ impl Worker {
         self.live.hardware = Some(Box::new(self.machine.clone()));
         let added = overlays.iter().map(|overlay| overlay.new);
         let layers = added.map(|layer| (layer, self.post.library.layer_file(layer)));
-        if let Err(error) = self.process.add_layers(self.machine.clone(), layers.collect()) {
+        if let Err(error) = self
+            .process
+            .add_layers(self.machine.clone(), layers.collect())
+        {
             eprintln!("orangery: {}: {error}", self.post.id); // A later owner reads it from the record.
         }
         self.publish();
         Ok(())
+    }
+
+    /// QEMU's chains are shorter than before.
+    pub(super) fn relayer(&mut self, relayering: Relayering) {
+        if !self.machine.relayer(relayering) {
+            return;
+        }
+        self.live.hardware = Some(Box::new(self.machine.clone()));
+        if let Err(error) = self.process.set_hardware(self.machine.clone()) {
+            eprintln!("orangery: {}: {error}", self.post.id); // A later owner reads it from the record.
+        }
+        self.publish();
     }
 
     /// Leaves the present for a snapshot; the supervisor starts the machine again.
@@ -228,11 +259,7 @@ impl Worker {
         }
     }
 
-    fn leave_for(
-        &mut self,
-        leaving: Leaving,
-        job: &mut Job,
-    ) -> Result<State, (Failure, Flow)> {
+    fn leave_for(&mut self, leaving: Leaving, job: &mut Job) -> Result<State, (Failure, Flow)> {
         let library = Arc::clone(&self.post.library);
         let then = timeline::find(&library, self.post.id, leaving.to, &self.post.name)
             .map_err(|failure| (failure, Flow::Go))?;
@@ -267,6 +294,44 @@ impl Worker {
                 let flow = self.rest(State::Off, Some(failure.clone()));
                 Err((failure, flow))
             }
+        }
+    }
+}
+
+/// Brings what is written about a machine in step with the layers that its QEMU has, after an owner was killed while it
+/// took a snapshot. The guest runs on if it was to.
+pub(super) fn adopt_layers(
+    post: &Post,
+    qmp: &Client,
+    process: &mut Process,
+    machine: &mut Machine,
+) {
+    for intent in post.library.left_intents(post.id) {
+        let mut was_cut_off = false;
+        for overlay in &intent.overlays {
+            let layer = overlay.new;
+            let is_known = machine.tops().contains(&layer);
+            match pivot::is_on(qmp, layer.layer) {
+                Ok(true) if !is_known => {
+                    was_cut_off = true;
+                    let pair = [*overlay];
+                    let grown = post.record(move |record| record.grow(&pair));
+                    if grown.is_err() {
+                        return; // The guest stays stopped; the next owner tries again.
+                    }
+                    machine.grow(&[*overlay]);
+                    let path = post.library.layer_file(layer);
+                    process
+                        .add_layers(machine.clone(), vec![(layer, path)])
+                        .ok();
+                }
+                Ok(false) => was_cut_off |= pivot::close_one(qmp, layer.layer),
+                Ok(true) | Err(_) => {}
+            }
+        }
+        let status = super::begin::run_state(qmp);
+        if intent.resumes && (was_cut_off || status.as_deref() == Some("postmigrate")) {
+            qmp.call_raw("cont", serde_json::json!({}), PATIENCE).ok(); // The first look shows what came of it.
         }
     }
 }

@@ -1,0 +1,378 @@
+//! Deleting snapshots, and merging the layers that nothing needs apart any more.
+//!
+//! A layer is *loose* when no chain ends in it and exactly one layer rests on it. The two are merged, whichever way is less
+//! to write: the upper one gets what it lacks of the lower one, or the lower one everything of the upper one. What is read
+//! through any chain stays the same at any moment; records then drop the layer that is not needed, and its file goes when
+//! none names it any more. So work may be cut off anywhere: what is left is loose still, and merged the next time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use crossbeam_channel::{Sender, bounded};
+
+use crate::engine::jobs::Job;
+use crate::engine::supervisor::{Message, record};
+use crate::library::{Intent, Library, SnapshotRecord, allocated};
+use crate::model::{Failure, LayerRef, Machine, MachineId, Relayering, SnapshotId, SnapshotKind};
+use crate::qemu::merge::{self, Daemon, Merge, MergeError};
+use crate::qemu::qmp::Client;
+
+/// A QEMU that has a machine's present open.
+pub struct Live {
+    pub monitor: Arc<Client>,
+    /// What it runs.
+    pub machine: Machine,
+}
+
+/// Deletes snapshots of a machine for good. Those that came after them come after what was before them.
+pub fn delete(
+    library: &Library,
+    sender: &Sender<Message>,
+    machine: MachineId,
+    doomed: &[SnapshotId],
+    job: &mut Job,
+) -> Result<(), Failure> {
+    let what = "The snapshots were not deleted";
+    job.progress("Looking for who needs them", 0, 0)?;
+    let present = library
+        .machine(machine)
+        .map_err(|error| error.failure(what))?;
+    if let Some(saved) = present.saved
+        && doomed.contains(&saved.snapshot)
+    {
+        return Err(
+            Failure::new(what, "The next start goes on from one of them")
+                .fix("Start the machine first, or discard the saved state"),
+        );
+    }
+    let records = whole_records(library, machine);
+    if let Some(writing) = records
+        .iter()
+        .find(|record| record.writing && doomed.contains(&record.id))
+    {
+        let name = &writing.name;
+        return Err(
+            Failure::new(what, format!("“{name}” is still being written"))
+                .fix("Try again in a moment"),
+        );
+    }
+    let parents: BTreeMap<SnapshotId, Option<SnapshotId>> = records
+        .iter()
+        .map(|record| (record.id, record.parent))
+        .collect();
+    let heir = |mut parent: Option<SnapshotId>| {
+        let mut steps = parents.len();
+        while let Some(id) = parent.filter(|id| doomed.contains(id) && steps > 0) {
+            parent = parents.get(&id).copied().flatten();
+            steps -= 1;
+        }
+        parent
+    };
+    job.commit();
+    for record in &records {
+        let parent = heir(record.parent);
+        if parent != record.parent && !doomed.contains(&record.id) {
+            let moved = SnapshotRecord {
+                parent,
+                ..record.clone()
+            };
+            library
+                .write_snapshot(&moved)
+                .map_err(|error| error.failure(what))?;
+        }
+    }
+    let point = heir(present.point);
+    if point != present.point {
+        record(sender, machine, move |record| {
+            record.point = point;
+            Ok(())
+        })?;
+    }
+    let layers: BTreeSet<LayerRef> = records
+        .iter()
+        .filter(|record| doomed.contains(&record.id))
+        .flat_map(|record| layers_of(&record.hardware))
+        .collect();
+    for id in doomed {
+        library
+            .delete_snapshot(machine, *id)
+            .map_err(|error| error.failure(what))?;
+    }
+    let layers: Vec<LayerRef> = layers.into_iter().collect();
+    library
+        .remove_layers(machine, &layers)
+        .map_err(|error| error.failure("The snapshots' disks were not removed"))
+}
+
+/// The snapshots of a machine that can be read, saved states too.
+fn whole_records(library: &Library, machine: MachineId) -> Vec<SnapshotRecord> {
+    let entries = library.snapshots(machine).into_iter();
+    entries.filter_map(|entry| entry.record.ok()).collect()
+}
+
+fn layers_of(machine: &Machine) -> BTreeSet<LayerRef> {
+    machine
+        .chains()
+        .flat_map(|(_, chain)| chain.iter().copied())
+        .collect()
+}
+
+/// A loose layer and the one that rests on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Pair {
+    lower: LayerRef,
+    upper: LayerRef,
+}
+
+/// The loose layers of `chains` that are `owner`'s, as are those that rest on them.
+fn loose(chains: &[Vec<LayerRef>], owner: MachineId) -> Vec<Pair> {
+    let mut above: BTreeMap<LayerRef, BTreeSet<LayerRef>> = BTreeMap::new();
+    let mut ends: BTreeSet<LayerRef> = BTreeSet::new();
+    for chain in chains {
+        ends.extend(chain.last());
+        for pair in chain.windows(2) {
+            above.entry(pair[0]).or_default().insert(pair[1]);
+        }
+    }
+    above
+        .into_iter()
+        .filter(|(lower, uppers)| !ends.contains(lower) && uppers.len() == 1)
+        .filter_map(|(lower, uppers)| {
+            let upper = uppers.into_iter().next()?;
+            (lower.machine == owner && upper.machine == owner).then_some(Pair { lower, upper })
+        })
+        .collect()
+}
+
+/// Merges all loose layers of a machine.
+pub fn merge_loose(
+    library: &Library,
+    sender: &Sender<Message>,
+    machine: MachineId,
+    live: Option<&Live>,
+    job: &mut Job,
+) -> Result<(), Failure> {
+    let what = "The disks' layers were not merged";
+    let of_others = library
+        .named_by_others(machine)
+        .map_err(|error| error.failure(what))?;
+    loop {
+        let present = library
+            .machine(machine)
+            .map_err(|error| error.failure(what))?;
+        let records = whole_records(library, machine);
+        let machines =
+            std::iter::once(&present).chain(records.iter().map(|record| &record.hardware));
+        let chains: Vec<Vec<LayerRef>> = machines
+            .flat_map(|machine| {
+                machine
+                    .chains()
+                    .map(|(_, chain)| chain.to_vec())
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        // A saved state goes on only over disks that look as they did.
+        let still: BTreeSet<LayerRef> = records
+            .iter()
+            .filter(|record| record.kind == SnapshotKind::Saved || record.writing)
+            .flat_map(|record| layers_of(&record.hardware))
+            .collect();
+        let pairs = loose(&chains, machine);
+        let pair = pairs.into_iter().find(|pair| {
+            let taken =
+                |layer: &LayerRef| still.contains(layer) || of_others.contains(&layer.layer);
+            !taken(&pair.lower)
+                && !taken(&pair.upper)
+                && plan(library, &chains, *pair, live).is_some()
+        });
+        let Some(pair) = pair else {
+            return Ok(());
+        };
+        let Some(plan) = plan(library, &chains, pair, live) else {
+            return Ok(());
+        };
+        carry_out(library, &plan, live, job).map_err(|error| match error {
+            MergeError::Cancelled => Failure::new(
+                "Merging was stopped",
+                "The disks are whole; the space comes back when snapshots are deleted the next time",
+            ),
+            error => Failure::new(what, error.to_string()).fix("Nothing is lost; it is tried again"),
+        })?;
+        let relayering = Relayering::Without(plan.dropped);
+        relayer(library, sender, machine, relayering, &[plan.dropped])?;
+    }
+}
+
+/// How a pair is merged.
+struct Plan {
+    merge: Merge,
+    /// A chain that has both, up to what has to be open, base first.
+    chain: Vec<LayerRef>,
+    written: LayerRef,
+    /// What no record needs to name afterwards.
+    dropped: LayerRef,
+    /// The QEMU that runs has them open.
+    in_qemu: bool,
+}
+
+/// `None` if that has to wait until the machine is off.
+fn plan(
+    library: &Library,
+    chains: &[Vec<LayerRef>],
+    pair: Pair,
+    live: Option<&Live>,
+) -> Option<Plan> {
+    let both = |chain: &&Vec<LayerRef>| chain.contains(&pair.upper);
+    let live_chain = live.and_then(|live| {
+        let mut chains = live.machine.chains();
+        chains.find(|(_, chain)| chain.contains(&pair.upper))
+    });
+    let chain = match &live_chain {
+        Some((_, chain)) => chain.to_vec(),
+        None => chains.iter().find(both)?.clone(),
+    };
+    let at = chain.iter().position(|layer| *layer == pair.upper)?;
+    let size = |layer: LayerRef| allocated(&library.layer_file(layer)).0;
+    let is_written = live_chain.is_some() && at + 1 == chain.len();
+    let down = size(pair.upper) < size(pair.lower);
+    if down && is_written && size(pair.lower) > 4 * size(pair.upper) + (64 << 20) {
+        return None; // It would copy a whole disk for a little.
+    }
+    let in_qemu = live_chain.is_some();
+    if down && !is_written {
+        let root = if in_qemu { *chain.last()? } else { pair.upper };
+        let end = if in_qemu { chain.len() } else { at + 1 };
+        return Some(Plan {
+            merge: Merge::Down {
+                root: root.layer,
+                from: pair.upper.layer,
+                base: pair.lower.layer,
+            },
+            chain: chain[..end].to_vec(),
+            written: pair.lower,
+            dropped: pair.upper,
+            in_qemu,
+        });
+    }
+    let base = at.checked_sub(2).map(|below| chain[below].layer);
+    Some(Plan {
+        merge: Merge::Up {
+            into: pair.upper.layer,
+            base,
+        },
+        chain: chain[..=at].to_vec(),
+        written: pair.upper,
+        dropped: pair.lower,
+        in_qemu,
+    })
+}
+
+fn carry_out(
+    library: &Library,
+    plan: &Plan,
+    live: Option<&Live>,
+    job: &mut Job,
+) -> Result<(), MergeError> {
+    let mut progress = |done, of| match job.progress("Merging layers", done, of) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(_cancelled) => ControlFlow::Break(()),
+    };
+    if let (Some(live), true) = (live, plan.in_qemu) {
+        return merge::run(&live.monitor, plan.merge, &mut progress);
+    }
+    let layers: Vec<_> = plan
+        .chain
+        .iter()
+        .map(|layer| (layer.layer, library.layer_file(*layer)))
+        .collect();
+    let daemon = Daemon::open(&layers, &[plan.written.layer])?;
+    merge::run(daemon.client(), plan.merge, &mut progress)
+}
+
+/// Makes chains shorter in all that is written about a machine, then removes what no record names any more.
+fn relayer(
+    library: &Library,
+    sender: &Sender<Message>,
+    machine: MachineId,
+    relayering: Relayering,
+    unneeded: &[LayerRef],
+) -> Result<(), Failure> {
+    let what = "A merged layer is still named";
+    let intent = Intent {
+        unneeded: unneeded.to_vec(),
+        ..Intent::default()
+    };
+    let intent = library
+        .begin_intent(machine, &intent)
+        .map_err(|error| error.failure(what))?;
+    let (reply, told) = bounded(1);
+    let message = Message::Relayered {
+        machine,
+        relayering,
+        reply,
+    };
+    sender.send(message).ok(); // The engine is ending, and so does the wait.
+    told.recv().ok();
+    record(sender, machine, move |record| {
+        record.relayer(relayering);
+        Ok(())
+    })?;
+    for mut record in whole_records(library, machine) {
+        if record.relayer(relayering) {
+            library
+                .write_snapshot(&record)
+                .map_err(|error| error.failure(what))?;
+        }
+    }
+    library
+        .end_intent(machine, intent)
+        .map_err(|error| error.failure("A merged layer's file is still there"))
+}
+
+/// Makes each of the present's disks one layer that rests on nothing.
+pub fn flatten(
+    library: &Library,
+    sender: &Sender<Message>,
+    machine: MachineId,
+    live: Option<&Live>,
+    job: &mut Job,
+) -> Result<(), Failure> {
+    let what = "The disks were not flattened";
+    let present = library
+        .machine(machine)
+        .map_err(|error| error.failure(what))?;
+    if present.saved.is_some() {
+        return Err(Failure::new(
+            what,
+            "The next start goes on from memory that fits its layers",
+        )
+        .fix("Start the machine first, or discard the saved state"));
+    }
+    let chains: Vec<Vec<LayerRef>> = present
+        .chains()
+        .map(|(_, chain)| chain.to_vec())
+        .filter(|chain| chain.len() > 1)
+        .collect();
+    for chain in chains {
+        let Some((top, below)) = chain.split_last() else {
+            continue;
+        };
+        let plan = Plan {
+            merge: Merge::Up {
+                into: top.layer,
+                base: None,
+            },
+            written: *top,
+            dropped: *top,
+            in_qemu: live.is_some_and(|live| layers_of(&live.machine).contains(top)),
+            chain: chain.clone(),
+        };
+        carry_out(library, &plan, live, job).map_err(|error| match error {
+            MergeError::Cancelled => crate::engine::Cancelled.into(),
+            error => Failure::new(what, error.to_string()).fix("Nothing is lost; try again"),
+        })?;
+        relayer(library, sender, machine, Relayering::Alone(*top), below)?;
+    }
+    Ok(())
+}
