@@ -5,20 +5,23 @@ mod hardware;
 mod memory;
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::Read;
 use std::ops::ControlFlow;
+use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use orangery::confine::{self, Jail, Program, run_jailed};
 use orangery::model::{
     Accelerator, ByteSize, DisplayPath, FirmwareKind, KvmVerdict, LayerId, LayerRef, MemoryBacking,
+    SnapshotId,
 };
 use orangery::qemu::binary::BinaryError;
 use orangery::qemu::doctor::{Places, doctor};
 use orangery::qemu::explain::{Evidence, explain};
-use orangery::qemu::memory_store::{self, MemoryError};
+use orangery::qemu::memory_store::{self, Base, Draft, MemoryError, Saved};
 use orangery::qemu::process::{PidRecord, Process, ProcessError};
 use orangery::qemu::qmp::Client;
 use orangery::qemu::{binary, firmware, kvm, qmp};

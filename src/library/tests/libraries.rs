@@ -204,7 +204,7 @@ fn broken_settings_are_kept_beside_the_new_ones() {
     assert_eq!(kept, b"{ \"theme\": ");
 }
 
-fn snapshot(machine: Machine) -> SnapshotRecord {
+pub(super) fn snapshot(machine: Machine) -> SnapshotRecord {
     let stored = |bytes| StoredFile {
         bytes: ByteSize(bytes),
         blake3: "0".repeat(64),

@@ -3,6 +3,7 @@
 mod documents;
 mod hostile;
 mod libraries;
+mod memories;
 mod places;
 mod texts;
 mod trash;

@@ -2,7 +2,9 @@
 //!
 //! A file of blocks, each a zstd frame of [`BLOCK`] own pages of the table (the last one of the
 //! rest), in any order; behind them, for each block, its offset (8 bytes, little endian), its length
-//! (4) and the BLAKE3 of its frame (32). The index knows where that list begins and its BLAKE3.
+//! (4), the BLAKE3 of its frame (32), and a bit for each of its pages (32, lowest first): whether it
+//! is kept as its difference (exclusive or) from the same page of the base. The index knows where
+//! that list begins and its BLAKE3.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -11,6 +13,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::chain::{Chain, Reader};
 use super::scan::{PAGE, PageHash, bytes_of};
 use super::{Content, MemoryError, Progress, at, crew, damaged};
 
@@ -18,7 +21,7 @@ use super::{Content, MemoryError, Progress, at, crew, damaged};
 pub(super) const BLOCK: usize = 256;
 /// zstd's. Higher ones take longer and win little on memory.
 const COMPRESSION: i32 = 1;
-const ENTRY: usize = 44;
+const ENTRY: usize = 76;
 
 /// Where a block lies.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +29,7 @@ struct Block {
     offset: u64,
     length: u32,
     hash: [u8; 32],
+    differences: [u8; BLOCK / 8],
 }
 
 /// Pages to be packed.
@@ -38,6 +42,8 @@ pub(super) struct Packing<'a> {
     /// What they must be.
     pub(super) hashes: &'a [u128],
     pub(super) hash: PageHash,
+    /// What they may be kept as differences from.
+    pub(super) base: Option<&'a Chain>,
 }
 
 impl Packing<'_> {
@@ -53,8 +59,13 @@ impl Packing<'_> {
         let worker = || {
             let mut pages = Vec::new();
             let (free, list) = (&free, &list);
+            let mut base = self.base.map(Chain::reader);
             move |(index, (numbers, hashes)): (usize, (&[u32], &[u128]))| {
                 self.read(numbers, hashes, &mut pages)?;
+                let differences = match &mut base {
+                    Some(base) => subtract(base, numbers, &mut pages),
+                    None => [0; BLOCK / 8],
+                };
                 let frame = zstd::bulk::compress(&pages, COMPRESSION).map_err(at(path))?;
                 let offset = free.fetch_add(frame.len() as u64, Ordering::Relaxed);
                 out.write_all_at(&frame, offset).map_err(at(path))?;
@@ -62,6 +73,7 @@ impl Packing<'_> {
                     offset,
                     length: u32::try_from(frame.len()).unwrap_or(u32::MAX),
                     hash: *blake3::hash(&frame).as_bytes(),
+                    differences,
                 };
                 list.lock().unwrap_or_else(PoisonError::into_inner)[index] = block.encode();
                 Ok(pages.len() as u64)
@@ -127,6 +139,32 @@ fn check(pages: &[u8], hashes: &[u128], hash: PageHash) -> Result<(), MemoryErro
     }
 }
 
+/// Makes differences of those pages that are half as in the base at least; gives a bit for each page.
+fn subtract(base: &mut Reader<'_>, numbers: &[u32], pages: &mut [u8]) -> [u8; BLOCK / 8] {
+    let mut differences = [0; BLOCK / 8];
+    let mut old = [0; PAGE];
+    for (place, (number, page)) in numbers.iter().zip(pages.chunks_exact_mut(PAGE)).enumerate() {
+        // One that can't be read is done without.
+        let Ok(Some(_)) = base.page(*number, &mut old) else {
+            continue;
+        };
+        let words = page.as_chunks::<8>().0.iter().zip(old.as_chunks::<8>().0);
+        if words.filter(|(new, old)| new == old).count() >= PAGE / 8 / 2 {
+            exclusive_or(page, &old);
+            differences[place / 8] |= 1 << (place % 8);
+        }
+    }
+    differences
+}
+
+/// Adds a difference to a page, or takes it from it.
+pub(super) fn exclusive_or(page: &mut [u8], other: &[u8]) {
+    let words = page.as_chunks_mut::<16>().0.iter_mut();
+    for (word, other) in words.zip(other.as_chunks::<16>().0) {
+        *word = (u128::from_ne_bytes(*word) ^ u128::from_ne_bytes(*other)).to_ne_bytes();
+    }
+}
+
 /// Where `numbers` go up by one, as ranges of their places.
 fn runs(numbers: &[u32]) -> impl Iterator<Item = std::ops::Range<usize>> {
     let mut start = 0;
@@ -144,30 +182,34 @@ impl Block {
         let mut entry = [0; ENTRY];
         entry[..8].copy_from_slice(&self.offset.to_le_bytes());
         entry[8..12].copy_from_slice(&self.length.to_le_bytes());
-        entry[12..].copy_from_slice(&self.hash);
+        entry[12..44].copy_from_slice(&self.hash);
+        entry[44..].copy_from_slice(&self.differences);
         entry
     }
 
     fn decode(entry: &[u8; ENTRY]) -> Option<Self> {
         let (offset, rest) = entry.split_first_chunk()?;
-        let (length, hash) = rest.split_first_chunk()?;
+        let (length, rest) = rest.split_first_chunk()?;
+        let (hash, differences) = rest.split_first_chunk()?;
         Some(Self {
             offset: u64::from_le_bytes(*offset),
             length: u32::from_le_bytes(*length),
-            hash: hash.try_into().ok()?,
+            hash: *hash,
+            differences: differences.try_into().ok()?,
         })
     }
 }
 
 /// Packed pages that are to be read.
+#[derive(Debug)]
 pub(super) struct Packed {
     file: File,
     path: PathBuf,
     blocks: Vec<Block>,
     /// The numbers of the pages, in order.
     pub(super) pages: Vec<u32>,
-    hashes: Vec<u128>,
-    hash: PageHash,
+    /// What they are, differences added.
+    pub(super) hashes: Vec<u128>,
 }
 
 impl Packed {
@@ -177,7 +219,6 @@ impl Packed {
         content: &Content,
         pages: Vec<u32>,
         hashes: Vec<u128>,
-        hash: PageHash,
     ) -> Result<Self, MemoryError> {
         let file = File::open(&path).map_err(at(&path))?;
         let length = file.metadata().map_err(at(&path))?.len();
@@ -207,22 +248,19 @@ impl Packed {
                 blocks,
                 pages,
                 hashes,
-                hash,
             }),
             Some(_) | None => Err(damaged("a block of the memory lies outside its file")),
         }
     }
 
-    /// Reads, checks and unpacks a block into `pages`; gives the numbers of its pages.
+    /// Reads, checks and unpacks a block into `pages`; `frame` is for its use.
     pub(super) fn read(
         &self,
         index: usize,
         frame: &mut Vec<u8>,
         pages: &mut Vec<u8>,
-    ) -> Result<&[u32], MemoryError> {
+    ) -> Result<(), MemoryError> {
         let block = &self.blocks[index];
-        let start = index * BLOCK;
-        let end = (start + BLOCK).min(self.pages.len());
         frame.resize(block.length as usize, 0);
         self.file
             .read_exact_at(frame, block.offset)
@@ -230,16 +268,17 @@ impl Packed {
         if *blake3::hash(frame).as_bytes() != block.hash {
             return Err(damaged("a block of the memory is not what was written"));
         }
-        pages.resize((end - start) * PAGE, 0);
+        let count = (self.pages.len() - index * BLOCK).min(BLOCK);
+        pages.resize(count * PAGE, 0);
         match zstd::bulk::decompress_to_buffer(frame, pages.as_mut_slice()) {
-            Ok(length) if length == pages.len() => {}
-            Ok(_) | Err(_) => return Err(damaged("a block of the memory can't be unpacked")),
+            Ok(length) if length == pages.len() => Ok(()),
+            Ok(_) | Err(_) => Err(damaged("a block of the memory can't be unpacked")),
         }
-        check(pages, &self.hashes[start..end], self.hash)?;
-        Ok(&self.pages[start..end])
     }
 
-    pub(super) fn blocks(&self) -> usize {
-        self.blocks.len()
+    /// Whether the page at `place` is kept as a difference.
+    pub(super) fn is_difference(&self, place: usize) -> bool {
+        let (block, bit) = (place / BLOCK, place % BLOCK);
+        self.blocks[block].differences[bit / 8] & (1 << (bit % 8)) != 0
     }
 }

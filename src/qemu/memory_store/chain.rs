@@ -10,8 +10,9 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::blocks::{BLOCK, Packed};
+use super::blocks::{BLOCK, Packed, exclusive_or};
 use super::scan::{PAGE, PageHash, bytes_of};
 use super::table::Table;
 use super::{
@@ -21,6 +22,10 @@ use crate::model::{ByteSize, SnapshotId};
 
 const FANOUT: u32 = 5;
 const LEVELS: u32 = 3;
+/// What a thread fills at once, pages.
+const SHARE: u32 = 16 << 10;
+/// What is written at once, pages.
+const RUN: usize = 64;
 
 /// Where the memory of a snapshot lies.
 pub type Places<'a> = &'a (dyn Fn(SnapshotId) -> PathBuf + Sync);
@@ -34,6 +39,7 @@ pub struct Base {
     pub(super) hash: PageHash,
     /// Of all its pages.
     pub(super) hashes: Vec<u128>,
+    pub(super) chain: Arc<Chain>,
 }
 
 impl Base {
@@ -69,19 +75,17 @@ impl Base {
             return Ok(None);
         };
         let hash = PageHash::new(pages.seed);
-        let count = usize::try_from(ram_size.0 / PAGE as u64).unwrap_or(usize::MAX);
-        let mut hashes = vec![hash.zero; count];
-        for level in chain.iter().rev() {
-            level.table()?.apply(&mut hashes, hash);
-        }
+        let rest = Rest {
+            id,
+            table: pages.table.hash.clone(),
+        };
+        let chain = Chain::open(chain)?;
         Ok(Some(Self {
-            rest: Rest {
-                id,
-                table: pages.table.hash.clone(),
-            },
+            rest,
             number,
             hash,
-            hashes,
+            hashes: chain.hashes(ram_size),
+            chain: Arc::new(chain),
         }))
     }
 }
@@ -111,23 +115,18 @@ impl Level {
         self.saved.packed.as_ref().map_or(0, |pages| pages.number)
     }
 
-    fn table(&self) -> Result<Table, MemoryError> {
-        let Some(pages) = &self.saved.packed else {
-            return Err(damaged("a memory that it rests on has another form"));
-        };
-        read_table(&self.folder.join(TABLE), &pages.table, self.saved.ram_size)
-    }
-
-    fn open(&self) -> Result<(Packed, Table), MemoryError> {
-        let mut table = self.table()?;
+    fn open(&self) -> Result<Part, MemoryError> {
         let (Some(content), Some(pages)) = (&self.saved.pages, &self.saved.packed) else {
             return Err(damaged("its index lacks the pages"));
         };
+        let table = self.folder.join(TABLE);
+        let mut table = read_table(&table, &pages.table, self.saved.ram_size)?;
         let hashes = std::mem::take(&mut table.hashes);
-        let hash = PageHash::new(pages.seed);
         let path = self.folder.join(PACKED);
-        let packed = Packed::open(path, content, table.own_pages(), hashes, hash)?;
-        Ok((packed, table))
+        Ok(Part {
+            packed: Packed::open(path, content, table.own_pages(), hashes)?,
+            zero: table.zero_pages().collect(),
+        })
     }
 }
 
@@ -196,47 +195,112 @@ fn indexes(
     Ok(chain)
 }
 
-/// What of a level a memory consists of.
-struct Part {
-    packed: Packed,
-    /// For each of its pages.
-    wanted: Vec<bool>,
+/// What a memory and each of those that it rests on hold.
+#[derive(Debug)]
+pub(super) struct Chain {
+    hash: PageHash,
+    /// Newest first.
+    parts: Vec<Part>,
 }
 
-impl Part {
-    fn is_wanted(&self, block: usize) -> bool {
-        let start = block * BLOCK;
-        let end = (start + BLOCK).min(self.wanted.len());
-        self.wanted[start..end].contains(&true)
+#[derive(Debug)]
+struct Part {
+    packed: Packed,
+    /// Pages that are zero from here on, in order.
+    zero: Vec<u32>,
+}
+
+impl Chain {
+    /// Opens what a memory consists of.
+    pub(super) fn of(folder: &Path, places: Places<'_>) -> Result<Self, MemoryError> {
+        Self::open(&indexes(folder, None, places)?)
     }
 
-    /// Puts a block's wanted pages into `ram`.
-    fn unpack(
-        &self,
-        block: usize,
-        ram: Option<&File>,
-        frame: &mut Vec<u8>,
-        bytes: &mut Vec<u8>,
-    ) -> Result<u64, MemoryError> {
-        let pages = self.packed.read(block, frame, bytes)?;
-        let start = block * BLOCK;
-        let wanted = &self.wanted[start..start + pages.len()];
-        let mut place = 0;
-        let next = |one: &(u32, bool), two: &(u32, bool)| {
-            one.1 == two.1 && one.0.checked_add(1) == Some(two.0)
-        };
-        let numbered: Vec<(u32, bool)> =
-            pages.iter().copied().zip(wanted.iter().copied()).collect();
-        for run in numbered.chunk_by(next) {
-            let piece = &bytes[place * PAGE..(place + run.len()) * PAGE];
-            place += run.len();
-            if let ((page, true), Some(ram)) = (run[0], ram) {
-                let memory = Path::new("the guest's memory");
-                ram.write_all_at(piece, bytes_of(page as usize))
-                    .map_err(at(memory))?;
+    fn open(levels: &[Level]) -> Result<Self, MemoryError> {
+        let pages = levels.first().and_then(|level| level.saved.packed.as_ref());
+        let parts: Result<Vec<Part>, MemoryError> = levels.iter().map(Level::open).collect();
+        Ok(Self {
+            hash: PageHash::new(pages.map_or(0, |pages| pages.seed)),
+            parts: parts?,
+        })
+    }
+
+    /// Of all pages.
+    fn hashes(&self, ram_size: ByteSize) -> Vec<u128> {
+        let count = usize::try_from(ram_size.0 / PAGE as u64).unwrap_or(usize::MAX);
+        let mut hashes = vec![self.hash.zero; count];
+        for part in self.parts.iter().rev() {
+            for (page, hash) in part.packed.pages.iter().zip(&part.packed.hashes) {
+                hashes[*page as usize] = *hash;
+            }
+            for page in &part.zero {
+                hashes[*page as usize] = self.hash.zero;
             }
         }
-        Ok(bytes.len() as u64)
+        hashes
+    }
+
+    pub(super) fn reader(&self) -> Reader<'_> {
+        let unread = || Unpacked {
+            block: None,
+            bytes: Vec::new(),
+        };
+        Reader {
+            chain: self,
+            unpacked: self.parts.iter().map(|_| unread()).collect(),
+            frame: Vec::new(),
+        }
+    }
+}
+
+/// Reads pages of a memory; fast if they come in order.
+pub(super) struct Reader<'a> {
+    chain: &'a Chain,
+    /// The block of each part that was read last.
+    unpacked: Vec<Unpacked>,
+    frame: Vec<u8>,
+}
+
+struct Unpacked {
+    block: Option<usize>,
+    bytes: Vec<u8>,
+}
+
+impl Reader<'_> {
+    /// Reads page `number` into `page`; `None`, and nothing read, if it is zero.
+    pub(super) fn page(&mut self, number: u32, page: &mut [u8]) -> Result<Option<()>, MemoryError> {
+        let mut expected = None;
+        for (part, unpacked) in self.chain.parts.iter().zip(&mut self.unpacked) {
+            let packed = &part.packed;
+            let Ok(place) = packed.pages.binary_search(&number) else {
+                if part.zero.binary_search(&number).is_ok() {
+                    break;
+                }
+                continue;
+            };
+            let block = place / BLOCK;
+            if unpacked.block != Some(block) {
+                unpacked.block = None;
+                packed.read(block, &mut self.frame, &mut unpacked.bytes)?;
+                unpacked.block = Some(block);
+            }
+            let bytes = &unpacked.bytes[place % BLOCK * PAGE..][..PAGE];
+            if expected.is_none() {
+                expected = Some(packed.hashes[place]);
+                page.copy_from_slice(bytes);
+            } else {
+                exclusive_or(page, bytes);
+            }
+            if !packed.is_difference(place) {
+                break;
+            }
+        }
+        match expected {
+            Some(hash) if self.chain.hash.of(page) != hash => {
+                Err(damaged("pages of the memory are not what they were"))
+            }
+            other => Ok(other.map(drop)),
+        }
     }
 }
 
@@ -247,29 +311,60 @@ pub(super) fn unpack(
     ram: Option<&File>,
     progress: Progress<'_>,
 ) -> Result<(), MemoryError> {
-    let chain = indexes(folder, None, places)?;
-    let count = chain[0].saved.ram_size.0 / PAGE as u64;
-    let mut settled = vec![false; usize::try_from(count).unwrap_or(usize::MAX)];
-    let mut parts = Vec::new();
-    for level in &chain {
-        let (packed, table) = level.open()?;
-        let mut is_new = |page: &u32| !std::mem::replace(&mut settled[*page as usize], true);
-        let wanted = packed.pages.iter().map(&mut is_new).collect();
-        for page in table.zero_pages() {
-            settled[page as usize] = true;
-        }
-        parts.push(Part { packed, wanted });
+    let chain = Chain::of(folder, places)?;
+    let mut used: Vec<u32> = Vec::new();
+    for part in &chain.parts {
+        used.extend(&part.packed.pages);
     }
-    // All of the memory's own is checked, whatever is wanted of it.
-    let items: Vec<(&Part, usize)> = parts
-        .iter()
-        .flat_map(|part| (0..part.packed.blocks()).map(move |block| (part, block)))
-        .filter(|(part, block)| part.is_wanted(*block))
-        .collect();
-    let of = (items.len() * BLOCK * PAGE) as u64;
+    used.sort_unstable();
+    used.dedup();
     let worker = || {
-        let (mut frame, mut bytes) = (Vec::new(), Vec::new());
-        move |(part, block): (&Part, usize)| part.unpack(block, ram, &mut frame, &mut bytes)
+        let mut filler = Filler {
+            reader: chain.reader(),
+            ram,
+            first: 0,
+            bytes: Vec::with_capacity(RUN * PAGE),
+        };
+        move |pages: &[u32]| filler.fill(pages)
     };
-    crew::share(items.into_iter(), of, worker, progress)
+    // Blocks of two shares are read twice, so shares are large.
+    let shares = used.chunk_by(|one, next| one / SHARE == next / SHARE);
+    crew::share(shares, bytes_of(used.len()), worker, progress)
+}
+
+/// Collects neighbouring pages, to write them at once.
+struct Filler<'a> {
+    reader: Reader<'a>,
+    ram: Option<&'a File>,
+    /// The number of the first one.
+    first: u32,
+    bytes: Vec<u8>,
+}
+
+impl Filler<'_> {
+    fn fill(&mut self, pages: &[u32]) -> Result<u64, MemoryError> {
+        let mut page = [0; PAGE];
+        for number in pages {
+            if self.reader.page(*number, &mut page)?.is_none() {
+                continue;
+            }
+            let count = self.bytes.len() / PAGE;
+            if count == RUN || u64::from(self.first) + count as u64 != u64::from(*number) {
+                self.write()?;
+                self.first = *number;
+            }
+            self.bytes.extend_from_slice(&page);
+        }
+        self.write()?;
+        Ok(bytes_of(pages.len()))
+    }
+
+    fn write(&mut self) -> Result<(), MemoryError> {
+        let offset = bytes_of(self.first as usize);
+        let written = self
+            .ram
+            .map_or(Ok(()), |ram| ram.write_all_at(&self.bytes, offset));
+        self.bytes.clear();
+        written.map_err(at(Path::new("the guest's memory")))
+    }
 }

@@ -9,12 +9,13 @@ use std::fs::{DirBuilder, File};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::blocks::Packing;
-use super::chain::{Base, read_table};
+use super::chain::{Base, Chain, Places, read_table};
 use super::scan::{PAGE, PageHash, Pass};
 use super::table::Table;
 use super::{
@@ -207,7 +208,7 @@ impl Draft {
             let path = self.partial.join(TABLE);
             write_new(&path, bytes).map_err(at(&path))?;
         }
-        let saved = Saved {
+        let mut saved = Saved {
             version: VERSION,
             ram_size: self.ram_size,
             base: self.base.as_ref().map(|base| base.rest.clone()),
@@ -219,17 +220,17 @@ impl Draft {
                 number: self.base.as_ref().map_or(0, |base| base.number),
                 state: 0,
             }),
+            seal: String::new(),
         };
         let path = self.partial.join(TAKEN);
-        let text = serde_json::to_vec_pretty(&saved).map_err(io::Error::from);
-        text.and_then(|text| write_new(&path, &text))
-            .map_err(at(&path))?;
+        saved.write(&path).map_err(at(&path))?;
         self.is_taken = true;
         Ok(Taken {
             folder: std::mem::take(&mut self.folder),
             partial: std::mem::take(&mut self.partial),
             saved,
             table,
+            base: self.base.take().map(|base| base.chain),
         })
     }
 }
@@ -290,6 +291,7 @@ pub struct Taken {
     /// As it will be, but for what packing adds.
     saved: Saved,
     table: Option<Table>,
+    base: Option<Arc<Chain>>,
 }
 
 impl Taken {
@@ -297,7 +299,11 @@ impl Taken {
     ///
     /// # Errors
     /// [`MemoryError::Damaged`] when not all of it reached the disk: then only [`remove_draft`] is left.
-    pub fn reopen(folder: &Path, progress: Progress<'_>) -> Result<Self, MemoryError> {
+    pub fn reopen(
+        folder: &Path,
+        places: Places<'_>,
+        progress: Progress<'_>,
+    ) -> Result<Self, MemoryError> {
         let partial = partial_folder(folder);
         if let Ok(saved) = read(&partial) {
             // It was packed, and only the last step is missing.
@@ -306,6 +312,7 @@ impl Taken {
                 partial,
                 saved,
                 table: None,
+                base: None,
             });
         }
         let saved = read_index(&partial.join(TAKEN))?;
@@ -319,11 +326,16 @@ impl Taken {
                 Some(read_table(&path, &pages.table, saved.ram_size)?)
             }
         };
+        let base = match &saved.base {
+            Some(base) => Some(Arc::new(Chain::of(&places(base.id), places)?)),
+            None => None,
+        };
         let taken = Self {
             folder: folder.to_owned(),
             partial,
             saved,
             table,
+            base,
         };
         taken.with_pages(|packing| packing.check(progress))?;
         Ok(taken)
@@ -344,6 +356,7 @@ impl Taken {
             pages: &table.own_pages(),
             hashes: &table.hashes,
             hash: PageHash::new(pages.seed),
+            base: self.base.as_deref(),
         };
         work(&packing).map(Some)
     }
@@ -390,12 +403,10 @@ impl Taken {
             sync(&partial.join(STATE))?;
         }
         let path = partial.join(INDEX);
-        let write = || {
-            let mut file = create(&path)?;
-            file.write_all(&serde_json::to_vec_pretty(&saved)?)?;
-            file.sync_all()
-        };
-        write().map_err(at(&path))?;
+        let index = saved.write(&path);
+        index
+            .and_then(|index| index.sync_all())
+            .map_err(at(&path))?;
         sync(partial)?;
         Ok(saved)
     }

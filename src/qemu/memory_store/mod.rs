@@ -24,7 +24,7 @@ mod table;
 mod tests;
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -70,6 +70,9 @@ pub struct Saved {
     /// Since format 2, if the RAM is not in the stream.
     #[serde(default)]
     pub packed: Option<Pages>,
+    /// Since format 2: the BLAKE3 of all this with an empty seal, as JSON without blanks.
+    #[serde(default)]
+    seal: String,
 }
 
 /// What a memory rests on.
@@ -111,6 +114,21 @@ impl Content {
 }
 
 impl Saved {
+    fn seal(&self) -> io::Result<String> {
+        let mut open = self.clone();
+        open.seal.clear();
+        let text = serde_json::to_vec(&open)?;
+        Ok(blake3::hash(&text).to_hex().to_string())
+    }
+
+    /// Writes the index `path`, which must be new.
+    fn write(&mut self, path: &Path) -> io::Result<File> {
+        self.seal = self.seal()?;
+        let mut file = create(path)?;
+        file.write_all(&serde_json::to_vec_pretty(self)?)?;
+        Ok(file)
+    }
+
     /// What it takes on disk, without what it rests on.
     pub fn stored(&self) -> ByteSize {
         let pages = self.pages.as_ref().map_or(0, |pages| pages.bytes);
@@ -187,6 +205,9 @@ fn read_index(path: &Path) -> Result<Saved, MemoryError> {
         return Err(MemoryError::Newer {
             version: saved.version,
         });
+    }
+    if saved.version > 1 && saved.seal().map_err(at(path))? != saved.seal {
+        return Err(damaged("its index is not what was written"));
     }
     if !saved.ram_size.0.is_multiple_of(scan::PAGE as u64) || saved.ram_size.0 > MAX_RAM {
         return Err(damaged("the memory has an odd size"));

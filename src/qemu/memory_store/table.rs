@@ -70,16 +70,6 @@ impl Table {
         pages_of(&self.zero)
     }
 
-    /// Brings the hashes of a base up to this memory's.
-    pub(super) fn apply(&self, hashes: &mut [u128], hash: PageHash) {
-        for (page, own) in pages_of(&self.own).zip(&self.hashes) {
-            hashes[page as usize] = *own;
-        }
-        for page in self.zero_pages() {
-            hashes[page as usize] = hash.zero;
-        }
-    }
-
     pub(super) fn encode(&self) -> Vec<u8> {
         let runs = self.own.len() + self.zero.len();
         let mut bytes = Vec::with_capacity(HEAD + 8 * runs + 16 * self.hashes.len());

@@ -294,13 +294,13 @@ fn what_was_taken_outlives_a_crash_and_a_cancelled_packing() {
     drop(taken);
     assert!(shelf.fill(1).is_err());
     let folder = shelf.place(id(1));
-    let again = Taken::reopen(&folder, &mut go_on).unwrap();
+    let again = Taken::reopen(&folder, &|id| shelf.place(id), &mut go_on).unwrap();
     let saved = again.pack(&mut go_on).unwrap();
     assert_eq!(read(&folder).unwrap(), saved);
     assert!(shelf.fill(1).unwrap() == guest.bytes);
     // The crash came between the index and the name.
     std::fs::rename(&folder, partial_folder(&folder)).unwrap();
-    Taken::reopen(&folder, &mut go_on)
+    Taken::reopen(&folder, &|id| shelf.place(id), &mut go_on)
         .unwrap()
         .pack(&mut go_on)
         .unwrap();
@@ -325,7 +325,7 @@ fn what_did_not_reach_the_disk_before_a_power_cut_is_noticed() {
         // Blocks that were promised and never written are zeros.
         file.write_all_at(&[0; 100], (length / 2).saturating_sub(50))
             .unwrap();
-        let error = Taken::reopen(&folder, &mut go_on).unwrap_err();
+        let error = Taken::reopen(&folder, &|id| shelf.place(id), &mut go_on).unwrap_err();
         assert!(
             matches!(error, MemoryError::Damaged { .. }),
             "{name}: {error}"
@@ -422,7 +422,8 @@ fn a_memory_that_rests_on_itself_is_refused() {
     let table = saved.packed.as_ref().unwrap().table.hash.clone();
     saved.base = Some(Rest { id: id(1), table });
     let index = shelf.place(id(1)).join(INDEX);
-    std::fs::write(index, serde_json::to_vec(&saved).unwrap()).unwrap();
+    std::fs::remove_file(&index).unwrap();
+    saved.write(&index).unwrap();
     assert!(matches!(shelf.fill(1), Err(MemoryError::Damaged { .. })));
 }
 

@@ -13,6 +13,26 @@ fn digest(process: &Process) -> Vec<u8> {
     bytes
 }
 
+/// No memory of these tests rests on another.
+fn nowhere(_: SnapshotId) -> PathBuf {
+    PathBuf::from("/nonexistent")
+}
+
+/// The whole way of a machine whose guest is stopped.
+fn save(
+    client: &Client,
+    ram: Option<&File>,
+    size: ByteSize,
+    folder: &Path,
+    progress: memory_store::Progress<'_>,
+) -> Result<Saved, MemoryError> {
+    let mut draft = Draft::begin(folder, size, None)?;
+    if let Some(ram) = ram {
+        draft.copy_live(ram, progress)?;
+    }
+    draft.stop(client, ram, progress)?.pack(progress)
+}
+
 /// Lets the firmware run until it gave up on the empty disk.
 fn boot_a_little(client: &Client) {
     client.call(&qapi::qmp::cont {}, SOON).unwrap();
@@ -33,7 +53,7 @@ fn a_saved_machine_goes_on_with_the_same_memory() {
     let ram = guard.0.memory().unwrap();
     let started = Instant::now();
     let size = bench.machine.memory;
-    let saved = memory_store::save(&client, ram.as_ref(), size, &folder, &mut go_on).unwrap();
+    let saved = save(&client, ram.as_ref(), size, &folder, &mut go_on).unwrap();
     println!("saved {:?} in {:?}", saved.pages, started.elapsed());
     let pages = saved.pages.clone().unwrap();
     assert!(pages.bytes > 0 && pages.bytes < size.0 && saved.state.bytes < 4 << 20);
@@ -45,7 +65,7 @@ fn a_saved_machine_goes_on_with_the_same_memory() {
     let mut guard = Guard(bench.start(true).unwrap());
     let (client, _events) = guard.0.connect(START).unwrap();
     let ram = guard.0.memory().unwrap().unwrap();
-    memory_store::fill(&folder, &saved, &ram, &mut go_on).unwrap();
+    memory_store::fill(&folder, &saved, &nowhere, &ram, &mut go_on).unwrap();
     assert!(digest(&guard.0) == before);
     memory_store::load(&client, &folder, &saved, &mut go_on).unwrap();
     println!("restored in {:?}", started.elapsed());
@@ -80,13 +100,13 @@ fn a_restored_guest_counts_on_where_it_stopped() {
     let folder = bench.folder.path().join("memory");
     let ram = guard.0.memory().unwrap();
     let size = bench.machine.memory;
-    let saved = memory_store::save(&client, ram.as_ref(), size, &folder, &mut go_on).unwrap();
+    let saved = save(&client, ram.as_ref(), size, &folder, &mut go_on).unwrap();
     drop((client, guard));
 
     let mut guard = Guard(bench.start(true).unwrap());
     let (client, _events) = guard.0.connect(START).unwrap();
     let ram = guard.0.memory().unwrap().unwrap();
-    memory_store::fill(&folder, &saved, &ram, &mut go_on).unwrap();
+    memory_store::fill(&folder, &saved, &nowhere, &ram, &mut go_on).unwrap();
     memory_store::load(&client, &folder, &saved, &mut go_on).unwrap();
     let mut line = serial(&guard);
     client.call(&qapi::qmp::cont {}, SOON).unwrap();
@@ -109,7 +129,7 @@ fn private_memory_is_saved_within_the_stream() {
     boot_a_little(&client);
     let folder = bench.folder.path().join("memory");
     let size = bench.machine.memory;
-    let saved = memory_store::save(&client, None, size, &folder, &mut go_on).unwrap();
+    let saved = save(&client, None, size, &folder, &mut go_on).unwrap();
     assert_eq!(saved.pages, None);
     drop((client, guard));
     let mut guard = Guard(bench.start(true).unwrap());
@@ -126,6 +146,7 @@ fn a_cancelled_save_leaves_nothing_and_the_machine_goes_on() {
     boot_a_little(&client);
     let folder = bench.folder.path().join("memory");
     let ram = guard.0.memory().unwrap();
+    let size = bench.machine.memory;
     for stop_after in [0, 1, 3] {
         let mut told = 0;
         let mut cancel = |_, _| {
@@ -136,8 +157,8 @@ fn a_cancelled_save_leaves_nothing_and_the_machine_goes_on() {
                 ControlFlow::Continue(())
             }
         };
-        let size = bench.machine.memory;
-        let ended = memory_store::save(&client, ram.as_ref(), size, &folder, &mut cancel);
+        let draft = Draft::begin(&folder, size, None).unwrap();
+        let ended = draft.stop(&client, ram.as_ref(), &mut cancel);
         assert!(matches!(ended, Err(MemoryError::Cancelled)), "{ended:?}");
         let left = std::fs::read_dir(bench.folder.path()).unwrap();
         let names: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
@@ -149,5 +170,65 @@ fn a_cancelled_save_leaves_nothing_and_the_machine_goes_on() {
         client.call(&qapi::qmp::cont {}, SOON).unwrap();
         assert_eq!(status(&client), "running");
         client.call(&qapi::qmp::stop {}, SOON).unwrap();
+    }
+}
+
+#[test]
+fn a_running_machine_is_taken_twice_and_both_moments_come_back() {
+    let mut bench = Bench::new();
+    bench.machine.memory = ByteSize::gib(1);
+    let size = bench.machine.memory;
+    let (guard, client, _events) = bench.run();
+    let ram = guard.0.memory().unwrap().unwrap();
+    // What a guest would have in use, above all that the firmware touches.
+    let noise: Vec<u8> = (0..256_u32 << 10)
+        .flat_map(|n| (n / 5).to_le_bytes())
+        .collect();
+    for piece in 0..450 {
+        ram.write_all_at(&noise, (100 + piece) << 20).unwrap();
+    }
+    let ids = [
+        SnapshotId(Uuid::from_u128(1)),
+        SnapshotId(Uuid::from_u128(2)),
+    ];
+    let root = bench.folder.path().to_owned();
+    let place = |id: SnapshotId| root.join(id.to_string());
+    let mut digests = Vec::new();
+    for (turn, id) in ids.into_iter().enumerate() {
+        client.call(&qapi::qmp::cont {}, SOON).unwrap();
+        std::thread::sleep(Duration::from_secs(2));
+        let base = (turn > 0).then(|| Base::after(ids[0], size, &place).unwrap().unwrap());
+        let began = Instant::now();
+        let mut draft = Draft::begin(&place(id), size, base).unwrap();
+        draft.copy_live(&ram, &mut go_on).unwrap();
+        let stopped = Instant::now();
+        client.call(&qapi::qmp::stop {}, SOON).unwrap();
+        let taken = draft.stop(&client, Some(&ram), &mut go_on).unwrap();
+        digests.push(blake3::hash(&digest(&guard.0)));
+        let gone = stopped.elapsed();
+        client.call(&qapi::qmp::cont {}, SOON).unwrap();
+        let saved = taken.pack(&mut go_on).unwrap();
+        println!(
+            "copied in {:?}, stopped {gone:?} (with a test's digest), {} of {}",
+            stopped - began,
+            saved.stored(),
+            saved.state.bytes
+        );
+        assert_eq!(saved.base.is_some(), turn > 0);
+        client.call(&qapi::qmp::stop {}, SOON).unwrap();
+    }
+    drop((client, guard));
+    for (id, digest_then) in ids.into_iter().zip(digests) {
+        let folder = place(id);
+        let saved = memory_store::read(&folder).unwrap();
+        memory_store::verify(&folder, &place, &mut go_on).unwrap();
+        let mut guard = Guard(bench.start(true).unwrap());
+        let (client, _events) = guard.0.connect(START).unwrap();
+        let ram = guard.0.memory().unwrap().unwrap();
+        memory_store::fill(&folder, &saved, &place, &ram, &mut go_on).unwrap();
+        assert_eq!(blake3::hash(&digest(&guard.0)), digest_then);
+        memory_store::load(&client, &folder, &saved, &mut go_on).unwrap();
+        client.call(&qapi::qmp::cont {}, SOON).unwrap();
+        assert_eq!(status(&client), "running");
     }
 }
