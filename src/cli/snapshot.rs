@@ -23,7 +23,7 @@ pub enum SnapshotTask {
         target: Target,
         /// What to call it.
         #[arg(value_name = "SNAP", default_value = "")]
-        name: String,
+        called: String,
         /// What is to be remembered about it.
         #[arg(long, value_name = "TEXT", default_value = "")]
         note: String,
@@ -65,7 +65,7 @@ pub enum SnapshotTask {
         snapshot: Chosen,
         /// The new name.
         #[arg(value_name = "NEW")]
-        name: String,
+        called: String,
         /// What is to be remembered about it, instead of what it says.
         #[arg(long, value_name = "TEXT")]
         note: Option<String>,
@@ -138,7 +138,11 @@ struct Entry<'a> {
 impl Session<'_> {
     pub(super) fn snapshot(&mut self, task: SnapshotTask) -> Result<Done, Failure> {
         match task {
-            SnapshotTask::Take { target, name, note } => self.take_snapshot(&target, name, note),
+            SnapshotTask::Take {
+                target,
+                called,
+                note,
+            } => self.take_snapshot(&target, called, note),
             SnapshotTask::Rewind {
                 target,
                 snapshot,
@@ -154,9 +158,9 @@ impl Session<'_> {
             SnapshotTask::Rename {
                 target,
                 snapshot,
-                name,
+                called,
                 note,
-            } => self.rename_snapshot(&target, &snapshot, name, note),
+            } => self.rename_snapshot(&target, &snapshot, called, note),
             SnapshotTask::Verify { target, snapshot } => self.verify(&target, snapshot.as_deref()),
             SnapshotTask::Flatten(target) => {
                 let report = self.find(&target, Prefer::InUse)?;

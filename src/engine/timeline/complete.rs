@@ -135,7 +135,7 @@ pub fn complete_left(
             written.map_err(|error| error.failure("A snapshot was not completed"))?;
             continue;
         }
-        let opened = memory_store::Taken::reopen(&library.memory_dir(id), &mut |_, _| {
+        let opened = memory_store::Taken::reopen(&library.memory_dir(id), &|id| library.memory_dir(id), &mut |_, _| {
             ControlFlow::Continue(())
         });
         match opened {
