@@ -19,6 +19,8 @@ pub enum Relayering {
     Without(LayerRef),
     /// A chain that ends in the layer needs no other.
     Alone(LayerRef),
+    /// A chain that ends in the layer and has others ends one earlier.
+    Before(LayerRef),
 }
 
 impl Relayering {
@@ -30,6 +32,11 @@ impl Relayering {
             Self::Alone(layer) => {
                 if chain.last() == Some(&layer) {
                     *chain = vec![layer];
+                }
+            }
+            Self::Before(layer) => {
+                if chain.len() > 1 && chain.last() == Some(&layer) {
+                    chain.pop();
                 }
             }
         }

@@ -61,6 +61,35 @@ pub enum Effect {
 }
 
 impl Change {
+    /// Whether a guest finds another machine afterwards. A disc in a drive is no other machine.
+    pub fn concerns_hardware(&self) -> bool {
+        match self {
+            Self::Name(_)
+            | Self::Notes(_)
+            | Self::Tags(_)
+            | Self::Icon(_)
+            | Self::Keyboard(_)
+            | Self::Volume(_)
+            | Self::Muted(_)
+            | Self::Microphone(_)
+            | Self::ShareToGuest(_)
+            | Self::ShareFromGuest(_)
+            | Self::Medium(_) => false,
+            Self::Cpus(_)
+            | Self::Cpu(_)
+            | Self::Memory(_)
+            | Self::MemoryBacking(_)
+            | Self::Firmware(_)
+            | Self::Board(_)
+            | Self::Clock(_)
+            | Self::Boot(_)
+            | Self::Arguments(_)
+            | Self::Add(_)
+            | Self::Set { .. }
+            | Self::Remove(_) => true,
+        }
+    }
+
     /// When the change takes effect on `machine`, which runs.
     pub fn effect(&self, machine: &Machine) -> Effect {
         match self {

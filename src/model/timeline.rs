@@ -253,8 +253,21 @@ impl Checkpoints {
 const HOUR: u64 = 3600;
 const DAY: u64 = 24 * HOUR;
 
+/// Checkpoints that may follow one another in a branch: each is a layer of its disks.
+const MOST_IN_BRANCH: usize = 16;
+
+/// The one whose neighbours, newest first, are closest together for its age; the newest and the oldest stay.
+fn least_missed(branch: &[&SnapshotReport], now: Timestamp) -> Option<SnapshotId> {
+    let gaps = branch.windows(3).map(|three| {
+        let gap = three[0].time.0.saturating_sub(three[2].time.0);
+        let age = now.0.saturating_sub(three[1].time.0) + 1;
+        (gap.saturating_mul(1000) / age, three[1].id)
+    });
+    gaps.min().map(|(_, id)| id)
+}
+
 /// The checkpoints that may go: all of the last hour stay, one of each hour of the last day, one of each day of the last
-/// week; of what is left the oldest go until `budget` is met. The newest always stays.
+/// week, and 16 in a branch; of what is left the oldest go until `budget` is met. The newest always stays.
 ///
 /// Snapshots that a person made are never among them.
 pub fn outlived(timeline: &Timeline, budget: ByteSize, now: Timestamp) -> Vec<SnapshotId> {
@@ -280,6 +293,19 @@ pub fn outlived(timeline: &Timeline, budget: ByteSize, now: Timestamp) -> Vec<Sn
         } else {
             gone.push(snapshot.id);
         }
+    }
+    let line: BTreeSet<SnapshotId> = timeline.ancestors(None).into_iter().collect();
+    loop {
+        let in_line = |snapshot: &&SnapshotReport| line.contains(&snapshot.id);
+        let branch: Vec<&SnapshotReport> = kept.iter().copied().filter(in_line).collect();
+        if branch.len() <= MOST_IN_BRANCH {
+            break;
+        }
+        let Some(least) = least_missed(&branch, now) else {
+            break;
+        };
+        kept.retain(|snapshot| snapshot.id != least);
+        gone.push(least);
     }
     let mut used: u64 = kept.iter().map(|snapshot| snapshot.bytes.0).sum();
     while budget.0 > 0 && used > budget.0 && kept.len() > 1 {
@@ -346,6 +372,25 @@ mod tests {
             ..Timeline::default()
         };
         assert_eq!(outlived(&again, ByteSize(0), now), []);
+    }
+
+    #[test]
+    fn a_branch_has_sixteen_of_them_sparse_with_age() {
+        let now = Timestamp(100 * DAY);
+        let mut timeline = checkpoints((0..60).rev().map(|place| now.0 - place * 60));
+        for place in 1..60 {
+            timeline.snapshots[place].parent = Some(timeline.snapshots[place - 1].id);
+        }
+        timeline.present = timeline.snapshots.last().map(|last| last.id);
+        let gone = outlived(&timeline, ByteSize(0), now);
+        assert_eq!(gone.len(), 60 - 16);
+        let kept = timeline
+            .snapshots
+            .iter()
+            .filter(|one| !gone.contains(&one.id));
+        let ages: Vec<u64> = kept.map(|one| (now.0 - one.time.0) / 60).rev().collect();
+        assert_eq!((ages[0], ages[15]), (0, 59));
+        assert!(ages[1] <= 2 && ages[15] - ages[14] >= 4, "{ages:?}");
     }
 
     #[test]

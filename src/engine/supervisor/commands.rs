@@ -6,8 +6,8 @@ use crate::engine::message::{Command, Event};
 use crate::engine::worker::Order;
 use crate::engine::{agent, edit};
 use crate::model::{
-    Action, Answer, Change, ConsoleWindow, Failure, Machine, MachineId, State, Typing, check_name,
-    permit,
+    Action, Answer, Change, ConsoleWindow, Failure, Machine, MachineId, SnapshotKind, State,
+    Typing, check_name, permit,
 };
 
 impl Supervisor {
@@ -161,6 +161,15 @@ impl Supervisor {
             | Action::ShutDown
             | Action::PowerOff
             | Action::Reset => {
+                match action {
+                    Action::ShutDown => {
+                        self.take_checkpoint(machine, SnapshotKind::BeforeShutDown);
+                    }
+                    Action::Reset => {
+                        self.take_checkpoint(machine, SnapshotKind::BeforeReset);
+                    }
+                    _ => {}
+                }
                 self.pass(asker, machine, action, |asker| Order::Act { action, asker })
             }
             Action::Save => self.save(asker, machine),

@@ -29,6 +29,9 @@ impl Supervisor {
         if !self.permitted(asker, machine, Action::Edit) {
             return;
         }
+        if self.checkpoint_before(asker, &command) {
+            return;
+        }
         match command {
             Command::Change { changes, .. } => self.edit(asker, machine, changes, None),
             Command::Insert {

@@ -9,6 +9,7 @@
 //!              └───── news from workers and jobs
 //! ```
 
+mod checkpoints;
 mod commands;
 mod hardware;
 mod leaving;
@@ -44,6 +45,7 @@ use crate::model::{
     Answer, ComputerReport, Failure, HostLoad, JobId, JobReport, JobState, MachineId, Settings,
     State,
 };
+use checkpoints::Clockwork;
 pub use message::{Message, record};
 pub use records::read_slots;
 pub use slot::Slot;
@@ -98,6 +100,7 @@ pub struct Supervisor {
     notices: Vec<Failure>,
     trash: Trash,
     timelines: Timelines,
+    clockwork: Clockwork,
     look_at_disks_from: Instant,
     /// Nothing new begins any more.
     leaving: bool,
@@ -161,6 +164,7 @@ impl Supervisor {
             notices: Vec::new(),
             trash: Trash::default(),
             timelines: Timelines::default(),
+            clockwork: Clockwork::default(),
             look_at_disks_from: Instant::now(),
             leaving: false,
             seen,
@@ -221,6 +225,9 @@ impl Supervisor {
         }
         if !self.in_sight.is_empty() && self.slots.values().any(Slot::wants_thumbnail) {
             until = until.min(self.next_thumbnail);
+        }
+        if let Some(due) = self.next_checkpoint() {
+            until = until.min(due);
         }
         if let Some(since) = self.idle_since {
             until = until.min(since + leaving::AGENT_IDLE);
@@ -309,6 +316,7 @@ impl Supervisor {
         if self.window && now >= self.next_load {
             self.measure_load(now);
         }
+        self.take_due_checkpoints(now);
         if now >= self.next_thumbnail && !self.in_sight.is_empty() {
             self.next_thumbnail = now + self.thumbnail_every().unwrap_or(NEVER);
             self.ask_for_thumbnails();

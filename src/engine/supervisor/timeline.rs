@@ -8,12 +8,13 @@ use crossbeam_channel::bounded;
 use super::commands::busy;
 use super::{Message, Supervisor};
 use crate::engine::hub::Asker;
+use crate::engine::jobs::Job;
 use crate::engine::message::{Command, Event};
 use crate::engine::timeline::{self, RunWith, Taking};
 use crate::engine::worker::{Leaving, Order};
 use crate::model::{
-    Accelerator, Action, Answer, Checkpoints, Failure, JobId, JobState, Machine, MachineId,
-    SnapshotId, SnapshotKind, Timeline,
+    Accelerator, Action, Answer, Checkpoints, Failure, JobId, Machine, MachineId, SnapshotId,
+    SnapshotKind, Timeline,
 };
 use crate::qemu::command_line::resolve_cpu;
 
@@ -67,6 +68,9 @@ impl Supervisor {
                 self.on_disks(asker, machine, DiskWork::Delete(snapshots));
             }
             Command::Flatten { machine } => self.on_disks(asker, machine, DiskWork::Flatten),
+            Command::VerifySnapshots { machine, snapshot } => {
+                self.verify_snapshots(asker, machine, snapshot);
+            }
             Command::ShowTimeline { machine } => self.show_timeline(asker, machine),
             Command::SetCheckpoints {
                 machine,
@@ -98,9 +102,35 @@ impl Supervisor {
             };
             return self.pass(asker, machine, Action::Snapshot, order);
         }
-        let with = self.would_run_with(&record);
+        let work = self.freezing(&record, taking);
+        self.run_job(Some(machine), title, asker, work);
+    }
+
+    /// Takes a snapshot of a machine that rests, unasked. What waits goes on afterwards.
+    pub(super) fn freeze(&mut self, machine: MachineId, taking: Taking) {
+        let Some(record) = self
+            .slots
+            .get(&machine)
+            .and_then(|slot| slot.machine.clone())
+        else {
+            return;
+        };
+        let work = self.freezing(&record, taking);
+        let title = format!("Taking a checkpoint of {}", record.name);
+        // The job tells what went wrong.
+        let job = self.run_job_later(Some(machine), title, move |job| work(job).map(drop));
+        self.take_disks(machine, job);
+    }
+
+    fn freezing(
+        &self,
+        record: &Machine,
+        taking: Taking,
+    ) -> impl FnOnce(&mut Job) -> Result<Answer, Failure> + Send + 'static {
+        let with = self.would_run_with(record);
         let (library, sender) = (Arc::clone(&self.library), self.sender.clone());
-        self.run_job(Some(machine), title, asker, move |job| {
+        let record = record.clone();
+        move |job| {
             job.progress("Making new layers", 0, 0)?;
             job.commit();
             let id = match record.saved {
@@ -110,9 +140,18 @@ impl Supervisor {
                     taking.id
                 }
             };
-            sender.send(Message::TimelineChanged(machine)).ok(); // The engine is ending.
+            sender.send(Message::TimelineChanged(record.id)).ok(); // The engine is ending.
             Ok(Answer::Snapshot(id))
-        });
+        }
+    }
+
+    /// Deletes checkpoints that have outlived their use.
+    pub(super) fn thin_out(&mut self, machine: MachineId, gone: Vec<SnapshotId>) {
+        let Some(name) = self.slots.get(&machine).map(|slot| slot.name.clone()) else {
+            return;
+        };
+        let title = format!("Letting {} old checkpoints of {name} go", gone.len());
+        self.run_disk_work(machine, title, DiskWork::Delete(gone), None);
     }
 
     fn rewind(
@@ -229,8 +268,8 @@ impl Supervisor {
             return None;
         }
         let slot = self.slots.get(&machine)?;
-        let working = slot.job.and_then(|job| self.jobs.get(&job));
-        let working = working.filter(|(report, _)| report.state == JobState::Running);
+        let working = slot.job.filter(|_| self.is_worked_on(slot));
+        let working = working.and_then(|job| self.jobs.get(&job));
         let refusal = match (working, &slot.machine) {
             (Some((job, _)), _) => Failure::new(
                 format!("{}: “{}” is not possible now", slot.name, action.name()),
@@ -269,6 +308,16 @@ impl Supervisor {
             }
             DiskWork::Flatten => format!("Flattening the disks of {}", record.name),
         };
+        self.run_disk_work(machine, title, work, Some(asker));
+    }
+
+    fn run_disk_work(
+        &mut self,
+        machine: MachineId,
+        title: String,
+        work: DiskWork,
+        asker: Option<Asker>,
+    ) {
         let (lend, lent) = bounded(1);
         let slot = self.slots.get(&machine);
         let runs = slot.is_some_and(|slot| slot.order(Order::LendMonitor(lend)));
@@ -287,13 +336,27 @@ impl Supervisor {
                 }
             };
             sender.send(Message::TimelineChanged(machine)).ok(); // The engine is ending.
-            let answer = result.clone().map(|()| Answer::Done);
-            sender.send(Message::Answer(asker, answer, None)).ok(); // The engine is ending.
+            if let Some(asker) = asker {
+                let answer = result.clone().map(|()| Answer::Done);
+                sender.send(Message::Answer(asker, answer, None)).ok(); // The engine is ending.
+            }
             result
         });
         if !runs {
             self.take_disks(machine, job);
         }
+    }
+
+    fn verify_snapshots(&mut self, asker: Asker, machine: MachineId, snapshot: Option<SnapshotId>) {
+        let Some(record) = self.free_for(asker, machine, Action::Rewind) else {
+            return;
+        };
+        let library = Arc::clone(&self.library);
+        let title = format!("Verifying the snapshots of {}", record.name);
+        self.run_job(Some(machine), title, asker, move |job| {
+            timeline::verify(&library, machine, snapshot, job)?;
+            Ok(Answer::Done)
+        });
     }
 
     fn edit_snapshot(
@@ -347,7 +410,16 @@ impl Supervisor {
     }
 
     /// Those who asked for it once are told what it holds now.
+    ///
+    /// Where checkpoints are taken, someone looks anyway: old ones are let go then.
     pub(super) fn timeline_changed(&mut self, machine: MachineId) {
+        let record = self
+            .slots
+            .get(&machine)
+            .and_then(|slot| slot.machine.as_ref());
+        if record.is_some_and(|record| !record.checkpoints.is_off()) {
+            self.timelines.entry(machine).or_default();
+        }
         if self.timelines.contains_key(&machine) {
             self.look_at_timeline(machine);
         }
@@ -405,8 +477,10 @@ impl Supervisor {
             look.seen = Some(timeline.clone());
         }
         if is_news || !askers.is_empty() {
-            let timeline = timeline.clone();
-            self.hub.publish(&Event::Timeline { machine, timeline });
+            self.hub.publish(&Event::Timeline {
+                machine,
+                timeline: timeline.clone(),
+            });
         }
         for asker in askers {
             let answer = Answer::Timeline((*timeline).clone());
@@ -414,6 +488,8 @@ impl Supervisor {
         }
         if again {
             self.look_at_timeline(machine);
+        } else if is_news {
+            self.thin(machine, &timeline);
         }
     }
 }

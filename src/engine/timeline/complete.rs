@@ -135,9 +135,11 @@ pub fn complete_left(
             written.map_err(|error| error.failure("A snapshot was not completed"))?;
             continue;
         }
-        let opened = memory_store::Taken::reopen(&library.memory_dir(id), &|id| library.memory_dir(id), &mut |_, _| {
-            ControlFlow::Continue(())
-        });
+        let opened = memory_store::Taken::reopen(
+            &library.memory_dir(id),
+            &|id| library.memory_dir(id),
+            &mut |_, _| ControlFlow::Continue(()),
+        );
         match opened {
             Ok(memory) => {
                 make_whole(library, record, memory, None, supervisor, job)?;

@@ -9,12 +9,14 @@ mod overlays;
 mod remove;
 mod report;
 mod rest;
+mod verify;
 
 pub use complete::{Taken, complete, complete_left};
 pub use overlays::Overlays;
 pub use remove::{Live, delete, flatten, merge_loose};
 pub use report::timeline;
 pub use rest::{go_back, keep_saved, leave_resting, take_resting};
+pub use verify::verify;
 
 use uuid::Uuid;
 
@@ -23,10 +25,11 @@ use crate::library::{
     DiskPoint, Library, MemoryForm, MemoryStore, Sighting, SnapshotRecord, StoredFile,
 };
 use crate::model::{
-    Accelerator, ByteSize, DeviceKind, DiskSource, Failure, Machine, MachineId, SnapshotId,
-    SnapshotKind,
+    Accelerator, ByteSize, DeviceKind, DiskSource, Failure, LayerRef, Machine, MachineId,
+    Relayering, SnapshotId, SnapshotKind,
 };
 use crate::qemu::memory_store::{Content, Saved};
+use crate::storage::is_untouched;
 
 /// A snapshot to be taken.
 #[derive(Clone, Debug)]
@@ -105,13 +108,30 @@ pub struct RunWith {
     pub qemu_version: String,
 }
 
-/// The record of `machine` as it is now, without memory.
+/// The tops that nothing was written to since they were made: what a guest reads is in the layers below, and a snapshot
+/// needs no new ones. The guest must not run.
+pub fn idle_tops(library: &Library, machine: &Machine) -> Vec<LayerRef> {
+    let chains = machine.chains().map(|(_, chain)| chain);
+    let tops = chains
+        .filter(|chain| chain.len() > 1)
+        .filter_map(<[LayerRef]>::last);
+    let is_idle = |layer: &&LayerRef| is_untouched(&library.layer_file(**layer)).unwrap_or(false);
+    tops.filter(is_idle).copied().collect()
+}
+
+/// The record of `machine` as it is now, without memory. `idle` are tops that it does without.
 pub fn record_of(
     library: &Library,
     machine: &Machine,
+    idle: &[LayerRef],
     taking: &Taking,
     with: RunWith,
 ) -> SnapshotRecord {
+    let mut frozen = machine.clone();
+    for top in idle {
+        frozen.relayer(Relayering::Before(*top));
+    }
+    let machine = &frozen;
     SnapshotRecord {
         id: taking.id,
         machine: machine.id,

@@ -106,7 +106,7 @@ pub fn delete(
 }
 
 /// The snapshots of a machine that can be read, saved states too.
-fn whole_records(library: &Library, machine: MachineId) -> Vec<SnapshotRecord> {
+pub(super) fn whole_records(library: &Library, machine: MachineId) -> Vec<SnapshotRecord> {
     let entries = library.snapshots(machine).into_iter();
     entries.filter_map(|entry| entry.record.ok()).collect()
 }
@@ -274,20 +274,30 @@ fn carry_out(
     live: Option<&Live>,
     job: &mut Job,
 ) -> Result<(), MergeError> {
-    let mut progress = |done, of| match job.progress("Merging layers", done, of) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(_cancelled) => ControlFlow::Break(()),
-    };
     if let (Some(live), true) = (live, plan.in_qemu) {
-        return merge::run(&live.monitor, plan.merge, &mut progress);
+        return merge::run(&live.monitor, plan.merge, &mut told(job));
     }
     let layers: Vec<_> = plan
         .chain
         .iter()
         .map(|layer| (layer.layer, library.layer_file(*layer)))
         .collect();
+    for layer in &plan.chain[plan.chain.len().saturating_sub(2)..] {
+        super::verify::check_layer(library, *layer, job).map_err(|why| match why {
+            Some(why) => MergeError::Failed { why },
+            None => MergeError::Cancelled,
+        })?;
+    }
+    let mut progress = told(job);
     let daemon = Daemon::open(&layers, &[plan.written.layer])?;
     merge::run(daemon.client(), plan.merge, &mut progress)
+}
+
+fn told(job: &mut Job) -> impl FnMut(u64, u64) -> ControlFlow<()> {
+    |done, of| match job.progress("Merging layers", done, of) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(_cancelled) => ControlFlow::Break(()),
+    }
 }
 
 /// Makes chains shorter in all that is written about a machine, then removes what no record names any more.

@@ -2,7 +2,7 @@
 
 use crossbeam_channel::Sender;
 
-use super::{Overlays, RunWith, Taking, check_in_library, find, record_of};
+use super::{Overlays, RunWith, Taking, check_in_library, find, idle_tops, record_of};
 use crate::engine::supervisor::{Message, record};
 use crate::library::{Library, SnapshotRecord};
 use crate::model::{Failure, LayerRef, Machine, SavedState, SnapshotId, SnapshotKind};
@@ -18,8 +18,11 @@ pub fn take_resting(
 ) -> Result<(), Failure> {
     check_in_library(machine)?;
     let what = || format!("{}: no snapshot", machine.name);
-    let taken = record_of(library, machine, taking, with);
-    let overlays = Overlays::make(library, machine.id, &machine.tops(), &[], false)?;
+    let idle = idle_tops(library, machine);
+    let taken = record_of(library, machine, &idle, taking, with);
+    let mut busy = machine.tops();
+    busy.retain(|top| !idle.contains(top));
+    let overlays = Overlays::make(library, machine.id, &busy, &[], false)?;
     let result = library
         .write_snapshot(&taken)
         .map_err(|error| error.failure(what()))

@@ -315,6 +315,8 @@ struct Worker {
     line: sharing::Line,
     /// The picture that was published last, and when.
     last_thumbnail: Option<(Instant, Arc<Vec<u8>>)>,
+    /// The screen and how often disks were written, when the clock last wanted a checkpoint.
+    seen_at_checkpoint: Option<(blake3::Hash, u64)>,
 }
 
 impl Worker {
@@ -328,6 +330,7 @@ impl Worker {
             counters: network::Counters::default(),
             sound: Sound::absent(SoundState::Off),
             last_thumbnail: None,
+            seen_at_checkpoint: None,
             line: sharing::Line::new(&begun.process),
             process: begun.process,
             qmp: Arc::new(begun.qmp),

@@ -12,15 +12,19 @@ use std::fs::File;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use serde_json::json;
+
 use super::act::END_PATIENCE;
 use super::{Flow, PATIENCE, Post, Worker};
 use crate::engine::hub::Asker;
 use crate::engine::jobs::Job;
+use crate::engine::picture::read_ppm;
 use crate::engine::supervisor::Message;
 use crate::engine::timeline::{self, Overlays, RunWith, Taken, Taking};
 use crate::library::SnapshotRecord;
 use crate::model::{
-    Action, Answer, Disk, Failure, LayerRef, Machine, Overlay, Relayering, SnapshotId, State,
+    Action, Answer, Disk, Failure, LayerRef, Machine, Overlay, Relayering, SnapshotId,
+    SnapshotKind, State,
 };
 use crate::qemu::memory_store::{self, Base, Draft};
 use crate::qemu::pivot::{self, NewTop};
@@ -41,6 +45,11 @@ impl Worker {
             job.end(Ok(()));
             return Flow::Go;
         }
+        if taking.kind == SnapshotKind::Timed && !self.has_news() {
+            job.end(Ok(()));
+            self.post.answer(asker, Ok(Answer::Unchanged));
+            return Flow::Go;
+        }
         match self.take(&taking, &mut job) {
             Ok(taken) => {
                 let supervisor = self.post.supervisor.clone();
@@ -55,6 +64,24 @@ impl Worker {
             }
         }
         self.look()
+    }
+
+    /// Whether something was written or shown since this was asked the last time.
+    fn has_news(&mut self) -> bool {
+        let look = || -> Option<(blake3::Hash, u64)> {
+            let screen = read_ppm(self.dump_screen().ok()?).ok()?;
+            let disks = self
+                .qmp
+                .call_raw("query-blockstats", json!({}), PATIENCE)
+                .ok()?;
+            let writes = |disk: &serde_json::Value| disk.pointer("/stats/wr_operations")?.as_u64();
+            let writes = disks.as_array()?.iter().filter_map(writes).sum();
+            Some((blake3::hash(&screen.rgba), writes))
+        };
+        let seen = look();
+        let is_news = seen.is_none() || self.seen_at_checkpoint != seen;
+        self.seen_at_checkpoint = seen;
+        is_news
     }
 
     fn complete(
@@ -128,12 +155,20 @@ impl Worker {
             return Err(failure);
         }
         let screen = self.dump_screen().ok(); // A snapshot without a picture is one, too.
+        // Stopped, QEMU has written all that it had: what is empty now is empty.
+        let idle = timeline::idle_tops(&self.post.library, &self.machine);
+        let (unneeded, tops): (Vec<NewTop>, Vec<NewTop>) = tops
+            .into_iter()
+            .partition(|top| idle.iter().any(|idle| idle.layer == top.below));
+        pivot::close(&self.qmp, &unneeded);
+        let mut overlays = overlays.to_vec();
+        overlays.retain(|overlay| !idle.contains(&overlay.below));
         if let Err(error) = pivot::put_on(&self.qmp, &tops) {
             pivot::close(&self.qmp, &tops);
             let resumed = if ran { self.simple("cont") } else { Ok(()) };
             return Err(resumed.err().unwrap_or_else(|| failed(&error)));
         }
-        let mut record = self.record_now(taking);
+        let mut record = self.record_now(taking, &idle);
         let taken = draft
             .stop(&self.qmp, memory.as_ref(), &mut told(job, "Writing memory"))
             .map_err(|error| failed(&error));
@@ -146,7 +181,7 @@ impl Worker {
                 .map_err(|error| error.failure(what))?;
             Ok(taken)
         });
-        self.above(overlays, kept.is_ok().then_some(taking.id))?;
+        self.above(&overlays, kept.is_ok().then_some(taking.id))?;
         let resumed = if ran { self.let_run() } else { Ok(()) };
         let taken = kept?;
         resumed?;
@@ -190,7 +225,7 @@ impl Worker {
     }
 
     /// The record of this moment; its memory is still to come.
-    fn record_now(&self, taking: &Taking) -> SnapshotRecord {
+    fn record_now(&self, taking: &Taking, idle: &[LayerRef]) -> SnapshotRecord {
         let manifest = self.process.manifest();
         let with = RunWith {
             accelerator: manifest.accelerator,
@@ -201,7 +236,7 @@ impl Worker {
         // Where it came from is told by the present, not by what was launched.
         let present = self.post.library.machine(self.post.id).ok();
         machine.point = present.and_then(|present| present.point);
-        timeline::record_of(&self.post.library, &machine, taking, with)
+        timeline::record_of(&self.post.library, &machine, idle, taking, with)
     }
 
     /// The machine goes on in its new layers, in all that is written about it.

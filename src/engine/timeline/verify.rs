@@ -1,0 +1,121 @@
+//! Checking that snapshots are whole.
+//!
+//! A memory is read and compared with its checksums. A disk's layers have none: `qemu-img check` goes through their tables,
+//! in the jail and without following what a header names.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::remove::whole_records;
+use crate::confine::{self, Jail, Outcome, Program, find_program};
+use crate::engine::jobs::Job;
+use crate::library::Library;
+use crate::model::{Failure, LayerRef, MachineId, SnapshotId, SnapshotKind};
+use crate::qemu::memory_store;
+
+/// For the tables of a large disk on a slow one.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Checks one snapshot of a machine, or all of them.
+pub fn verify(
+    library: &Library,
+    machine: MachineId,
+    only: Option<SnapshotId>,
+    job: &mut Job,
+) -> Result<(), Failure> {
+    for entry in library.snapshots(machine) {
+        if only.is_some_and(|only| only != entry.id) {
+            continue;
+        }
+        entry
+            .record
+            .map_err(|error| error.failure(format!("The snapshot {} is damaged", entry.id)))?;
+    }
+    let mut checked = BTreeSet::new();
+    let records = whole_records(library, machine).into_iter();
+    let wanted = records.filter(|record| {
+        record.kind != SnapshotKind::Saved
+            && !record.writing
+            && only.is_none_or(|only| only == record.id)
+    });
+    for record in wanted {
+        let name = match record.name.as_str() {
+            "" => record.kind.label(),
+            name => name,
+        };
+        let damaged = |why: String| {
+            Failure::new(format!("The snapshot “{name}” is damaged"), why)
+                .fix("Delete it, or keep it for what can still be read; the others are not touched")
+        };
+        let chains = record.hardware.chains().flat_map(|(_, chain)| chain);
+        for layer in chains.copied().collect::<BTreeSet<_>>() {
+            if checked.insert(layer) {
+                job.progress("Checking disks", 0, 0)?;
+                check_layer(library, layer, job).map_err(|why| match why {
+                    Some(why) => damaged(why),
+                    None => crate::engine::Cancelled.into(),
+                })?;
+            }
+        }
+        if record.memory.is_some() {
+            let places = |id| library.memory_dir(id);
+            let folder = library.memory_dir(record.id);
+            let mut progress = |done, of| match job.progress("Checking memory", done, of) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_cancelled) => ControlFlow::Break(()),
+            };
+            match memory_store::verify(&folder, &places, &mut progress) {
+                Ok(()) => {}
+                Err(memory_store::MemoryError::Cancelled) => {
+                    return Err(crate::engine::Cancelled.into());
+                }
+                Err(error) => return Err(damaged(error.to_string())),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Goes through a layer's tables. The error is `None` when it was cancelled.
+pub(super) fn check_layer(
+    library: &Library,
+    layer: LayerRef,
+    job: &mut Job,
+) -> Result<(), Option<String>> {
+    let path = library.layer_file(layer);
+    let tool =
+        find_program("qemu-img").ok_or_else(|| Some("qemu-img is not installed".to_owned()))?;
+    let image = json!({
+        "driver": "qcow2",
+        "backing": null,
+        "file": { "driver": "file", "filename": path, "read-only": true },
+        "read-only": true,
+    });
+    let mut program = Program::new(tool).args(["check", "-q", &format!("json:{image}")]);
+    program.reads.push(path.clone());
+    let jail = Jail {
+        deadline: PATIENCE,
+        ..Jail::new(program)
+    };
+    let mut go_on = |_said: Option<&str>| match job.progress("Checking disks", 0, 0) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(_cancelled) => ControlFlow::Break(()),
+    };
+    let finished = match confine::run_jailed(jail, &mut go_on) {
+        Ok(finished) => finished,
+        Err(confine::JailError::Cancelled) => return Err(None),
+        Err(error) => return Err(Some(error.to_string())),
+    };
+    match finished.outcome {
+        // 3 is space that is not used and not free: no damage (qemu-img(1)).
+        Outcome::Success | Outcome::Failed(3) => Ok(()),
+        Outcome::Failed(_) | Outcome::Killed(_) => {
+            let said = String::from_utf8_lossy(&finished.stderr);
+            let said: String = said.trim().chars().take(400).collect();
+            Err(Some(format!("{}: {said}", path.display())))
+        }
+    }
+}
