@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::command_line::{CommandLineError, chain_nodes, layer_node};
+use super::command_line::{CommandLineError, frozen_nodes, layer_node};
 use super::qmp::{Client, QmpError};
 use crate::confine::{self, Program, SpawnError, find_program};
-use crate::model::LayerId;
+use crate::model::{DiskCache, LayerId};
 
 const ANSWER: Duration = Duration::from_secs(20);
 /// How often a job is asked how far it is.
@@ -60,6 +60,53 @@ pub enum Merge {
         from: LayerId,
         base: LayerId,
     },
+}
+
+/// A layer in the middle of a chain that a running QEMU has open.
+#[derive(Clone, Debug)]
+pub struct Frozen {
+    pub layer: LayerId,
+    pub path: PathBuf,
+    pub below: Option<LayerId>,
+    /// The disk's.
+    pub cache: DiskCache,
+}
+
+/// Lets a job write to a frozen layer, or ends that (`blockdev-reopen`).
+pub fn set_writable(client: &Client, frozen: &Frozen, writable: bool) -> Result<(), MergeError> {
+    let Frozen {
+        layer,
+        path,
+        below,
+        cache,
+    } = frozen;
+    let [file, image] = frozen_nodes(*layer, path, *below, *cache, writable)?;
+    // Nothing may write through a file that may not be written.
+    let order = if writable {
+        [file, image]
+    } else {
+        [image, file]
+    };
+    for node in order {
+        client.call_raw("blockdev-reopen", json!({ "options": [node] }), ANSWER)?;
+    }
+    Ok(())
+}
+
+/// Has a layer's header name what it rests on, in the chain that ends in `root` (`change-backing-file`).
+pub fn name_backing(
+    client: &Client,
+    root: LayerId,
+    layer: LayerId,
+    name: &str,
+) -> Result<(), MergeError> {
+    let arguments = json!({
+        "device": layer_node(root),
+        "image-node-name": layer_node(layer),
+        "backing-file": name,
+    });
+    client.call_raw("change-backing-file", arguments, ANSWER)?;
+    Ok(())
 }
 
 /// Merges in whatever answers at `client`.
@@ -145,8 +192,14 @@ impl Daemon {
             "--monitor".to_owned(),
             "chardev=monitor".to_owned(),
         ]);
-        for node in chain_nodes(layers)? {
-            program = program.args(["--blockdev".to_owned(), node.to_string()]);
+        let mut below = None;
+        for (layer, path) in layers {
+            let writable = writes.contains(layer);
+            let cache = DiskCache::Writeback;
+            for node in frozen_nodes(*layer, path, below, cache, writable)? {
+                program = program.args(["--blockdev".to_owned(), node.to_string()]);
+            }
+            below = Some(*layer);
         }
         program.files.push((OwnedFd::from(theirs), MONITOR));
         for (layer, path) in layers {

@@ -323,17 +323,15 @@ impl Supervisor {
         let runs = slot.is_some_and(|slot| slot.order(Order::LendMonitor(lend)));
         let (library, sender) = (Arc::clone(&self.library), self.sender.clone());
         let job = self.run_job_later(Some(machine), title, move |job| {
-            let live = if runs { lent.recv().ok() } else { None };
+            let mut live = if runs { lent.recv().ok() } else { None };
             let result = match work {
                 DiskWork::Delete(doomed) => {
                     timeline::delete(&library, &sender, machine, &doomed, job).and_then(|()| {
                         job.uncommit();
-                        timeline::merge_loose(&library, &sender, machine, live.as_ref(), job)
+                        timeline::merge_loose(&library, &sender, machine, &mut live, job)
                     })
                 }
-                DiskWork::Flatten => {
-                    timeline::flatten(&library, &sender, machine, live.as_ref(), job)
-                }
+                DiskWork::Flatten => timeline::flatten(&library, &sender, machine, &mut live, job),
             };
             sender.send(Message::TimelineChanged(machine)).ok(); // The engine is ending.
             if let Some(asker) = asker {

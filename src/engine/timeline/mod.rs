@@ -5,11 +5,15 @@
 //! that no record came to name are known by an intent (`library/intents.rs`).
 
 mod complete;
+mod headers;
 mod overlays;
 mod remove;
 mod report;
 mod rest;
 mod verify;
+
+#[cfg(test)]
+mod tests;
 
 pub use complete::{Taken, complete, complete_left};
 pub use overlays::Overlays;

@@ -90,7 +90,7 @@ fn write(library: &Library, overlay: Overlay) -> Result<(), String> {
 }
 
 /// Where the lower layer lies, seen from the upper one's folder.
-fn relative(overlay: Overlay) -> String {
+pub(super) fn relative(overlay: Overlay) -> String {
     let file = format!("{}.qcow2", overlay.below.layer);
     if overlay.below.machine == overlay.new.machine {
         return file;

@@ -11,11 +11,14 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Sender, bounded};
 
+use super::headers;
 use crate::engine::jobs::Job;
 use crate::engine::supervisor::{Message, record};
 use crate::library::{Intent, Library, SnapshotRecord, allocated};
-use crate::model::{Failure, LayerRef, Machine, MachineId, Relayering, SnapshotId, SnapshotKind};
-use crate::qemu::merge::{self, Daemon, Merge, MergeError};
+use crate::model::{
+    DiskCache, Failure, LayerRef, Machine, MachineId, Relayering, SnapshotId, SnapshotKind,
+};
+use crate::qemu::merge::{self, Daemon, Frozen, Merge, MergeError};
 use crate::qemu::qmp::Client;
 
 /// A QEMU that has a machine's present open.
@@ -150,7 +153,7 @@ pub fn merge_loose(
     library: &Library,
     sender: &Sender<Message>,
     machine: MachineId,
-    live: Option<&Live>,
+    live: &mut Option<Live>,
     job: &mut Job,
 ) -> Result<(), Failure> {
     let what = "The disks' layers were not merged";
@@ -184,15 +187,13 @@ pub fn merge_loose(
                 |layer: &LayerRef| still.contains(layer) || of_others.contains(&layer.layer);
             !taken(&pair.lower)
                 && !taken(&pair.upper)
-                && plan(library, &chains, *pair, live).is_some()
+                && plan(library, &chains, *pair, live.as_ref()).is_some()
         });
-        let Some(pair) = pair else {
+        let Some(plan) = pair.and_then(|pair| plan(library, &chains, pair, live.as_ref())) else {
+            headers::mend(library, machine, live.as_ref());
             return Ok(());
         };
-        let Some(plan) = plan(library, &chains, pair, live) else {
-            return Ok(());
-        };
-        carry_out(library, &plan, live, job).map_err(|error| match error {
+        carry_out(library, &plan, live.as_ref(), job).map_err(|error| match error {
             MergeError::Cancelled => Failure::new(
                 "Merging was stopped",
                 "The disks are whole; the space comes back when snapshots are deleted the next time",
@@ -201,6 +202,9 @@ pub fn merge_loose(
         })?;
         let relayering = Relayering::Without(plan.dropped);
         relayer(library, sender, machine, relayering, &[plan.dropped])?;
+        if let Some(live) = live {
+            live.machine.relayer(relayering);
+        }
     }
 }
 
@@ -275,7 +279,17 @@ fn carry_out(
     job: &mut Job,
 ) -> Result<(), MergeError> {
     if let (Some(live), true) = (live, plan.in_qemu) {
-        return merge::run(&live.monitor, plan.merge, &mut told(job));
+        let Some(frozen) = frozen(library, live, plan.written) else {
+            return merge::run(&live.monitor, plan.merge, &mut told(job));
+        };
+        merge::set_writable(&live.monitor, &frozen, true)?;
+        let result = merge::run(&live.monitor, plan.merge, &mut told(job));
+        let below = match (plan.merge, &result) {
+            (Merge::Up { base, .. }, Ok(())) => base,
+            _ => frozen.below,
+        };
+        merge::set_writable(&live.monitor, &Frozen { below, ..frozen }, false)?;
+        return result;
     }
     let layers: Vec<_> = plan
         .chain
@@ -291,6 +305,24 @@ fn carry_out(
     let mut progress = told(job);
     let daemon = Daemon::open(&layers, &[plan.written.layer])?;
     merge::run(daemon.client(), plan.merge, &mut progress)
+}
+
+/// The layer as QEMU has it open; `None` for one that the guest writes to.
+pub(super) fn frozen(library: &Library, live: &Live, layer: LayerRef) -> Option<Frozen> {
+    let machine = &live.machine;
+    let disks = machine.disks().map(|disk| (disk.layers(), disk.cache));
+    let variables = (machine.firmware.variables.as_slice(), DiskCache::default());
+    let mut chains = disks.chain(std::iter::once(variables));
+    let (at, chain, cache) = chains.find_map(|(chain, cache)| {
+        let at = chain.iter().position(|other| *other == layer)?;
+        Some((at, chain, cache))
+    })?;
+    (at + 1 < chain.len()).then(|| Frozen {
+        layer: layer.layer,
+        path: library.layer_file(layer),
+        below: at.checked_sub(1).map(|below| chain[below].layer),
+        cache,
+    })
 }
 
 fn told(job: &mut Job) -> impl FnMut(u64, u64) -> ControlFlow<()> {
@@ -345,7 +377,7 @@ pub fn flatten(
     library: &Library,
     sender: &Sender<Message>,
     machine: MachineId,
-    live: Option<&Live>,
+    live: &mut Option<Live>,
     job: &mut Job,
 ) -> Result<(), Failure> {
     let what = "The disks were not flattened";
@@ -375,14 +407,21 @@ pub fn flatten(
             },
             written: *top,
             dropped: *top,
-            in_qemu: live.is_some_and(|live| layers_of(&live.machine).contains(top)),
+            in_qemu: live
+                .as_ref()
+                .is_some_and(|live| layers_of(&live.machine).contains(top)),
             chain: chain.clone(),
         };
-        carry_out(library, &plan, live, job).map_err(|error| match error {
+        carry_out(library, &plan, live.as_ref(), job).map_err(|error| match error {
             MergeError::Cancelled => crate::engine::Cancelled.into(),
             error => Failure::new(what, error.to_string()).fix("Nothing is lost; try again"),
         })?;
-        relayer(library, sender, machine, Relayering::Alone(*top), below)?;
+        let relayering = Relayering::Alone(*top);
+        relayer(library, sender, machine, relayering, below)?;
+        if let Some(live) = live {
+            live.machine.relayer(relayering);
+        }
     }
+    headers::mend(library, machine, live.as_ref());
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! Nothing is left to QEMU's probing or to what an image's header says: a guest can write a
 //! header that names any file of the host.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -146,19 +146,23 @@ pub fn overlay_nodes(
     Ok([file_options(&file, path, access)?, image])
 }
 
-/// The nodes of a chain, base first, that no guest uses. Read-only until a job has reason to write.
-pub fn chain_nodes(layers: &[(LayerId, PathBuf)]) -> Result<Vec<Value>, CommandLineError> {
-    let mut below = Value::Null;
-    let mut nodes = Vec::new();
-    for (layer, path) in layers {
-        let (node, file) = (layer_node(*layer), file_node(*layer));
-        nodes.push(file_options(&file, path, Access::READ)?);
-        let mut image = format_options(&node, &file, ImageFormat::Qcow2, Access::READ);
-        image["backing"] = below;
-        nodes.push(image);
-        below = Value::String(node);
-    }
-    Ok(nodes)
+/// The nodes of a layer that no guest writes to, the file's first; a job may write to it if it is `writable`.
+pub fn frozen_nodes(
+    layer: LayerId,
+    path: &Path,
+    below: Option<LayerId>,
+    cache: DiskCache,
+    writable: bool,
+) -> Result<[Value; 2], CommandLineError> {
+    let access = Access {
+        read_only: !writable,
+        cache,
+        ..Access::READ
+    };
+    let (node, file) = (layer_node(layer), file_node(layer));
+    let mut image = format_options(&node, &file, ImageFormat::Qcow2, access);
+    image["backing"] = below.map_or(Value::Null, |below| layer_node(below).into());
+    Ok([file_options(&file, path, access)?, image])
 }
 
 fn in_place(

@@ -30,7 +30,7 @@ use crate::model::{
 };
 use blocks::Access;
 pub use blocks::{
-    chain_nodes, drive_node, file_node, layer_node, medium_file_node, medium_nodes, overlay_nodes,
+    drive_node, file_node, frozen_nodes, layer_node, medium_file_node, medium_nodes, overlay_nodes,
 };
 pub use sound::passes_sound;
 use value::escape;
