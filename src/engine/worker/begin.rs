@@ -13,16 +13,16 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::events::not_responding;
-use super::files::{Files, arguments, layers, rights, written_file};
-use super::{Begun, Live, Order, PATIENCE, Post, hardware, refuse_order, serial::Line};
+use super::files::{Files, arguments, layers, rights};
+use super::{Begun, Live, Order, PATIENCE, Post, hardware, refuse_order, saved, serial::Line};
 use crate::engine::clock;
 use crate::engine::facts::Facts;
 use crate::engine::hub::Asker;
 use crate::engine::launches;
-use crate::library::{Library, Sighting, SnapshotRecord};
+use crate::library::SnapshotRecord;
 use crate::model::{
-    Action, Answer, ByteSize, DeviceKind, DisplayPath, Failure, Firmware, FirmwareKind, Machine,
-    MemoryBacking, SavedState, State,
+    Action, Answer, ByteSize, DisplayPath, Failure, Firmware, FirmwareKind, Machine, MemoryBacking,
+    SavedState, State,
 };
 use crate::qemu::command_line::{self, MEMORY_NUMBER};
 use crate::qemu::explain;
@@ -195,8 +195,8 @@ impl<'a> Start<'a> {
                     .map_err(|error| {
                         error.failure(format!("{} can't go on from its saved state", post.name))
                     })?;
-                check_accelerator(&post.name, &record, &facts)?;
-                check_disks(&post.name, &record, &post.library)?;
+                saved::check_accelerator(&post.name, &record, &facts)?;
+                saved::check_disks(&post.name, &record, &post.library)?;
                 Some((saved, record))
             }
         };
@@ -479,47 +479,6 @@ impl<'a> Start<'a> {
         self.machine.firmware.variables = vec![made];
         Ok(())
     }
-}
-
-/// A state saved under one accelerator can't go on under another.
-fn check_accelerator(name: &str, record: &SnapshotRecord, facts: &Facts) -> Result<(), Failure> {
-    if record.accelerator == facts.accelerator() {
-        return Ok(());
-    }
-    Err(Failure::new(
-        format!("{name} can't go on from its saved state"),
-        format!(
-            "It was saved with {} and this computer now uses {}",
-            record.accelerator.word(),
-            facts.accelerator().word()
-        ),
-    )
-    .fix("Discard the saved state to boot from the disk"))
-}
-
-/// Memory goes on only over disks that nobody touched meanwhile.
-fn check_disks(name: &str, record: &SnapshotRecord, library: &Library) -> Result<(), Failure> {
-    for device in &record.hardware.devices {
-        let DeviceKind::Disk(disk) = &device.kind else {
-            continue;
-        };
-        let point = record.disks.iter().find(|point| point.id == device.id);
-        let then = point.and_then(|point| point.sighting.as_ref());
-        let now = written_file(&disk.source, library).and_then(|path| Sighting::take(&path).ok());
-        let difference = match (then, now) {
-            (Some(then), Some(now)) => then.difference(&now),
-            (None, _) => Some("how it looked is not known".to_owned()),
-            (_, None) => Some("it is not there".to_owned()),
-        };
-        if let Some(difference) = difference {
-            return Err(Failure::new(
-                format!("{name} can't go on from its saved state"),
-                format!("The disk {} changed since: {difference}", device.id),
-            )
-            .fix("Discard the saved state to boot from the disk"));
-        }
-    }
-    Ok(())
 }
 
 /// What all programs together can have: a memory file itself may be larger, and the guest would run until it is full.

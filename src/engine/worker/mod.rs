@@ -18,6 +18,7 @@ mod network;
 mod order;
 mod picture;
 mod save;
+mod saved;
 mod serial;
 mod sharing;
 mod sound;
