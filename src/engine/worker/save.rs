@@ -14,7 +14,7 @@ use super::act::END_PATIENCE;
 use super::{Flow, PATIENCE, Worker, files};
 use crate::engine::clock;
 use crate::engine::hub::Asker;
-use crate::engine::jobs::Job;
+use crate::engine::jobs::{Cancelled, Job};
 use crate::library::{DiskPoint, MemoryForm, MemoryStore, Sighting, SnapshotRecord, StoredFile};
 use crate::model::{
     Action, Answer, ByteSize, DeviceKind, DiskSource, Failure, SavedState, SnapshotId,
@@ -95,7 +95,9 @@ impl Worker {
             Draft::begin(&folder, self.machine.memory, None).map_err(|error| failed(&error))?;
         if let Some(memory) = &memory {
             draft
-                .copy_live(memory, &mut told(job, "Copying memory"))
+                .copy_live(memory, &mut |done, of| {
+                    unless(job.progress("Copying memory", done, of))
+                })
                 .map_err(|error| failed(&error))?;
         }
         job.progress("Stopping the guest", 0, 0)?;
@@ -103,10 +105,12 @@ impl Worker {
             .call_raw("stop", json!({}), PATIENCE)
             .map_err(|error| self.failure("it was not saved", &error))?;
         let taken = draft
-            .stop(&self.qmp, memory.as_ref(), &mut told(job, "Writing memory"))
+            .stop(&self.qmp, memory.as_ref(), &mut |done, of| {
+                unless(job.progress("Writing memory", done, of))
+            })
             .map_err(|error| failed(&error))?;
         taken
-            .pack(&mut told(job, "Packing memory"))
+            .pack(&mut |done, of| unless(job.progress("Packing memory", done, of)))
             .map_err(|error| failed(&error))
     }
 
@@ -154,11 +158,11 @@ impl Worker {
     }
 }
 
-/// Tells a job how far a memory is.
-fn told(job: &mut Job, step: &'static str) -> impl FnMut(u64, u64) -> ControlFlow<()> {
-    |done, of| match job.progress(step, done, of) {
+/// Cancelling the job breaks the work.
+fn unless(cancelled: Result<(), Cancelled>) -> ControlFlow<()> {
+    match cancelled {
         Ok(()) => ControlFlow::Continue(()),
-        Err(_cancelled) => ControlFlow::Break(()),
+        Err(Cancelled) => ControlFlow::Break(()),
     }
 }
 

@@ -316,7 +316,7 @@ pub(super) fn unpack(
     for part in &chain.parts {
         used.extend(&part.packed.pages);
     }
-    used.sort_unstable();
+    used.sort(); // Few runs that are in order.
     used.dedup();
     let worker = || {
         let mut filler = Filler {
