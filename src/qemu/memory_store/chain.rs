@@ -25,7 +25,7 @@ const LEVELS: u32 = 3;
 /// What a thread fills at once, pages.
 const SHARE: u32 = 16 << 10;
 /// What is written at once, pages.
-const RUN: usize = 64;
+const RUN: usize = 32;
 
 /// Where the memory of a snapshot lies.
 pub type Places<'a> = &'a (dyn Fn(SnapshotId) -> PathBuf + Sync);
