@@ -31,12 +31,17 @@ fn main() -> Outcome<()> {
     let root = root.join(format!("orangery-memory-bench-{}", std::process::id()));
     std::fs::create_dir(&root)?;
     let wanted = |name: &str| {
-        let mut named = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).peekable();
+        let mut named = std::env::args()
+            .skip(1)
+            .filter(|arg| !arg.starts_with('-'))
+            .peekable();
         named.peek().is_none() || named.any(|arg| arg == name)
     };
     let mut result = Ok(());
     if wanted("speed") {
-        result = [300, 600].into_iter().try_for_each(|used| speed(&root, used));
+        result = [300, 600]
+            .into_iter()
+            .try_for_each(|used| speed(&root, used));
     }
     if wanted("checkpoints") {
         result = result.and_then(|()| checkpoints(&root));
