@@ -2,7 +2,7 @@
 //!
 //! The guest is made up: a gibibyte of which a part is used, compressible about threefold. QEMU's own
 //! part of a stop (the devices' state, 6 to 10 ms) is a file of its usual size here. Figures only, run
-//! as an ordinary user; `MEMORY_BENCH_DIR` says where to write.
+//! as an ordinary user; `MEMORY_BENCH_DIR` says where to write. `-- speed` or `-- checkpoints` is a part.
 
 use std::error::Error;
 use std::fs::File;
@@ -30,10 +30,22 @@ fn main() -> Outcome<()> {
     let root = std::env::var_os("MEMORY_BENCH_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
     let root = root.join(format!("orangery-memory-bench-{}", std::process::id()));
     std::fs::create_dir(&root)?;
-    let result = [300, 600]
-        .into_iter()
-        .try_for_each(|used| speed(&root, used))
-        .and_then(|()| checkpoints(&root));
+    let wanted = |name: &str| {
+        let mut named = std::env::args()
+            .skip(1)
+            .filter(|arg| !arg.starts_with('-'))
+            .peekable();
+        named.peek().is_none() || named.any(|arg| arg == name)
+    };
+    let mut result = Ok(());
+    if wanted("speed") {
+        result = [300, 600]
+            .into_iter()
+            .try_for_each(|used| speed(&root, used));
+    }
+    if wanted("checkpoints") {
+        result = result.and_then(|()| checkpoints(&root));
+    }
     std::fs::remove_dir_all(&root)?;
     result
 }
@@ -120,7 +132,18 @@ struct Taken {
     saved: Saved,
     live: Duration,
     stop: Duration,
+    /// Of all processors, for the stop.
+    busy: Duration,
     pack: Duration,
+}
+
+/// What this process had of the processors.
+fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(
+        u64::try_from(time.tv_sec).unwrap_or(0),
+        u32::try_from(time.tv_nsec).unwrap_or(0),
+    )
 }
 
 fn take(root: &Path, number: u128, guest: &mut Guest, previous: Option<u128>) -> Outcome<Taken> {
@@ -135,14 +158,15 @@ fn take(root: &Path, number: u128, guest: &mut Guest, previous: Option<u128>) ->
     draft.copy_live(&guest.ram, &mut go_on)?;
     let copied = Instant::now();
     guest.live()?;
-    let stopped = Instant::now();
+    let (stopped, before) = (Instant::now(), processor_time());
     let taken = draft.stop_with(write_state, Some(&guest.ram), &mut go_on)?;
-    let goes_on = Instant::now();
+    let (goes_on, after) = (Instant::now(), processor_time());
     let saved = taken.pack(&mut go_on)?;
     Ok(Taken {
         saved,
         live: copied - began,
         stop: goes_on - stopped,
+        busy: after.saturating_sub(before),
         pack: goes_on.elapsed(),
     })
 }
@@ -154,7 +178,7 @@ fn speed(root: &Path, used: usize) -> Outcome<()> {
         let taken = take(root, number, &mut guest, None)?;
         stops.push(taken.stop);
         let folder = root.join(SnapshotId(Uuid::from_u128(number)).to_string());
-        let started = Instant::now();
+        let (started, before) = (Instant::now(), processor_time());
         let ram = File::from(memory::create(SIZE)?);
         fill(
             &folder,
@@ -163,14 +187,16 @@ fn speed(root: &Path, used: usize) -> Outcome<()> {
             &ram,
             &mut go_on,
         )?;
-        let filled = started.elapsed();
+        let (filled, after) = (started.elapsed(), processor_time());
         println!(
-            "{used} MiB used: copied {:.3} s, stopped {:.3} s, packed {:.3} s to {}, filled {:.3} s ({:.0} MB/s)",
+            "{used} MiB used: copied {:.3} s, stopped {:.3} s ({:.3} s of processors), packed {:.3} s to {}, filled {:.3} s ({:.3} s of processors, {:.0} MB/s)",
             taken.live.as_secs_f64(),
             taken.stop.as_secs_f64(),
+            taken.busy.as_secs_f64(),
             taken.pack.as_secs_f64(),
             taken.saved.stored(),
             filled.as_secs_f64(),
+            after.saturating_sub(before).as_secs_f64(),
             (used << 20) as f64 / 1e6 / filled.as_secs_f64(),
         );
         std::fs::remove_dir_all(folder)?;

@@ -5,22 +5,17 @@
 //! guest can always go on; a crash in between leaves a QEMU that runs or is paused and at most files
 //! that nothing names.
 
-use std::ops::ControlFlow;
-
 use serde_json::json;
 use uuid::Uuid;
 
 use super::act::END_PATIENCE;
-use super::{Flow, PATIENCE, Worker, files};
-use crate::engine::clock;
+use super::take::told;
+use super::{Flow, PATIENCE, Worker};
 use crate::engine::hub::Asker;
 use crate::engine::jobs::Job;
-use crate::library::{DiskPoint, MemoryForm, MemoryStore, Sighting, SnapshotRecord, StoredFile};
-use crate::model::{
-    Action, Answer, ByteSize, DeviceKind, DiskSource, Failure, SavedState, SnapshotId,
-    SnapshotKind, State,
-};
-use crate::qemu::memory_store::{self, Content, Draft, Saved};
+use crate::engine::timeline::{self, Taking};
+use crate::model::{Action, Answer, Failure, SavedState, SnapshotId, SnapshotKind, State};
+use crate::qemu::memory_store::{Draft, Saved};
 
 impl Worker {
     pub(super) fn save(&mut self, mut job: Job, asker: Asker) -> Flow {
@@ -57,15 +52,15 @@ impl Worker {
     /// Everything up to the point where the machine is saved.
     fn write_all(&mut self, id: SnapshotId, job: &mut Job) -> Result<(), Failure> {
         let what = format!("{} was not saved", self.post.name);
-        let obstacles = memory_store::obstacles(&self.qmp)
-            .map_err(|error| self.failure("it was not saved", &error))?;
-        if !obstacles.is_empty() {
-            return Err(Failure::new(&what, obstacles.join("; "))
-                .fix("Take that part out of the machine, or shut it down instead"));
-        }
+        self.check_obstacles(&what)?;
         let stored = self.write_memory(id, job, &what)?;
         job.commit();
-        let record = self.snapshot_record(id, stored);
+        let taking = Taking {
+            id,
+            ..Taking::new(SnapshotKind::Saved, String::new(), String::new())
+        };
+        let mut record = self.record_now(&taking, &[]);
+        record.memory = Some(timeline::as_recorded(&stored));
         self.post
             .library
             .write_snapshot(&record)
@@ -108,75 +103,5 @@ impl Worker {
         taken
             .pack(&mut told(job, "Packing memory"))
             .map_err(|error| failed(&error))
-    }
-
-    /// The disks as they are now that QEMU has let them go.
-    fn disk_points(&self) -> Vec<DiskPoint> {
-        let disks = self.machine.devices.iter();
-        disks
-            .filter_map(|device| match &device.kind {
-                DeviceKind::Disk(disk) => Some((device.id.clone(), &disk.source)),
-                _ => None,
-            })
-            .map(|(id, source)| DiskPoint {
-                id,
-                chain: match source {
-                    DiskSource::Layers(chain) => chain.clone(),
-                    DiskSource::InPlace(_) => Vec::new(),
-                },
-                sighting: files::written_file(source, &self.post.library)
-                    .and_then(|path| Sighting::take(&path).ok()),
-            })
-            .collect()
-    }
-
-    fn snapshot_record(&self, id: SnapshotId, stored: Saved) -> SnapshotRecord {
-        let manifest = self.process.manifest();
-        let disks = self.disk_points();
-        SnapshotRecord {
-            id,
-            machine: self.post.id,
-            kind: SnapshotKind::Saved,
-            parent: self.machine.point,
-            name: String::new(),
-            writing: false,
-            when: clock::now(),
-            disks,
-            accelerator: manifest.accelerator,
-            cpu_model: manifest.cpu_model.clone(),
-            machine_type: manifest.machine_type.clone(),
-            qemu_version: manifest.qemu_version.clone(),
-            memory: Some(as_recorded(&stored)),
-            hardware: self.machine.clone(),
-            note: String::new(),
-            picture: None,
-        }
-    }
-}
-
-/// Tells a job how far a memory is.
-fn told(job: &mut Job, step: &'static str) -> impl FnMut(u64, u64) -> ControlFlow<()> {
-    |done, of| match job.progress(step, done, of) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(_cancelled) => ControlFlow::Break(()),
-    }
-}
-
-/// What was stored, as the snapshot's record says it.
-fn as_recorded(saved: &Saved) -> MemoryStore {
-    let file = |content: &Content| StoredFile {
-        bytes: ByteSize(content.bytes),
-        blake3: content.hash.clone(),
-    };
-    MemoryStore {
-        form: match saved.packed {
-            Some(_) => MemoryForm::Packed,
-            None => MemoryForm::InState,
-        },
-        ram: saved.ram_size,
-        stored: saved.stored(),
-        base: saved.base.as_ref().map(|base| base.id),
-        state: file(&saved.state),
-        pages: saved.pages.as_ref().map(file),
     }
 }

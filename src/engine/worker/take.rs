@@ -225,7 +225,7 @@ impl Worker {
     }
 
     /// The record of this moment; its memory is still to come.
-    fn record_now(&self, taking: &Taking, idle: &[LayerRef]) -> SnapshotRecord {
+    pub(super) fn record_now(&self, taking: &Taking, idle: &[LayerRef]) -> SnapshotRecord {
         let manifest = self.process.manifest();
         let with = RunWith {
             accelerator: manifest.accelerator,

@@ -25,7 +25,7 @@ const LEVELS: u32 = 3;
 /// What a thread fills at once, pages.
 const SHARE: u32 = 16 << 10;
 /// What is written at once, pages.
-const RUN: usize = 64;
+const RUN: usize = 32;
 
 /// Where the memory of a snapshot lies.
 pub type Places<'a> = &'a (dyn Fn(SnapshotId) -> PathBuf + Sync);
@@ -316,7 +316,7 @@ pub(super) fn unpack(
     for part in &chain.parts {
         used.extend(&part.packed.pages);
     }
-    used.sort_unstable();
+    used.sort(); // Few runs that are in order.
     used.dedup();
     let worker = || {
         let mut filler = Filler {

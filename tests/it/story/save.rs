@@ -133,7 +133,7 @@ fn a_damaged_memory_is_refused_and_the_machine_stays_saved() {
     let state = files_below(&memory)
         .unwrap()
         .into_iter()
-        .find(|path| path.ends_with("device.state"))
+        .find(|path| path.ends_with("device.state.zst"))
         .unwrap();
     let mut bytes = std::fs::read(&state).unwrap();
     let middle = bytes.len() / 2;
