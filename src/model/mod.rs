@@ -6,6 +6,7 @@ mod action;
 mod change;
 mod computer;
 mod create;
+mod difference;
 mod drive;
 mod failure;
 mod flavor;
@@ -23,6 +24,7 @@ mod sharing;
 mod size;
 mod sound;
 mod state;
+mod text;
 mod time;
 mod typing;
 
@@ -35,6 +37,10 @@ pub use computer::{
     Accelerator, AcceleratorChoice, Check, CheckLevel, ComputerReport, HostLoad, KvmVerdict,
 };
 pub use create::{NameError, NewMachine, Source, check_name, free_name};
+pub use difference::{
+    ChangeKind, Difference, DifferenceNote, DiskDifference, DiskRange, FileChange, FileSort, FileSystem, Folder,
+    FolderEntry, Partition, PartitionDifference,
+};
 pub use drive::{
     Cdrom, Disk, DiskBus, DiskCache, DiskSource, Floppy, ImageFormat, InPlaceImage, LayerId,
     LayerRef,
@@ -69,5 +75,6 @@ pub use sharing::{
 pub use size::{ByteSize, SizeError};
 pub use sound::{SoundReport, SoundSettings, SoundState};
 pub use state::State;
+pub use text::clean;
 pub use time::Timestamp;
 pub use typing::Typing;
