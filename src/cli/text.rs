@@ -1,7 +1,7 @@
 //! Text for a terminal: strings from outside made harmless, tables aligned, failures spelt out.
 
-pub use crate::model::clean;
 use crate::model::Failure;
+pub use crate::model::clean;
 
 /// Which way a column leans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

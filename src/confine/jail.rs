@@ -314,7 +314,11 @@ fn wrap(program: &mut Program) -> bool {
         Ok(own) if program.path.starts_with("/proc/self") => own,
         _ => program.path.clone(),
     };
-    args.extend(["--ro-bind-try".into(), path.clone().into(), path.clone().into()]);
+    args.extend([
+        "--ro-bind-try".into(),
+        path.clone().into(),
+        path.clone().into(),
+    ]);
     args.push("--".into());
     args.push(path.into());
     args.append(&mut program.args);

@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::partial::Partial;
 use super::header::{HeaderError, ImageInfo, ImageKind, Refusal, read_header};
+use super::partial::Partial;
 use crate::confine::{self, Finished, Jail, JailError, Limits, Outcome, Program};
 use crate::library::free_space;
 use crate::model::ByteSize;

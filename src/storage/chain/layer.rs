@@ -51,7 +51,10 @@ pub(super) enum Piece {
 pub(super) enum Source {
     At(u64),
     /// `skip` bytes into what is unpacked from there.
-    Packed { from: Packed, skip: usize },
+    Packed {
+        from: Packed,
+        skip: usize,
+    },
 }
 
 #[derive(Debug)]
@@ -66,7 +69,9 @@ pub(super) struct Layer {
 #[derive(Debug)]
 enum Kind {
     /// With what was last found of holes: start, end, whether it is data.
-    Raw { last: (u64, u64, bool) },
+    Raw {
+        last: (u64, u64, bool),
+    },
     Qcow2(Box<Tables>),
 }
 
@@ -87,7 +92,9 @@ impl Layer {
             file,
             size,
             length: size,
-            kind: Kind::Raw { last: (0, 0, false) },
+            kind: Kind::Raw {
+                last: (0, 0, false),
+            },
         })
     }
 
@@ -142,7 +149,9 @@ impl Layer {
         match (source, &mut self.kind) {
             (Source::Packed { from, skip }, Kind::Qcow2(tables)) => {
                 let cluster = tables.unpack(&self.file, from)?;
-                let part = cluster.get(skip..).and_then(|rest| rest.get(..buffer.len()));
+                let part = cluster
+                    .get(skip..)
+                    .and_then(|rest| rest.get(..buffer.len()));
                 buffer.copy_from_slice(part.ok_or(Trouble::Damaged("a cluster is too short"))?);
                 Ok(())
             }
@@ -195,7 +204,11 @@ fn raw_piece(file: &File, last: &mut (u64, u64, bool), at: u64, size: u64) -> (P
         };
         *last = match data > at {
             true => (at, data.min(size), false),
-            false => (at, seek(file, SeekFrom::Hole(at)).unwrap_or(size).min(size), true),
+            false => (
+                at,
+                seek(file, SeekFrom::Hole(at)).unwrap_or(size).min(size),
+                true,
+            ),
         };
         // A file that was cut short meanwhile.
         last.1 = last.1.max(at + 1);
@@ -213,7 +226,10 @@ impl Tables {
         let number = at / shape.cluster();
         let (l1_index, l2_index) = (number / shape.entries(), number % shape.entries());
         let span = shape.entries() * shape.cluster();
-        let first = self.l1.get(l1_index as usize).map_or(0, |entry| entry & OFFSET);
+        let first = self
+            .l1
+            .get(l1_index as usize)
+            .map_or(0, |entry| entry & OFFSET);
         if first == 0 {
             return Ok((Piece::Nothing, span - at % span));
         }

@@ -27,10 +27,7 @@ pub enum ChainError {
     #[error("layer {layer} of the disk could not be read: {source}")]
     Read { layer: usize, source: io::Error },
     #[error("layer {layer} of the disk is damaged: {problem}")]
-    Damaged {
-        layer: usize,
-        problem: &'static str,
-    },
+    Damaged { layer: usize, problem: &'static str },
     #[error("layer {layer} of the disk can't be read: {what}")]
     Unsupported { layer: usize, what: &'static str },
     #[error("a disk of {0} layers is deeper than the {MAX_LAYERS} that can be read")]
@@ -60,8 +57,12 @@ pub enum Held {
     /// No layer has it: zeros.
     Nowhere,
     /// This layer says that it is zeros.
-    Zeros { layer: usize },
-    Data { layer: usize },
+    Zeros {
+        layer: usize,
+    },
+    Data {
+        layer: usize,
+    },
 }
 
 /// A disk as the guest sees it.
@@ -147,7 +148,10 @@ impl Chain {
                         length,
                         held,
                     };
-                    if pending.replace(next).is_some_and(|last| each(last).is_break()) {
+                    if pending
+                        .replace(next)
+                        .is_some_and(|last| each(last).is_break())
+                    {
                         return Ok(());
                     }
                 }

@@ -59,9 +59,12 @@ impl Shape {
             return Err(Trouble::Unsupported(what));
         }
         let short = Trouble::Damaged("its header is cut off");
-        let (Some(cluster_bits), Some(size), Some(l1_size), Some(l1_at)) =
-            (be32(head, 20), be64(head, 24), be32(head, 36), be64(head, 40))
-        else {
+        let (Some(cluster_bits), Some(size), Some(l1_size), Some(l1_at)) = (
+            be32(head, 20),
+            be64(head, 24),
+            be32(head, 36),
+            be64(head, 40),
+        ) else {
             return Err(short);
         };
         let features = match header.version {
@@ -79,7 +82,9 @@ impl Shape {
             extended,
             has_zeros: header.version > 2,
             l1_at,
-            l1_entries: size.div_ceil(1 << cluster_bits).div_ceil(entries(cluster_bits, extended)),
+            l1_entries: size
+                .div_ceil(1 << cluster_bits)
+                .div_ceil(entries(cluster_bits, extended)),
         };
         shape.check(u64::from(l1_size), length).map(|()| shape)
     }

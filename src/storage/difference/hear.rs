@@ -1,8 +1,8 @@
 //! Takes in what the reader says: bounded, cleaned, and whole or refused.
 
 use super::DifferenceError;
-use super::sides::{MAX_CHANGES, MAX_RANGES};
 use super::reader::MAX_LISTED;
+use super::sides::{MAX_CHANGES, MAX_RANGES};
 use super::wire::{Refusal, Said, Stage};
 use crate::model::{
     ByteSize, DifferenceNote, DiskDifference, Folder, Partition, PartitionDifference, clean,
@@ -10,8 +10,8 @@ use crate::model::{
 
 /// Bytes of lines that are taken in of one job: a full comparison of many partitions is a tenth.
 const MAX_HEARD: usize = 64 << 20;
-/// Partitions of a disk: a full GPT and a full MBR are fewer.
-const MAX_PARTITIONS: usize = 200;
+/// Partitions of both sides of a disk: two full tables are fewer.
+const MAX_PARTITIONS: usize = 400;
 /// Notes of one thing; there are no more kinds.
 const MAX_NOTES: usize = 16;
 /// Characters of a complaint that are shown.

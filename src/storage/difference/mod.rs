@@ -7,6 +7,8 @@
 
 mod blocks;
 mod hear;
+#[cfg(test)]
+pub(super) mod images;
 mod reader;
 mod sides;
 mod wire;
@@ -17,10 +19,8 @@ use std::time::Duration;
 
 use super::partial::Partial;
 use crate::confine::{self, Jail, JailError, Limits, Outcome, Program};
-use crate::model::{
-    ByteSize, Difference, DifferenceNote, DiskDifference, Folder, Partition,
-};
-use hear::{Hearing, Heard};
+use crate::model::{ByteSize, Difference, DifferenceNote, DiskDifference, Folder, Partition};
+use hear::{Heard, Hearing};
 pub use reader::{DISK_READER, disk_reader_main};
 use wire::{Job, Refusal};
 pub use wire::{LayerFile, Stage};
@@ -174,7 +174,9 @@ pub fn list(
     let mut folder = ask(&job, LOOK, Vec::new(), progress)
         .map_err(|(error, _)| error)?
         .folder;
-    folder.notes.extend(disk.moving.then_some(DifferenceNote::Moving));
+    folder
+        .notes
+        .extend(disk.moving.then_some(DifferenceNote::Moving));
     Ok(folder)
 }
 

@@ -15,9 +15,7 @@ use std::time::{Duration, Instant};
 
 use super::sides::compare;
 use super::wire::{Job, LayerFile, Refusal, Said, Stage};
-use crate::model::{
-    ByteSize, DifferenceNote, FileSort, FolderEntry, Partition,
-};
+use crate::model::{ByteSize, DifferenceNote, FileSort, FolderEntry, Partition};
 use crate::storage::chain::{Chain, ChainError};
 use crate::storage::inside::{self, Disk, Node, Slot, Tree, Window, walk};
 
@@ -112,11 +110,10 @@ impl From<ChainError> for Refusal {
 pub(super) fn open(chain: &[LayerFile]) -> Result<Chain, Refusal> {
     let mut files = Vec::new();
     for (place, layer) in (1..).zip(chain) {
-        let file = File::open(&layer.path)
-            .map_err(|source| ChainError::Read {
-                layer: place,
-                source,
-            })?;
+        let file = File::open(&layer.path).map_err(|source| ChainError::Read {
+            layer: place,
+            source,
+        })?;
         files.push((file, layer.format));
     }
     Ok(Chain::open(files)?)
@@ -178,12 +175,7 @@ fn damaged(error: io::Error) -> Refusal {
     }
 }
 
-fn list(
-    chain: &[LayerFile],
-    start: u64,
-    path: &str,
-    teller: &mut Teller,
-) -> Result<(), Refusal> {
+fn list(chain: &[LayerFile], start: u64, path: &str, teller: &mut Teller) -> Result<(), Refusal> {
     let (mut nodes, mut more, notes) = in_partition(chain, start, |_, tree| {
         let place = match walk::find(tree, path).map_err(damaged)? {
             None => tree.root(),
@@ -204,7 +196,12 @@ fn list(
         listed.map_err(damaged)?;
         Ok((nodes, more, tree.notes()))
     })?;
-    let order = |node: &Node| (node.kind != FileSort::Folder, walk::shown(&node.name).to_lowercase());
+    let order = |node: &Node| {
+        (
+            node.kind != FileSort::Folder,
+            walk::shown(&node.name).to_lowercase(),
+        )
+    };
     nodes.sort_by_cached_key(order);
     more += nodes.len().saturating_sub(MAX_LISTED) as u64;
     for node in nodes.into_iter().take(MAX_LISTED) {
@@ -276,7 +273,9 @@ fn take(
         copied.map_err(damaged)?;
         match done == node.size {
             true => Ok(done),
-            false => Err(Refusal::Damaged("the file is shorter than it says".to_owned())),
+            false => Err(Refusal::Damaged(
+                "the file is shorter than it says".to_owned(),
+            )),
         }
     })?;
     target.set_len(total).map_err(no_target)?;

@@ -35,7 +35,9 @@ pub(super) fn compare(
     let after = Disk::new(open(after)?);
     let sizes = Said::Sizes(ByteSize(before.size()), ByteSize(after.size()));
     let mut pairs = pair(slots(&before)?, slots(&after)?);
-    if teller.say(&sizes).is_break() || compare_blocks(&before, &after, shared, &mut pairs, teller)?.is_break() {
+    if teller.say(&sizes).is_break()
+        || compare_blocks(&before, &after, shared, &mut pairs, teller)?.is_break()
+    {
         return Ok(());
     }
     for pair in &pairs {
@@ -122,9 +124,8 @@ fn compare_blocks(
 impl Pair {
     fn touch(&mut self, block: DiskRange) {
         let end = block.start + block.length;
-        let hits = |slot: &Slot| {
-            block.start < slot.start.saturating_add(slot.length) && slot.start < end
-        };
+        let hits =
+            |slot: &Slot| block.start < slot.start.saturating_add(slot.length) && slot.start < end;
         self.touched |= [&self.before, &self.after].into_iter().flatten().any(hits);
     }
 

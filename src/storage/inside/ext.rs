@@ -29,7 +29,9 @@ pub(super) struct Ext {
 impl Ext {
     pub fn open(window: Window) -> io::Result<Self> {
         let superblock = window.look(SUPERBLOCK, 1024)?;
-        let unclean = superblock.get(INCOMPAT).is_some_and(|bits| bits & RECOVERY != 0);
+        let unclean = superblock
+            .get(INCOMPAT)
+            .is_some_and(|bits| bits & RECOVERY != 0);
         let load = |without_journal| {
             let source = Source {
                 window: window.clone(),

@@ -24,7 +24,9 @@ impl Fat {
 
     /// The folder at a path of short names, which are unique in a folder and never changed in case.
     fn folder(&self, path: &[u8]) -> io::Result<Dir<'_, Window>> {
-        let parts = path.split(|byte| *byte == b'/').filter(|part| !part.is_empty());
+        let parts = path
+            .split(|byte| *byte == b'/')
+            .filter(|part| !part.is_empty());
         parts.fold(Ok(self.fs.root_dir()), |folder, part| {
             let entry = find(&folder?, part)?;
             match entry.is_dir() {
@@ -92,7 +94,10 @@ impl Tree for Fat {
         let path = path(file)?;
         let cut = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
         let (folder, short) = path.split_at(cut);
-        let entry = find(&self.folder(folder)?, short.strip_prefix(b"/").unwrap_or(short))?;
+        let entry = find(
+            &self.folder(folder)?,
+            short.strip_prefix(b"/").unwrap_or(short),
+        )?;
         if !entry.is_file() {
             return Err(io::ErrorKind::IsADirectory.into());
         }
@@ -127,7 +132,9 @@ fn moment(entry: &DirEntry<'_, Window>) -> Moment {
     // Days since 1970-01-01 by the civil calendar, counting years from March.
     let year = i64::from(date.year) - i64::from(date.month <= 2);
     let month = (i64::from(date.month) + 9) % 12;
-    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5
+    let days = 365 * year + year / 4 - year / 100
+        + year / 400
+        + (153 * month + 2) / 5
         + i64::from(date.day)
         - 719_469;
     let seconds = i64::from(time.hour) * 3600 + i64::from(time.min) * 60 + i64::from(time.sec);

@@ -38,7 +38,12 @@ impl NtFiles {
     }
 
     /// Kind, length and time of a file, from its own record: what a folder says of it may be stale.
-    fn describe(&mut self, record: u64, folder: bool, reparsed: bool) -> Result<(FileSort, u64, Option<Moment>), NtfsError> {
+    fn describe(
+        &mut self,
+        record: u64,
+        folder: bool,
+        reparsed: bool,
+    ) -> Result<(FileSort, u64, Option<Moment>), NtfsError> {
         let file = self.ntfs.file(&mut self.window, record)?;
         let written = file.info()?.modification_time().nt_timestamp() as i64 - EPOCH;
         let nanos = written.rem_euclid(10_000_000) as u32 * 100;
@@ -102,7 +107,10 @@ impl Tree for NtFiles {
     ) -> io::Result<()> {
         let mut found = Vec::new();
         {
-            let folder = self.ntfs.file(&mut self.window, record(folder)?).map_err(failed)?;
+            let folder = self
+                .ntfs
+                .file(&mut self.window, record(folder)?)
+                .map_err(failed)?;
             let index = folder.directory_index(&mut self.window).map_err(failed)?;
             let mut entries = index.entries();
             while let Some(entry) = entries.next(&mut self.window) {
@@ -113,8 +121,15 @@ impl Tree for NtFiles {
                 if key.namespace() == NtfsFileNamespace::Dos || record < FIRST_FILE {
                     continue;
                 }
-                let reparsed = key.file_attributes().contains(NtfsFileAttributeFlags::REPARSE_POINT);
-                found.push((key.name().to_string_lossy().into_bytes(), record, key.is_directory(), reparsed));
+                let reparsed = key
+                    .file_attributes()
+                    .contains(NtfsFileAttributeFlags::REPARSE_POINT);
+                found.push((
+                    key.name().to_string_lossy().into_bytes(),
+                    record,
+                    key.is_directory(),
+                    reparsed,
+                ));
                 if found.len() > super::walk::MAX_FOLDER {
                     break;
                 }
@@ -147,7 +162,10 @@ impl Tree for NtFiles {
         file: &Place,
         sink: &mut dyn FnMut(&[u8]) -> io::Result<()>,
     ) -> io::Result<()> {
-        let file = self.ntfs.file(&mut self.window, record(file)?).map_err(failed)?;
+        let file = self
+            .ntfs
+            .file(&mut self.window, record(file)?)
+            .map_err(failed)?;
         refuse_packed(&file, &mut self.window)?;
         let Some(data) = file.data(&mut self.window, "") else {
             return Ok(());

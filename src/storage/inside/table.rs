@@ -65,7 +65,8 @@ fn gpt(whole: &Window) -> io::Result<Vec<Found>> {
     if !header.starts_with(b"EFI PART") {
         return Ok(Vec::new());
     }
-    let (Some(at), Some(count), Some(size)) = (le64(&header, 72), le32(&header, 80), le32(&header, 84))
+    let (Some(at), Some(count), Some(size)) =
+        (le64(&header, 72), le32(&header, 80), le32(&header, 84))
     else {
         return Ok(Vec::new());
     };
@@ -79,7 +80,12 @@ fn gpt(whole: &Window) -> io::Result<Vec<Found>> {
         let (first, last) = (le64(entry, 32)?, le64(entry, 40)?);
         let sectors = last.checked_sub(first)?.checked_add(1)?;
         let is_used = entry[..16].iter().any(|byte| *byte != 0);
-        let found = (number, utf16(&entry[56..128]), first.checked_mul(SECTOR)?, sectors.checked_mul(SECTOR)?);
+        let found = (
+            number,
+            utf16(&entry[56..128]),
+            first.checked_mul(SECTOR)?,
+            sectors.checked_mul(SECTOR)?,
+        );
         is_used.then_some(found)
     });
     Ok(used.filter(|found| inside(found, whole)).collect())
@@ -113,7 +119,12 @@ fn mbr(whole: &Window, first: &[u8]) -> io::Result<Vec<Found>> {
         if entry.is_extended() {
             extended.get_or_insert(entry.first);
         } else if entry.kind != 0 && entry.sectors != 0 {
-            found.push((number, String::new(), entry.first * SECTOR, entry.sectors * SECTOR));
+            found.push((
+                number,
+                String::new(),
+                entry.first * SECTOR,
+                entry.sectors * SECTOR,
+            ));
         }
     }
     // Each logical partition has a sector of its own that names it and the next such sector.
@@ -198,7 +209,11 @@ fn fat_label(label: String) -> String {
 }
 
 fn utf16(bytes: &[u8]) -> String {
-    let units = bytes.as_chunks::<2>().0.iter().map(|unit| u16::from_le_bytes(*unit));
+    let units = bytes
+        .as_chunks::<2>()
+        .0
+        .iter()
+        .map(|unit| u16::from_le_bytes(*unit));
     let text: Vec<u16> = units.take_while(|unit| *unit != 0).collect();
     clean(&String::from_utf16_lossy(&text))
 }

@@ -205,7 +205,11 @@ fn change(path: &str, before: Option<&Node>, after: Option<&Node>) -> Vec<FileCh
 /// A link is an entry like any other: what it names is not looked at.
 pub(in crate::storage) fn find(tree: &mut dyn Tree, path: &str) -> io::Result<Option<Node>> {
     let mut at: Option<Node> = None;
-    for part in path.split('/').filter(|part| !part.is_empty()).take(MAX_DEPTH) {
+    let parts = path.split('/').filter(|part| !part.is_empty());
+    for (depth, part) in parts.enumerate() {
+        if depth > MAX_DEPTH {
+            return Err(io::ErrorKind::NotFound.into());
+        }
         let folder = match &at {
             None => tree.root(),
             Some(node) if node.kind == FileSort::Folder => node.place.clone(),

@@ -122,7 +122,9 @@ impl Read for Window {
         if wanted == 0 {
             return Ok(0);
         }
-        let count = self.disk.read(self.start + self.at, &mut buffer[..wanted])?;
+        let count = self
+            .disk
+            .read(self.start + self.at, &mut buffer[..wanted])?;
         self.at += count as u64;
         Ok(count)
     }
