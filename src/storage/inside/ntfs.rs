@@ -26,7 +26,9 @@ pub(super) struct NtFiles {
 
 impl NtFiles {
     pub fn open(mut window: Window) -> io::Result<Self> {
-        let ntfs = Ntfs::new(&mut window).map_err(failed)?;
+        let mut ntfs = Ntfs::new(&mut window).map_err(failed)?;
+        // Without it, looking for a stream by its name panics.
+        ntfs.read_upcase_table(&mut window).map_err(failed)?;
         let mut files = Self {
             ntfs,
             window,
