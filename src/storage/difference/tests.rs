@@ -73,6 +73,27 @@ fn changes(partition: &PartitionDifference) -> Vec<(&str, ChangeKind, Option<u64
     told.collect()
 }
 
+/// Where two whole images differ, byte by byte.
+fn by_bytes(images: &Images) -> Vec<DiskRange> {
+    let (old, new) = (
+        std::fs::read(&images.before).unwrap(),
+        std::fs::read(&images.after).unwrap(),
+    );
+    let mut expected: Vec<DiskRange> = Vec::new();
+    for (number, (a, b)) in (0..).zip(old.chunks(65_536).zip(new.chunks(65_536))) {
+        let start = number * 65_536;
+        match expected.last_mut() {
+            _ if a == b => {}
+            Some(last) if last.start + last.length == start => last.length += a.len() as u64,
+            _ => expected.push(DiskRange {
+                start,
+                length: a.len() as u64,
+            }),
+        }
+    }
+    expected
+}
+
 #[test]
 fn files_that_changed_are_told_for_each_file_system() {
     let Some(images) = images::images("metadata_csum") else {
@@ -92,23 +113,7 @@ fn files_that_changed_are_told_for_each_file_system() {
         after: vec![raw(&images.after)],
     });
     assert_eq!(whole.unwrap().disk, disk);
-    let (old, new) = (
-        std::fs::read(&images.before).unwrap(),
-        std::fs::read(&images.after).unwrap(),
-    );
-    let mut expected: Vec<DiskRange> = Vec::new();
-    for (number, (a, b)) in (0..).zip(old.chunks(65_536).zip(new.chunks(65_536))) {
-        let start = number * 65_536;
-        match expected.last_mut() {
-            _ if a == b => {}
-            Some(last) if last.start + last.length == start => last.length += a.len() as u64,
-            _ => expected.push(DiskRange {
-                start,
-                length: a.len() as u64,
-            }),
-        }
-    }
-    assert_eq!(disk.ranges, expected);
+    assert_eq!(disk.ranges, by_bytes(&images));
 
     let [ext, fat, ntfs] = &disk.partitions[..] else {
         panic!("{disk:?}");
