@@ -233,7 +233,7 @@ impl Tables {
         if first == 0 {
             return Ok((Piece::Nothing, span - at % span));
         }
-        if first % shape.cluster() != 0 {
+        if !first.is_multiple_of(shape.cluster()) {
             return Err(Trouble::Damaged("a second table lies between clusters"));
         }
         let word = l2_index * shape.words();

@@ -99,7 +99,7 @@ impl Shape {
             "its first table is too large"
         } else if self.l1_entries > l1_size {
             "its first table is too short"
-        } else if self.l1_at % self.cluster() != 0 {
+        } else if !self.l1_at.is_multiple_of(self.cluster()) {
             "its first table lies between clusters"
         } else if self.l1_at.checked_add(table).is_none_or(|end| end > length) {
             "its first table lies outside the file"
@@ -137,7 +137,7 @@ impl Shape {
             return Ok(Meaning::Packed(self.packed(entry)));
         }
         let at = entry & OFFSET;
-        if at % self.cluster() != 0 {
+        if !at.is_multiple_of(self.cluster()) {
             return Err(Trouble::Damaged("its data lies between clusters"));
         }
         if !self.extended {

@@ -239,7 +239,7 @@ fn compressed_clusters_are_unpacked() {
         }
     }
     let path = folder.path().join("zlib");
-    let mut chain = open(&[path.clone()]);
+    let mut chain = open(std::slice::from_ref(&path));
     assert!(content(&mut chain) == expected);
     // A broken one is an error, not other bytes.
     let file = OpenOptions::new()
@@ -299,7 +299,7 @@ fn a_raw_base_shows_its_holes_and_what_a_header_names_is_not_followed() {
     assert!(all == expected);
     assert_eq!(chain.first_held(0, 0).unwrap(), Some(1 << 20));
     assert_eq!(chain.own_bytes(1).unwrap(), 65_536);
-    let mut alone = open(&[top.clone()]);
+    let mut alone = open(std::slice::from_ref(&top));
     assert!(content(&mut alone)[65_536..].iter().all(|byte| *byte == 0));
     let mut wrong = files();
     wrong.reverse();

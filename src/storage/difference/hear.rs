@@ -45,17 +45,18 @@ pub(super) struct Nonsense;
 
 impl Heard {
     /// A reader that fell over a file system has compared the blocks: that much is true.
-    pub fn in_part(failure: (DifferenceError, Self)) -> Result<Self, DifferenceError> {
-        let (error, mut heard) = failure;
-        if !heard.blocks || matches!(error, DifferenceError::Cancelled) {
-            return Err(error);
+    pub fn in_part(mut self, done: Result<(), DifferenceError>) -> Result<Self, DifferenceError> {
+        match done {
+            Ok(()) => return Ok(self),
+            Err(error) if !self.blocks || matches!(error, DifferenceError::Cancelled) => {
+                return Err(error);
+            }
+            Err(_) => self.disk.notes.push(DifferenceNote::PartlyUnread),
         }
-        match heard.disk.partitions.last_mut() {
-            Some(last) if heard.open => last.notes.push(DifferenceNote::Unreadable),
-            _ => {}
+        if let Some(last) = self.disk.partitions.last_mut().filter(|_| self.open) {
+            last.notes.push(DifferenceNote::Unreadable);
         }
-        heard.disk.notes.push(DifferenceNote::PartlyUnread);
-        Ok(heard)
+        Ok(self)
     }
 }
 

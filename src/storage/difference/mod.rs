@@ -118,7 +118,8 @@ fn compare_disk(
         before: real(&old.layers)?,
         after: real(&new.layers)?,
     };
-    let mut heard = ask(&job, LONG, Vec::new(), progress).or_else(Heard::in_part)?;
+    let (heard, done) = ask(&job, LONG, Vec::new(), progress);
+    let mut heard = heard.in_part(done)?;
     heard.disk.device.clone_from(&new.device);
     let moving = (old.moving || new.moving).then_some(DifferenceNote::Moving);
     heard.disk.notes.extend(moving);
@@ -137,7 +138,8 @@ fn lone_disk(
         after: chain,
     };
     // Compared with itself, which touches no block.
-    let heard = ask(&job, LOOK, Vec::new(), progress).map_err(|(error, _)| error)?;
+    let (heard, done) = ask(&job, LOOK, Vec::new(), progress);
+    done?;
     let size = heard.disk.after;
     Ok(DiskDifference {
         device: disk.device.clone(),
@@ -153,9 +155,9 @@ pub fn partitions(
     progress: Progress<'_>,
 ) -> Result<Vec<Partition>, DifferenceError> {
     let chain = real(&disk.layers)?;
-    let heard = ask(&Job::Partitions { chain }, LOOK, Vec::new(), progress);
-    let disk = heard.map_err(|(error, _)| error)?.disk;
-    let found = disk.partitions.into_iter();
+    let (heard, done) = ask(&Job::Partitions { chain }, LOOK, Vec::new(), progress);
+    done?;
+    let found = heard.disk.partitions.into_iter();
     Ok(found.map(|found| found.partition).collect())
 }
 
@@ -171,9 +173,9 @@ pub fn list(
         partition,
         path: path.to_owned(),
     };
-    let mut folder = ask(&job, LOOK, Vec::new(), progress)
-        .map_err(|(error, _)| error)?
-        .folder;
+    let (heard, done) = ask(&job, LOOK, Vec::new(), progress);
+    done?;
+    let mut folder = heard.folder;
     folder
         .notes
         .extend(disk.moving.then_some(DifferenceNote::Moving));
@@ -201,15 +203,15 @@ pub fn take_file(
         path: path.to_owned(),
         target: partial.path.clone(),
     };
-    let heard = ask(&job, LONG, vec![partial.path.clone()], progress);
-    let length = match heard {
-        Ok(heard) => heard.copied,
-        Err((DifferenceError::Target { why, .. }, _)) => {
-            return Err(DifferenceError::Target { path: target, why });
-        }
-        Err((error, _)) => return Err(error),
-    };
-    match length {
+    let (heard, done) = ask(&job, LONG, vec![partial.path.clone()], progress);
+    done.map_err(|error| match error {
+        DifferenceError::Target { why, .. } => DifferenceError::Target {
+            path: target.clone(),
+            why,
+        },
+        other => other,
+    })?;
+    match heard.copied {
         Some(length) if length.0 == partial.length() => {
             partial.finish(&target).map_err(failed)?;
             Ok(length)
@@ -238,19 +240,17 @@ fn real(layers: &[LayerFile]) -> Result<Vec<LayerFile>, DifferenceError> {
     layers.iter().map(real).collect()
 }
 
-/// Has `job` done in the jail. An error comes with what was heard until then.
+/// Has `job` done in the jail: what was heard, and whether that is all.
 fn ask(
     job: &Job,
     time: Duration,
     writes: Vec<PathBuf>,
     progress: Progress<'_>,
-) -> Result<Heard, (DifferenceError, Heard)> {
+) -> (Heard, Result<(), DifferenceError>) {
+    let stopped = |why: String| Err(DifferenceError::Stopped { why });
     let text = match serde_json::to_string(job) {
         Ok(text) => text,
-        Err(error) => {
-            let why = error.to_string();
-            return Err((DifferenceError::Stopped { why }, Heard::default()));
-        }
+        Err(error) => return (Heard::default(), stopped(error.to_string())),
     };
     let mut program = Program::ourselves(DISK_READER).args([text]);
     program.reads = job.layers().map(|layer| layer.path.clone()).collect();
@@ -270,20 +270,19 @@ fn ask(
             Err(_nonsense) => ControlFlow::Break(()),
         },
     });
-    let stopped = |why: String| DifferenceError::Stopped { why };
-    let trouble = match ended {
+    let done = match ended {
         _ if hearing.nonsense => stopped("it said what can't be understood".to_owned()),
-        Err(JailError::Cancelled) => DifferenceError::Cancelled,
-        Err(error) => DifferenceError::Jail(error),
+        Err(JailError::Cancelled) => Err(DifferenceError::Cancelled),
+        Err(error) => Err(DifferenceError::Jail(error)),
         Ok(finished) => match (finished.outcome, hearing.refusal.take()) {
-            (_, Some(refusal)) => refused(refusal, job),
-            (Outcome::Success, None) if hearing.done => return Ok(hearing.heard),
+            (_, Some(refusal)) => Err(refused(refusal, job)),
+            (Outcome::Success, None) if hearing.done => Ok(()),
             (Outcome::Success, None) => stopped("it ended without an answer".to_owned()),
             (Outcome::Failed(code), None) => stopped(format!("it failed with code {code}")),
             (Outcome::Killed(signal), None) => stopped(format!("signal {signal} ended it")),
         },
     };
-    Err((trouble, hearing.heard))
+    (hearing.heard, done)
 }
 
 impl Job {

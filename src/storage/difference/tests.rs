@@ -379,7 +379,11 @@ fn what_the_reader_says_is_bounded_and_cleaned() {
 #[test]
 fn a_reader_that_falls_over_files_has_compared_the_blocks() {
     let line = |said: &Said| serde_json::to_string(said).unwrap();
-    let stopped = || DifferenceError::Stopped { why: String::new() };
+    let stopped = || {
+        Err(DifferenceError::Stopped {
+            why: String::new(),
+        })
+    };
     let mut hearing = Hearing::default();
     hearing
         .hear(&line(&Said::Sizes(ByteSize(1), ByteSize(1))))

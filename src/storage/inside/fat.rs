@@ -24,11 +24,11 @@ impl Fat {
 
     /// The folder at a path of short names, which are unique in a folder and never changed in case.
     fn folder(&self, path: &[u8]) -> io::Result<Dir<'_, Window>> {
-        let parts = path
+        let mut parts = path
             .split(|byte| *byte == b'/')
             .filter(|part| !part.is_empty());
-        parts.fold(Ok(self.fs.root_dir()), |folder, part| {
-            let entry = find(&folder?, part)?;
+        parts.try_fold(self.fs.root_dir(), |folder, part| {
+            let entry = find(&folder, part)?;
             match entry.is_dir() {
                 true => Ok(entry.to_dir()),
                 false => Err(io::ErrorKind::NotADirectory.into()),
