@@ -64,6 +64,7 @@ impl Purpose {
             | Command::Watch(_)
             | Command::ReadLog
             | Command::Note(_)
+            | Command::ShowTimeline { .. }
             | Command::ShowTrash => Self::Quiet,
             Command::OfferClipboard { .. } => Self::OfferClipboard,
             Command::TakeClipboard { machine } => Self::TakeClipboard(*machine),
@@ -73,6 +74,13 @@ impl Purpose {
                 start: *start,
             },
             Command::Change { .. }
+            | Command::TakeSnapshot { .. }
+            | Command::Rewind { .. }
+            | Command::EditSnapshot { .. }
+            | Command::DeleteSnapshots { .. }
+            | Command::Flatten { .. }
+            | Command::VerifySnapshots { .. }
+            | Command::SetCheckpoints { .. }
             | Command::Insert { .. }
             | Command::DropPending { .. }
             | Command::AddDisk { .. }

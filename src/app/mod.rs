@@ -385,6 +385,7 @@ impl App {
             | Ask::ArrangeList(_)
             | Ask::ShowHardware(_)
             | Ask::ShowKeys(_)
+            | Ask::ShowTimeline(_)
             | Ask::TypeInto(_)
             | Ask::ConfirmDelete(_)
             | Ask::ShowSettings(_)

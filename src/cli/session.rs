@@ -266,6 +266,8 @@ fn progress_of(action: Action, state: State) -> Way {
         Action::ShutDown | Action::PowerOff => State::Off,
         Action::Save => State::Saved,
         Action::DiscardSaved
+        | Action::Snapshot
+        | Action::Rewind
         | Action::Reset
         | Action::OpenConsole
         | Action::Screenshot

@@ -414,6 +414,8 @@ fn outcome(action: Action) -> (&'static str, &'static str) {
         Action::Reset => ("starts again", "reset"),
         Action::Save => ("is saved", "save"),
         Action::DiscardSaved => ("has no saved state any more", "discard"),
+        Action::Snapshot => ("has a snapshot more", "snapshot"),
+        Action::Rewind => ("was gone back with", "snapshot"),
         Action::OpenConsole => ("is shown", "console"),
         Action::Screenshot => ("is pictured", "screenshot"),
         Action::SendKeys => ("got the keys", "key"),

@@ -80,6 +80,7 @@ impl Chronicle {
             | Event::Load(_)
             | Event::Sample { .. }
             | Event::Trash(_)
+            | Event::Timeline { .. }
             | Event::Settings(_)
             | Event::Whereabouts(_)
             | Event::Thumbnail { .. }
@@ -138,6 +139,18 @@ fn asked(command: &Command) -> Option<String> {
         Command::TakeClipboard { .. } => "take the guest's clipboard",
         Command::SendFiles { files, .. } => return Some(format!("send {} files", files.len())),
         Command::Screenshot { .. } => "take a picture",
+        Command::TakeSnapshot { .. } => "take a snapshot",
+        Command::Rewind { snapshot, keep, .. } => {
+            let kept = if *keep { "" } else { "; the present is not kept" };
+            return Some(format!("go back to the snapshot {snapshot}{kept}"));
+        }
+        Command::EditSnapshot { .. } => "rename a snapshot",
+        Command::DeleteSnapshots { snapshots, .. } => {
+            return Some(format!("delete {} snapshots", snapshots.len()));
+        }
+        Command::Flatten { .. } => "flatten the disks",
+        Command::VerifySnapshots { .. } => "verify snapshots",
+        Command::SetCheckpoints { .. } => "change when checkpoints are taken",
         Command::EmptyTrash => "empty the trash",
         Command::CancelJob(_) => "cancel a job",
         Command::Examine => "examine this computer",
@@ -156,6 +169,7 @@ fn asked(command: &Command) -> Option<String> {
         | Command::ConsoleShown { shown: Some(_), .. }
         | Command::Stats { .. }
         | Command::CommandLine { .. }
+        | Command::ShowTimeline { .. }
         | Command::ShowTrash
         | Command::ReadLog
         | Command::ReadQemuLog { .. }

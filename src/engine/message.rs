@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::parcel::Parcel;
 use crate::model::{
-    Action, Answer, Change, ClipKind, ComputerReport, ConsoleWindow, Failure, HostLoad, JobId,
+    Action, Answer, Change, Checkpoints, ClipKind, ComputerReport, ConsoleWindow, Failure, HostLoad, JobId,
     JobReport, LayerId, MachineId, MachineReport, NewDisk, NewMachine, Sample, Settings,
-    TrashReport, Typing, Whereabouts,
+    SnapshotId, Timeline, TrashReport, Typing, Whereabouts,
 };
 
 /// Numbers a request so that its answer can be told from others. Chosen by the asker.
@@ -116,6 +116,52 @@ pub enum Command {
     CommandLine {
         machine: MachineId,
     },
+    /// Keeps this moment.
+    TakeSnapshot {
+        machine: MachineId,
+        /// May be empty.
+        name: String,
+        note: String,
+    },
+    /// Goes back to a snapshot. A machine that runs ends running.
+    Rewind {
+        machine: MachineId,
+        snapshot: SnapshotId,
+        /// Keep the present as a snapshot of its own.
+        keep: bool,
+        /// Also start a machine that does not run.
+        start: bool,
+    },
+    /// Gives a snapshot another name and note.
+    EditSnapshot {
+        machine: MachineId,
+        snapshot: SnapshotId,
+        name: String,
+        note: String,
+    },
+    /// Deletes snapshots for good; what others need of them stays.
+    DeleteSnapshots {
+        machine: MachineId,
+        snapshots: Vec<SnapshotId>,
+    },
+    /// Makes each disk of the present one layer that rests on nothing. Snapshots keep theirs.
+    Flatten {
+        machine: MachineId,
+    },
+    /// Reads a snapshot whole and compares it with what was written; all of them without one.
+    VerifySnapshots {
+        machine: MachineId,
+        snapshot: Option<SnapshotId>,
+    },
+    /// Asks for the machine's snapshots; changes of them are told from then on, too.
+    ShowTimeline {
+        machine: MachineId,
+    },
+    /// When checkpoints are taken by themselves.
+    SetCheckpoints {
+        machine: MachineId,
+        checkpoints: Checkpoints,
+    },
     /// Asks what lies in the trash.
     ShowTrash,
     /// Removes for good what lies in the trash and no other machine rests on.
@@ -175,6 +221,14 @@ impl Command {
             | Self::Stats { machine }
             | Self::OpenConsoles { machine, .. }
             | Self::CommandLine { machine }
+            | Self::TakeSnapshot { machine, .. }
+            | Self::Rewind { machine, .. }
+            | Self::EditSnapshot { machine, .. }
+            | Self::DeleteSnapshots { machine, .. }
+            | Self::Flatten { machine }
+            | Self::VerifySnapshots { machine, .. }
+            | Self::ShowTimeline { machine }
+            | Self::SetCheckpoints { machine, .. }
             | Self::ReadQemuLog { machine }
             | Self::ConsoleShown { machine, .. } => Some(*machine),
             Self::Create { .. }
@@ -231,6 +285,11 @@ pub enum Event {
         sample: Sample,
     },
     Trash(TrashReport),
+    /// A machine's snapshots, for whoever asked for them once.
+    Timeline {
+        machine: MachineId,
+        timeline: Box<Timeline>,
+    },
     Settings(Settings),
     /// Where the files of this start are; they do not change while it lasts.
     Whereabouts(Whereabouts),

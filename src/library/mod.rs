@@ -36,6 +36,6 @@ pub use scan::{Broken, Entry, Loaded};
 pub use serial_log::{SerialLog, tail as serial_tail};
 pub use settings::{SettingsFile, read_settings, save_settings};
 pub use snapshot::{
-    DiskPoint, MemoryForm, MemoryStore, SnapshotEntry, SnapshotKind, SnapshotRecord, StoredFile,
+    DiskPoint, MemoryForm, MemoryStore, SnapshotEntry, SnapshotRecord, StoredFile,
 };
 pub use trash::Emptied;

@@ -8,21 +8,15 @@ use super::document::{self, Format};
 use super::machines::at;
 use super::trash::remove_tree;
 use super::{Library, LibraryError, Sighting, files, save};
-use crate::model::{Accelerator, ByteSize, LayerRef, Machine, MachineId, SnapshotId, Timestamp};
+use crate::model::{
+    Accelerator, ByteSize, LayerRef, Machine, MachineId, SnapshotId, SnapshotKind, Timestamp,
+};
 
 const SNAPSHOT: Format = Format {
     version: 1,
     comment: "A point in a machine's life, as Orangery kept it. Never change it by hand.",
     devices: &["hardware", "devices"],
 };
-
-/// Why a snapshot was taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SnapshotKind {
-    /// Save: the next start goes on from here, then it is deleted.
-    Saved,
-}
 
 /// A disk's chain at that time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +68,15 @@ pub struct SnapshotRecord {
     pub id: SnapshotId,
     pub machine: MachineId,
     pub kind: SnapshotKind,
+    /// What the machine had come from.
+    #[serde(default)]
+    pub parent: Option<SnapshotId>,
+    /// Empty where nobody gave one.
+    #[serde(default)]
+    pub name: String,
+    /// Its memory is still being written: until then it does not count.
+    #[serde(default)]
+    pub writing: bool,
     pub when: Timestamp,
     pub disks: Vec<DiskPoint>,
     pub accelerator: Accelerator,

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 use super::trash::remove_tree;
-use super::{Entry, Library, LibraryError, Loaded, SnapshotKind, files};
-use crate::model::SnapshotId;
+use super::{Entry, Library, LibraryError, Loaded, files};
+use crate::model::{SnapshotId, SnapshotKind};
 
 impl Library {
     /// Removes saved states that no machine goes on from, and memory without a snapshot. Nobody was told that they

@@ -14,6 +14,8 @@ pub enum Action {
     Reset,
     Save,
     DiscardSaved,
+    Snapshot,
+    Rewind,
     OpenConsole,
     Screenshot,
     SendKeys,
@@ -25,7 +27,7 @@ pub enum Action {
 }
 
 impl Action {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Start,
         Self::Pause,
         Self::Resume,
@@ -34,6 +36,8 @@ impl Action {
         Self::Reset,
         Self::Save,
         Self::DiscardSaved,
+        Self::Snapshot,
+        Self::Rewind,
         Self::OpenConsole,
         Self::Screenshot,
         Self::SendKeys,
@@ -55,6 +59,8 @@ impl Action {
             Self::Reset => "Reset",
             Self::Save => "Save",
             Self::DiscardSaved => "Discard saved state",
+            Self::Snapshot => "Take a snapshot",
+            Self::Rewind => "Go back in time…",
             Self::OpenConsole => "Open in a window",
             Self::Screenshot => "Screenshot",
             Self::SendKeys => "Send keys",
@@ -77,6 +83,10 @@ impl Action {
             Self::Reset => "Press the reset button; the guest may lose what it has not written",
             Self::Save => "Write the running guest to disk and stop; start goes on from there",
             Self::DiscardSaved => "Forget the saved memory; the next start boots from the disk",
+            Self::Snapshot => {
+                "Keep this moment, memory and disks; the guest goes on, and you can come back here"
+            }
+            Self::Rewind => "Show the machine's timeline, to go back to a snapshot or delete some",
             Self::OpenConsole => "Show the screen in a window of its own",
             Self::Screenshot => "Keep the guest's screen as a picture",
             Self::SendKeys => "Press keys that your own desktop would catch",

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    Board, BootOrder, ByteSize, Clock, Cpu, Device, DeviceKind, Disk, Firmware, LayerRef,
+    Board, BootOrder, ByteSize, Checkpoints, Clock, Cpu, Device, DeviceKind, Disk, Firmware, LayerRef,
     MemoryBacking, Sharing, SoundSettings, Timestamp,
 };
 
@@ -61,7 +61,7 @@ pub enum Origin {
 /// The memory the next start goes on from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedState {
-    /// The snapshot of kind `saved` in this machine's folder.
+    /// A snapshot in this machine's folder: one of kind `saved`, or the point of the timeline that was gone back to.
     pub snapshot: SnapshotId,
     pub when: Timestamp,
 }
@@ -107,6 +107,11 @@ pub struct Machine {
     pub sharing: Sharing,
     #[serde(default)]
     pub saved: Option<SavedState>,
+    /// The snapshot that the present came from.
+    #[serde(default)]
+    pub point: Option<SnapshotId>,
+    #[serde(default)]
+    pub checkpoints: Checkpoints,
     #[serde(default)]
     pub sound: SoundSettings,
     /// When it was moved to the trash.
@@ -139,6 +144,8 @@ impl Machine {
             keyboard: String::new(),
             sharing: Sharing::default(),
             saved: None,
+            point: None,
+            checkpoints: Checkpoints::default(),
             sound: SoundSettings::default(),
             trashed: None,
         }

@@ -26,6 +26,7 @@ mod sound;
 mod state;
 mod text;
 mod time;
+mod timeline;
 mod typing;
 
 pub use action::Action;
@@ -77,4 +78,5 @@ pub use sound::{SoundReport, SoundSettings, SoundState};
 pub use state::State;
 pub use text::clean;
 pub use time::Timestamp;
+pub use timeline::{Checkpoints, SnapshotKind, SnapshotReport, Timeline, outlived};
 pub use typing::Typing;

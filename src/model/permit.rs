@@ -71,6 +71,7 @@ pub fn permit(standing: Standing, action: Action) -> Result<(), Denied> {
         Action::PowerOff => power_off(standing.state),
         Action::Save => save(standing.state),
         Action::DiscardSaved => discard_saved(standing.state),
+        Action::Snapshot | Action::Rewind => settled(standing.state),
         Action::OpenConsole | Action::Screenshot | Action::SendKeys => screen(standing.state),
         Action::Edit => edit(standing.state),
         Action::Delete => delete(standing.state),
@@ -139,6 +140,15 @@ fn needs_guest(state: State) -> Result<(), Denied> {
 fn power_off(state: State) -> Result<(), Denied> {
     match state {
         State::Starting | State::NotResponding => Ok(()),
+        other => refuse(no_guest(other)),
+    }
+}
+
+/// What goes with a guest or without, and not in between.
+fn settled(state: State) -> Result<(), Denied> {
+    match state {
+        State::Off | State::Saved | State::Crashed | State::Running | State::Paused => Ok(()),
+        State::Stopping => Err(Denied::ShuttingDown),
         other => refuse(no_guest(other)),
     }
 }

@@ -242,6 +242,8 @@ pub enum Answer {
     /// What a file was found to be.
     Recognised(Recognised),
     Trash(TrashReport),
+    Timeline(super::Timeline),
+    Snapshot(super::SnapshotId),
     /// A connected display socket came along as a file descriptor.
     Display {
         machine: MachineId,

@@ -39,6 +39,8 @@ pub fn look(action: Action) -> Look {
         Action::Reset => (Icon::RotateCcw, ctrl_shift(Key::R)),
         Action::Save => (Icon::Save, ctrl(Key::S)),
         Action::DiscardSaved => (Icon::Eraser, None),
+        Action::Snapshot => (Icon::Bookmark, ctrl(Key::B)),
+        Action::Rewind => (Icon::History, ctrl(Key::H)),
         Action::OpenConsole => (Icon::AppWindow, ctrl(Key::O)),
         Action::Screenshot => (Icon::Camera, ctrl_shift(Key::S)),
         Action::SendKeys => (Icon::Keyboard, None),
@@ -164,6 +166,7 @@ pub fn ask(report: &MachineReport, action: Action) -> Ask {
         Action::Edit => Ask::ShowHardware(machine),
         Action::DeleteForever => Ask::ConfirmDelete(machine),
         Action::SendKeys => Ask::ShowKeys(machine),
+        Action::Rewind => Ask::ShowTimeline(machine),
         Action::Start
         | Action::Pause
         | Action::Resume
@@ -172,6 +175,7 @@ pub fn ask(report: &MachineReport, action: Action) -> Ask {
         | Action::Reset
         | Action::Save
         | Action::DiscardSaved
+        | Action::Snapshot
         | Action::OpenConsole
         | Action::Delete
         | Action::Restore

@@ -28,6 +28,8 @@ pub enum Ask {
     ShowHardware(MachineId),
     /// Open the menu of key combinations.
     ShowKeys(MachineId),
+    /// Show a machine's timeline.
+    ShowTimeline(MachineId),
     /// Open the dialog that types a text into the guest.
     TypeInto(MachineId),
     /// Ask before removing a machine for good.

@@ -100,6 +100,8 @@ pub fn asks_before(confirm: &mut Confirmations, action: Action) -> Option<&mut b
         | Action::Resume
         | Action::ShutDown
         | Action::Save
+        | Action::Snapshot
+        | Action::Rewind
         | Action::OpenConsole
         | Action::Screenshot
         | Action::SendKeys

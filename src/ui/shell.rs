@@ -194,6 +194,7 @@ impl Shell {
                     self.select(machine);
                     self.machine_page.edit(machine);
                 }
+                Ask::ShowTimeline(machine) => self.select(machine),
                 Ask::ShowKeys(machine) => {
                     self.select(machine);
                     self.machine_page.tab = Tab::Screen;

@@ -10,7 +10,7 @@ use crate::display::frame::{Following, Reading};
 use crate::engine::message::Event;
 use crate::model::{
     ComputerReport, Failure, HostLoad, JobId, JobReport, JobState, MachineId, MachineReport,
-    Recorded, Sample, Settings, State, Timestamp, TrashReport,
+    Recorded, Sample, Settings, State, Timeline, Timestamp, TrashReport,
 };
 use crate::terminal::Terminal;
 
@@ -34,6 +34,8 @@ pub struct View {
     pub computer: Option<ComputerReport>,
     pub load: HostLoad,
     pub trash: TrashReport,
+    /// Of machines whose timeline was asked for.
+    pub timelines: BTreeMap<MachineId, Timeline>,
     pub settings: Settings,
     pub program: Program,
     pub toasts: Toasts,
@@ -131,6 +133,9 @@ impl View {
             Event::Load(load) => self.load = load,
             Event::Sample { machine, sample } => self.put_sample(machine, sample),
             Event::Trash(report) => self.trash = report,
+            Event::Timeline { machine, timeline } => {
+                self.timelines.insert(machine, *timeline);
+            }
             Event::Settings(settings) => {
                 self.program.shortcuts = Shortcuts::of(&settings.shortcuts);
                 self.settings = settings;

@@ -57,18 +57,17 @@ def fill(orangery, count):
 def large_libraries(bench):
     """First picture, memory, idle and frames with many stopped machines."""
     rival = rival_starts(bench)
-    empty = starts_of(bench, bench.orangery("empty"))
     for count in SIZES:
-        bench.attempt(one_size, count, empty, rival)
+        bench.attempt(one_size, count, rival)
 
 
-def starts_of(bench, orangery):
-    from sections import repeated_start  # pylint: disable=import-outside-toplevel,cyclic-import
-    runs = max(3, bench.runs // 2)
-    return repeated_start(bench, bench.screen(), orangery.command(), orangery.log, runs)
+def starts_of(bench, *libraries):
+    from sections import starts_in_turn  # pylint: disable=import-outside-toplevel,cyclic-import
+    programs = [(orangery.command(), orangery.log) for orangery in libraries]
+    return starts_in_turn(bench, bench.screen(), programs, max(3, bench.runs))
 
 
-def one_size(bench, count, empty, rival):
+def one_size(bench, count, rival):
     bench.table.section(f"A library of {count} stopped machines")
     orangery = bench.orangery(f"library-{count}")
     fill(orangery, count)
@@ -80,7 +79,7 @@ def one_size(bench, count, empty, rival):
         if found != count:
             raise RuntimeError(f"{found} machines are listed instead of {count}")
     bench.table.row("list --json", "ms", lists[1:])
-    starts = starts_of(bench, orangery)
+    empty, starts = starts_of(bench, bench.orangery("empty"), orangery)
     ours = starts[0]
     bench.table.row("first picture, beside our own with 0", "ms", ours, empty[0], "0 machines",
                     "at most 1.3")

@@ -57,17 +57,24 @@ def first_window(screen, command, log):
 
 def repeated_start(bench, screen, command, log, runs):
     """Wall and CPU ms until painted, and CPU ms until nothing changes any more."""
-    results = []
+    return starts_in_turn(bench, screen, [(command, log)], runs)[0]
+
+
+def starts_in_turn(bench, screen, programs, runs):
+    """The same for each of several commands with their logs, one after the other in each run: a computer that is
+    faster one minute than the next compares nothing otherwise."""
+    results = [[] for _ in programs]
     for run in range(runs + 1):
-        wall, used, program = first_window(screen, command, log)
-        screen.wait_until_calm(0.7)
-        calm = process.cpu_of_tree(program.pid) * 1000
-        bench.keep_picture(screen, os.path.basename(command[0]))
-        process.stop(program)
-        screen.wait_until_calm(0.3)
-        if run > 0:  # The first fills the page cache.
-            results.append((wall, used, calm))
-    return [list(column) for column in zip(*results)]
+        for (command, log), row in zip(programs, results):
+            wall, used, program = first_window(screen, command, log)
+            screen.wait_until_calm(0.7)
+            calm = process.cpu_of_tree(program.pid) * 1000
+            bench.keep_picture(screen, os.path.basename(command[0]))
+            process.stop(program)
+            screen.wait_until_calm(0.3)
+            if run > 0:  # The first fills the page cache.
+                row.append((wall, used, calm))
+    return [[list(column) for column in zip(*row)] for row in results]
 
 
 def window_start(bench):

@@ -39,6 +39,14 @@ impl Supervisor {
             | Command::DropPending { .. }
             | Command::AddDisk { .. }
             | Command::DeleteDisk { .. }) => self.hardware(asker, command),
+            command @ (Command::TakeSnapshot { .. }
+            | Command::Rewind { .. }
+            | Command::EditSnapshot { .. }
+            | Command::DeleteSnapshots { .. }
+            | Command::Flatten { .. }
+            | Command::VerifySnapshots { .. }
+            | Command::ShowTimeline { .. }
+            | Command::SetCheckpoints { .. }) => self.timeline(asker, command),
             Command::Recognise { path } => self.recognise(asker, path),
             Command::Watch(machine) => self.watch(asker, machine),
             Command::PressKeys { machine, keys } => {
@@ -166,7 +174,12 @@ impl Supervisor {
             }
             Action::Repair => self.repair(asker, machine),
             Action::OpenConsole => self.open_consoles(asker, machine, &[0]),
-            Action::Screenshot | Action::SendKeys | Action::Edit => {
+            Action::Snapshot => {
+                let (name, note) = (String::new(), String::new());
+                let command = Command::TakeSnapshot { machine, name, note };
+                self.timeline(asker, command);
+            }
+            Action::Screenshot | Action::SendKeys | Action::Edit | Action::Rewind => {
                 if self.permitted(asker, machine, action) {
                     self.hub.answer(asker, Ok(Answer::Done), None);
                 }

@@ -20,6 +20,7 @@ mod records;
 mod sharing;
 mod slot;
 mod telling;
+mod timeline;
 mod trash;
 mod watching;
 

@@ -73,6 +73,8 @@ impl Worker {
             Action::Start
             | Action::Save
             | Action::DiscardSaved
+            | Action::Snapshot
+            | Action::Rewind
             | Action::OpenConsole
             | Action::Screenshot
             | Action::SendKeys

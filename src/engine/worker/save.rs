@@ -15,10 +15,10 @@ use crate::engine::clock;
 use crate::engine::hub::Asker;
 use crate::engine::jobs::Job;
 use crate::library::{
-    DiskPoint, MemoryForm, MemoryStore, Sighting, SnapshotKind, SnapshotRecord, StoredFile,
+    DiskPoint, MemoryForm, MemoryStore, Sighting, SnapshotRecord, StoredFile,
 };
 use crate::model::{
-    Action, Answer, ByteSize, DeviceKind, DiskSource, Failure, SavedState, SnapshotId, State,
+    Action, Answer, ByteSize, DeviceKind, DiskSource, Failure, SavedState, SnapshotId, SnapshotKind, State,
 };
 use crate::qemu::memory_store::{self, Content, Saved};
 
@@ -127,6 +127,9 @@ impl Worker {
             id,
             machine: self.post.id,
             kind: SnapshotKind::Saved,
+            parent: self.machine.point,
+            name: String::new(),
+            writing: false,
             when: clock::now(),
             disks,
             accelerator: manifest.accelerator,

@@ -213,6 +213,9 @@ fn snapshot(machine: Machine) -> SnapshotRecord {
         id: SnapshotId(uuid::Uuid::from_u128(0x5a5a)),
         machine: machine.id,
         kind: SnapshotKind::Saved,
+        parent: None,
+        name: String::new(),
+        writing: false,
         when: Timestamp(5),
         disks: vec![DiskPoint {
             id: "disk0".to_owned(),
