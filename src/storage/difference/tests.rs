@@ -379,23 +379,19 @@ fn what_the_reader_says_is_bounded_and_cleaned() {
 #[test]
 fn a_reader_that_falls_over_files_has_compared_the_blocks() {
     let line = |said: &Said| serde_json::to_string(said).unwrap();
-    let stopped = || {
-        Err(DifferenceError::Stopped {
-            why: String::new(),
-        })
-    };
+    let stopped = || Err(DifferenceError::Stopped { why: String::new() });
     let mut hearing = Hearing::default();
     hearing
         .hear(&line(&Said::Sizes(ByteSize(1), ByteSize(1))))
         .unwrap();
-    assert!(Heard::in_part((stopped(), hearing.heard)).is_err());
+    assert!(hearing.heard.in_part(stopped()).is_err());
     let mut hearing = Hearing::default();
     let blocks = Said::Blocks {
         bytes: ByteSize(9),
         more_ranges: 0,
     };
     hearing.hear(&line(&blocks)).unwrap();
-    let disk = Heard::in_part((stopped(), hearing.heard)).unwrap().disk;
+    let disk = hearing.heard.in_part(stopped()).unwrap().disk;
     assert_eq!(
         (disk.bytes.0, disk.notes),
         (9, vec![DifferenceNote::PartlyUnread])
