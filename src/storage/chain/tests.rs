@@ -182,7 +182,7 @@ fn check(layers: &[(Make, Vec<Change>)]) {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: if std::env::var_os("ORANGERY_SOAK").is_some() { 500 } else { 12 },
+        cases: if std::env::var_os("ORANGERY_SOAK").is_some() { 500 } else { 6 },
         max_shrink_iters: 50,
         failure_persistence: None,
         ..ProptestConfig::default()
