@@ -87,6 +87,14 @@ impl Teller {
         }
     }
 
+    /// Lets what was said go out, before something that may end badly.
+    pub fn flush(&mut self) -> ControlFlow<()> {
+        match self.out.flush() {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        }
+    }
+
     /// Tells how far it is, now and then.
     pub fn at(&mut self, stage: Stage) -> ControlFlow<()> {
         if self.last.elapsed() < PULSE {
@@ -94,10 +102,7 @@ impl Teller {
         }
         self.last = Instant::now();
         self.say(&Said::At(stage))?;
-        match self.out.flush() {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(_) => ControlFlow::Break(()),
-        }
+        self.flush()
     }
 }
 

@@ -181,6 +181,7 @@ fn compare_partition(
         return ControlFlow::Continue(());
     };
     teller.say(&Said::Partition(partition(slot)))?;
+    teller.flush()?;
     let mut counts = Counts::default();
     let notes = match pair.verdict() {
         Err(note) => vec![note],

@@ -314,6 +314,24 @@ fn a_journal_is_applied_or_named() {
     assert_eq!(kept.unwrap(), b"from");
 }
 
+#[test]
+fn a_file_system_that_claims_to_be_endless_is_damaged() {
+    use std::os::unix::fs::FileExt;
+    let made = tempfile::tempdir().unwrap();
+    let folder = made.path();
+    if images::ext4(folder, "disk", "^metadata_csum").is_none() {
+        return;
+    }
+    let disk = std::fs::OpenOptions::new()
+        .write(true)
+        .open(folder.join("disk"))
+        .unwrap();
+    // The high half of its number of blocks.
+    disk.write_all_at(&[0xff; 4], 1024 + 0x150).unwrap();
+    let told = list(vec![raw(&folder.join("disk"))], 0, "");
+    assert!(matches!(told, Err(Refusal::Damaged(_))), "{told:?}");
+}
+
 /// Where the first block of `etc/keep` lies.
 #[expect(
     clippy::disallowed_methods,

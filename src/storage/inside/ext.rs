@@ -14,6 +14,11 @@ const SUPERBLOCK: u64 = 1024;
 const INCOMPAT: usize = 0x60;
 const RO_COMPAT: usize = 0x64;
 const CHECKSUM: usize = 0x3fc;
+/// Low and high half of the number of blocks; blocks in a group.
+const BLOCKS: [usize; 2] = [0x4, 0x150];
+const GROUP: usize = 0x20;
+/// Groups that a disk of 64 TiB has with the smallest usual ones; the crate keeps all in memory.
+const MAX_GROUPS: u64 = 1 << 20;
 /// "The journal must be replayed."
 const RECOVERY: u8 = 4;
 /// Superblock and others have checksums: bit 10.
@@ -29,6 +34,9 @@ pub(super) struct Ext {
 impl Ext {
     pub fn open(window: Window) -> io::Result<Self> {
         let superblock = window.look(SUPERBLOCK, 1024)?;
+        if groups(&superblock).is_none_or(|groups| groups > MAX_GROUPS) {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
         let unclean = superblock
             .get(INCOMPAT)
             .is_some_and(|bits| bits & RECOVERY != 0);
@@ -51,6 +59,16 @@ impl Ext {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// How many groups of blocks a superblock claims.
+fn groups(superblock: &[u8]) -> Option<u64> {
+    let le32 = |at: usize| {
+        let bytes = superblock.get(at..at + 4)?;
+        Some(u64::from(u32::from_le_bytes(bytes.try_into().ok()?)))
+    };
+    let [low, high] = BLOCKS;
+    (le32(low)? | le32(high)? << 32).checked_div(le32(GROUP)?)
 }
 
 impl Tree for Ext {
