@@ -22,7 +22,7 @@
 //! | [`library`] | what lies on disk: atomic saves, versioned RON, lock, trash | QEMU, threads, windows |
 //! | [`confine`] | running other programs, fenced in; the only place that spawns | machines |
 //! | [`qemu`] | the only place with QEMU words: probe, command line, process, QMP, memory store | the library, egui |
-//! | [`storage`] | image headers and new layers | machines' states |
+//! | [`storage`] | image headers, new layers, chains and what is inside them | machines' states |
 //! | [`display`] | the guest's screen over D-Bus or RFB behind one slot | QMP, egui |
 //! | [`guest`] | the agent in a guest's desktop: clipboard, dropped files | machines' states, QMP |
 //! | [`engine`] | the owner: supervisor, a worker per machine, jobs, the control socket | egui |

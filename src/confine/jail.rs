@@ -16,6 +16,9 @@ use super::{Confinement, Network, Output, Program, SpawnError, find_program, spa
 const MAX_OUTPUT: usize = 64 * 1024;
 /// How often cancel is asked for while the program says nothing.
 const PULSE: Duration = Duration::from_millis(50);
+/// How long the end of its output is waited for once a program ended; longer only if it left a child behind that
+/// holds it open.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Chunks that may wait for us: each at most 4 KiB.
 const WAITING_CHUNKS: usize = 64;
 
@@ -193,11 +196,15 @@ impl Watch {
         deadline: Instant,
         progress: &mut dyn FnMut(Option<&str>) -> ControlFlow<()>,
     ) -> Result<ExitStatus, End> {
+        let mut ended = None;
         loop {
             let said = match self.chunks.recv_timeout(PULSE) {
                 Ok(chunk) => self.lines(&chunk, progress),
                 Err(RecvTimeoutError::Timeout) => progress(None),
                 Err(RecvTimeoutError::Disconnected) => {
+                    if let Some((status, _)) = ended {
+                        return Ok(status);
+                    }
                     std::thread::sleep(Duration::from_millis(1));
                     progress(None)
                 }
@@ -205,10 +212,16 @@ impl Watch {
             if said.is_break() {
                 return Err(End::Cancelled);
             }
-            if self.chunks.is_empty()
-                && let Some(status) = child.try_wait().map_err(End::Io)?
-            {
-                return Ok(status);
+            // What it said last may still be on its way when it is gone already.
+            match ended {
+                None => {
+                    let status = child.try_wait().map_err(End::Io)?;
+                    ended = status.map(|status| (status, Instant::now() + LAST_WORDS));
+                }
+                Some((status, until)) if self.chunks.is_empty() && Instant::now() >= until => {
+                    return Ok(status);
+                }
+                Some(_) => {}
             }
             if Instant::now() >= deadline {
                 return Err(End::TooLong);
@@ -296,8 +309,18 @@ fn wrap(program: &mut Program) -> bool {
     for path in &program.writes {
         args.extend(["--bind-try".into(), path.into(), path.into()]);
     }
+    // In there, the link would name bubblewrap.
+    let path = match program.path.read_link() {
+        Ok(own) if program.path.starts_with("/proc/self") => own,
+        _ => program.path.clone(),
+    };
+    args.extend([
+        "--ro-bind-try".into(),
+        path.clone().into(),
+        path.clone().into(),
+    ]);
     args.push("--".into());
-    args.push(program.path.clone().into());
+    args.push(path.into());
     args.append(&mut program.args);
     program.args = args;
     program.path = bwrap;

@@ -7,6 +7,7 @@ mod chains;
 mod change;
 mod computer;
 mod create;
+mod difference;
 mod drive;
 mod failure;
 mod flavor;
@@ -24,6 +25,7 @@ mod sharing;
 mod size;
 mod sound;
 mod state;
+mod text;
 mod time;
 mod timeline;
 mod typing;
@@ -38,6 +40,10 @@ pub use computer::{
     Accelerator, AcceleratorChoice, Check, CheckLevel, ComputerReport, HostLoad, KvmVerdict,
 };
 pub use create::{NameError, NewMachine, Source, check_name, free_name};
+pub use difference::{
+    ChangeKind, Difference, DifferenceNote, DiskDifference, DiskRange, FileChange, FileSort,
+    FileSystem, Folder, FolderEntry, Partition, PartitionDifference,
+};
 pub use drive::{
     Cdrom, Disk, DiskBus, DiskCache, DiskSource, Floppy, ImageFormat, InPlaceImage, LayerId,
     LayerRef,
@@ -72,6 +78,7 @@ pub use sharing::{
 pub use size::{ByteSize, SizeError};
 pub use sound::{SoundReport, SoundSettings, SoundState};
 pub use state::State;
+pub use text::clean;
 pub use time::Timestamp;
 pub use timeline::{Checkpoints, SnapshotKind, SnapshotReport, Timeline, outlived};
 pub use typing::Typing;

@@ -10,16 +10,15 @@
 //! before anything is written. (For VHDX it can't tell; such a file is no smaller than its data.)
 
 use std::ffi::OsString;
-use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::{self, Mode, OFlags, RenameFlags};
 use serde::Deserialize;
 
 use super::header::{HeaderError, ImageInfo, ImageKind, Refusal, read_header};
+use super::partial::Partial;
 use crate::confine::{self, Finished, Jail, JailError, Limits, Outcome, Program};
 use crate::library::free_space;
 use crate::model::ByteSize;
@@ -134,13 +133,17 @@ pub fn copy_in(
     if needs.0 > free.0 {
         return Err(ConvertError::NoRoom { needs, free });
     }
-    let partial = Partial::begin(target)?;
+    let failed = |source| ConvertError::Write {
+        path: target.to_owned(),
+        source,
+    };
+    let partial = Partial::begin(target).map_err(failed)?;
     copy.run(&partial, size, needs, &mut *progress)?;
     verify(&partial.path, size)?;
     if progress(size.0, size.0).is_break() {
         return Err(ConvertError::Cancelled);
     }
-    partial.finish(target)?;
+    partial.finish(target).map_err(failed)?;
     Ok(size)
 }
 
@@ -330,63 +333,6 @@ fn verify(path: &Path, size: ByteSize) -> Result<(), ConvertError> {
         path: path.to_owned(),
         problem,
     })
-}
-
-/// A file that is not whole yet. Dropping it removes it.
-struct Partial {
-    path: PathBuf,
-    file: File,
-    kept: bool,
-}
-
-impl Partial {
-    fn begin(target: &Path) -> Result<Self, ConvertError> {
-        let mut name = target.file_name().unwrap_or_default().to_owned();
-        name.push(".partial");
-        let path = target.with_file_name(name);
-        let flags =
-            OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        match fs::open(&path, flags, Mode::RUSR | Mode::WUSR) {
-            Ok(file) => Ok(Self {
-                path,
-                file: File::from(file),
-                kept: false,
-            }),
-            Err(error) => Err(ConvertError::Write {
-                path,
-                source: error.into(),
-            }),
-        }
-    }
-
-    fn length(&self) -> u64 {
-        self.file.metadata().map_or(0, |found| found.len())
-    }
-
-    /// Makes it durable under its own name.
-    fn finish(mut self, target: &Path) -> Result<(), ConvertError> {
-        let flags = RenameFlags::NOREPLACE;
-        let done = self
-            .file
-            .sync_all()
-            .and_then(|()| {
-                fs::renameat_with(fs::CWD, &self.path, fs::CWD, target, flags).map_err(Into::into)
-            })
-            .inspect(|()| self.kept = true)
-            .and_then(|()| File::open(target.parent().unwrap_or(Path::new("/")))?.sync_all());
-        done.map_err(|source| ConvertError::Write {
-            path: target.to_owned(),
-            source,
-        })
-    }
-}
-
-impl Drop for Partial {
-    fn drop(&mut self) {
-        if !self.kept {
-            std::fs::remove_file(&self.path).ok(); // The error that counts is the first one.
-        }
-    }
 }
 
 #[cfg(test)]

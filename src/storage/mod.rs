@@ -3,11 +3,15 @@
 //! Image files are hostile until their header was read here: a bounded look that follows no
 //! reference. What runs `qemu-img` gets its argument list from here and runs it elsewhere.
 
+pub mod chain;
 mod convert;
 mod create;
+pub mod difference;
 pub mod header;
+mod inside;
 mod iso;
 mod layer;
+mod partial;
 mod partitions;
 mod recognise;
 mod systems;

@@ -99,6 +99,42 @@ fn bubblewrap_does_the_same_where_there_is_no_landlock() {
 }
 
 #[test]
+fn our_own_sub_programs_run_in_bubblewrap_too() {
+    use_our_program();
+    if confine::find_program("bwrap").is_none() {
+        eprintln!("skipped: bubblewrap is not installed");
+        return;
+    }
+    let mut jail = Jail::new(Program::ourselves("__disk-reader"));
+    jail.bubblewrap = Bubblewrap::Always;
+    let finished = run_jailed(jail, &mut |_| ControlFlow::Continue(())).unwrap();
+    let complaint = String::from_utf8_lossy(&finished.stderr);
+    if complaint.contains("name space") || complaint.contains("namespace") {
+        eprintln!("skipped: name spaces are not allowed here: {complaint}");
+        return;
+    }
+    // It complains of its job, which is missing.
+    assert_eq!(finished.outcome, Outcome::Failed(2), "{complaint}");
+}
+
+#[test]
+fn what_a_program_says_last_is_heard() {
+    for _ in 0..20 {
+        let mut last = String::new();
+        let mut count = 0;
+        let told = run_jailed(Jail::new(shell("seq 1 5000")), &mut |line| {
+            if let Some(line) = line {
+                line.clone_into(&mut last);
+                count += 1;
+            }
+            ControlFlow::Continue(())
+        });
+        assert_eq!(told.unwrap().outcome, Outcome::Success);
+        assert_eq!((count, last.as_str()), (5000, "5000"));
+    }
+}
+
+#[test]
 fn tcp_is_denied_unless_asked_for() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();

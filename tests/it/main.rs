@@ -13,6 +13,7 @@ mod console_scale;
 mod console_stage;
 mod console_wayland;
 mod console_window;
+mod difference;
 mod display_live;
 mod faults;
 mod guests;

@@ -11,8 +11,12 @@ use source::{Source, functions};
 
 /// Which rooms each room may use. `room::part` allows only that part. A room that is not named here fails.
 const MAY_USE: &[(&str, &[&str])] = &[
-    // The program starts itself as a confined child and as the KVM probe; neither may load anything first.
-    ("main", &["cli", "app", "confine", "qemu::kvm"]),
+    // The program starts itself as a confined child, as the KVM probe and as the reader of disks; none may load
+    // anything first.
+    (
+        "main",
+        &["cli", "app", "confine", "qemu::kvm", "storage::difference"],
+    ),
     // Of the terminal only what keeps a guest from harming the user's own.
     (
         "cli",
