@@ -2,7 +2,7 @@
 //!
 //! The guest is made up: a gibibyte of which a part is used, compressible about threefold. QEMU's own
 //! part of a stop (the devices' state, 6 to 10 ms) is a file of its usual size here. Figures only, run
-//! as an ordinary user; `MEMORY_BENCH_DIR` says where to write. `-- speed` or `-- checkpoints` is a part.
+//! as an ordinary user; `MEMORY_BENCH_DIR` says where to write (`target`). `-- speed` or `-- checkpoints` is a part.
 
 use std::error::Error;
 use std::fs::File;
@@ -27,7 +27,7 @@ const CHANGED: usize = 1280;
 const HOT: usize = 2000;
 
 fn main() -> Outcome<()> {
-    let root = std::env::var_os("MEMORY_BENCH_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
+    let root = std::env::var_os("MEMORY_BENCH_DIR").map_or_else(|| "target".into(), PathBuf::from);
     let root = root.join(format!("orangery-memory-bench-{}", std::process::id()));
     std::fs::create_dir(&root)?;
     let wanted = |name: &str| {

@@ -145,7 +145,8 @@ pub(super) fn read_table(
     if content.bytes > 24 + 24 * pages {
         return Err(broken());
     }
-    let mut bytes = vec![0; usize::try_from(content.bytes).map_err(|_| broken())?];
+    let length = usize::try_from(content.bytes).ok().ok_or_else(broken)?;
+    let mut bytes = vec![0; length];
     file.read_exact_at(&mut bytes, 0).map_err(at(path))?;
     if blake3::hash(&bytes).to_hex().as_str() != content.hash {
         return Err(broken());

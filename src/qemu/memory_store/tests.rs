@@ -90,6 +90,10 @@ impl Shelf {
     }
 }
 
+fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    File::create(path)?.write_all(bytes)
+}
+
 fn state(number: usize) -> Vec<u8> {
     (0..5000).map(|byte| (byte * number) as u8).collect()
 }
@@ -371,7 +375,7 @@ fn damage_anywhere_is_refused_and_never_more() {
             let path = entry.unwrap().path();
             let good = std::fs::read(&path).unwrap();
             let check = |bad: &[u8]| {
-                std::fs::write(&path, bad).unwrap();
+                put(&path, bad).unwrap();
                 let came = shelf.fill(2);
                 let verified = shelf.verify(2);
                 // Some bytes of the index do not matter; then all of it is right.
@@ -390,7 +394,7 @@ fn damage_anywhere_is_refused_and_never_more() {
             }
             let longer = [good.as_slice(), b"more"].concat();
             check(&longer);
-            std::fs::write(&path, &good).unwrap();
+            put(&path, &good).unwrap();
         }
     }
     assert!(shelf.fill(2).unwrap() == guest.bytes);
@@ -436,7 +440,7 @@ fn a_memory_of_format_1_still_loads() {
     guest.write(1023 * PAGE, b"high");
     let folder = shelf.place(id(1));
     std::fs::create_dir(&folder).unwrap();
-    std::fs::write(folder.join(STATE), state(3)).unwrap();
+    put(&folder.join(STATE), &state(3)).unwrap();
     let pages = create(&folder.join(PAGES)).unwrap();
     pages.set_len(guest.bytes.len() as u64).unwrap();
     let mut sum = pages::Sum::default();
@@ -454,7 +458,7 @@ fn a_memory_of_format_1_still_loads() {
         "pages": sum.finish(),
         "state": Content::of(&state(3)),
     });
-    std::fs::write(folder.join(INDEX), index.to_string()).unwrap();
+    put(&folder.join(INDEX), index.to_string().as_bytes()).unwrap();
     assert!(shelf.fill(1).unwrap() == guest.bytes);
     shelf.verify(1).unwrap();
     // No base for a delta, and the next one is a full one.
