@@ -16,6 +16,7 @@ mod serial;
 mod shapes;
 mod sound;
 mod touch;
+mod time;
 mod typing;
 
 use std::ffi::OsString;
