@@ -2,7 +2,9 @@
 //! nothing: no threads, no files, no processes.
 
 pub mod actions;
+pub mod album;
 pub mod brand;
+pub mod clock;
 pub mod close_dialog;
 pub mod computer_page;
 pub mod confirmation;
@@ -17,6 +19,7 @@ pub mod kit;
 pub mod library;
 pub mod machine_page;
 mod making;
+mod page;
 pub mod new_machine;
 pub mod palette;
 pub mod pointer;
@@ -27,6 +30,7 @@ mod screens;
 pub mod settings_page;
 pub mod shell;
 pub mod shortcuts;
+pub mod snapshot_dialog;
 pub mod terminal;
 pub mod theme;
 pub mod toasts;

@@ -8,7 +8,7 @@ pub mod graph;
 mod pick;
 
 pub use button::{
-    danger, icon_button, index_item, link, menu_button, menu_item, name, primary, primary_wide,
+    danger, focus_ring, icon_button, index_item, link, menu_button, menu_item, name, primary, primary_wide,
     secondary, segmented, shortcut_text, sized, tab,
 };
 pub use card::{Tone, callout, card, columns, fact, section};

@@ -14,7 +14,7 @@ use crate::ui::view::View;
 use crate::ui::{Ask, kit, screens};
 
 /// What every machine offers in the menu behind the three dots.
-const MORE: [Action; 12] = [
+const MORE: [Action; 14] = [
     Action::Start,
     Action::Pause,
     Action::Resume,
@@ -23,6 +23,8 @@ const MORE: [Action; 12] = [
     Action::DiscardSaved,
     Action::Reset,
     Action::PowerOff,
+    Action::Snapshot,
+    Action::Rewind,
     Action::Screenshot,
     Action::OpenConsole,
     Action::Edit,
@@ -56,7 +58,7 @@ pub(super) fn header_ui(
 
 /// Room kept for the buttons at the right, so that a long name is cut and not they.
 fn buttons_width(state: State) -> f32 {
-    if state.has_screen() { 440.0 } else { 220.0 }
+    if state.has_screen() { 478.0 } else { 258.0 }
 }
 
 fn name_ui(
@@ -302,7 +304,10 @@ fn buttons_ui(ui: &mut Ui, view: &View, report: &MachineReport, asks: &mut Vec<A
             }
             if matches!(
                 action,
-                Action::DiscardSaved | Action::PowerOff | Action::OpenConsole
+                Action::DiscardSaved
+                    | Action::PowerOff
+                    | Action::Rewind
+                    | Action::OpenConsole
             ) {
                 ui.separator();
             }
@@ -315,6 +320,7 @@ fn buttons_ui(ui: &mut Ui, view: &View, report: &MachineReport, asks: &mut Vec<A
         button(ui, Action::Save, Shape::Icon, asks);
         button(ui, Action::ShutDown, Shape::Icon, asks);
     }
+    button(ui, Action::Snapshot, Shape::Icon, asks);
     match report.state {
         State::Paused => button(ui, Action::Resume, Shape::Primary, asks),
         State::Running | State::Stopping | State::Saving => {

@@ -68,6 +68,7 @@ pub struct NewMachineDialog {
     disk: String,
     firmware: FirmwareKind,
     era: Era,
+    experiment: bool,
     more: bool,
     /// Complaints about what was never touched wait for the first try.
     tried: bool,
@@ -94,6 +95,7 @@ impl NewMachineDialog {
             disk: String::new(),
             firmware: FirmwareKind::Bios,
             era: Era::default(),
+            experiment: false,
             more: false,
             tried: false,
             focused: false,
@@ -132,6 +134,7 @@ impl NewMachineDialog {
             disk: spec.disk_size.to_string(),
             firmware: spec.firmware,
             era: spec.era,
+            experiment: spec.experiment,
             tried: true,
             ..Self::new(view, None)
         }
@@ -325,6 +328,7 @@ impl NewMachineDialog {
             disk_size: self.disk.parse().ok()?,
             firmware: self.firmware,
             era: self.era,
+            experiment: self.experiment,
         })
     }
 

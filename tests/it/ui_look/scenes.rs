@@ -16,6 +16,7 @@ use orangery::ui::view::{Leaving, LiveScreen};
 
 use crate::ui_fixture::{self as fixture, Window, id, report, show};
 use crate::ui_hardware;
+use crate::ui_timeline;
 use crate::ui_hardware::whole::PARTS;
 
 type Shown<'a> = Harness<'a, Window>;
@@ -44,6 +45,7 @@ pub fn scenes() -> Vec<Scene> {
         let name = format!("hardware-{}", part.to_lowercase().replace(' ', "-"));
         scene(&name, hardware, move |h| show_part(h, part))
     }));
+    all.extend(timelines());
     all.extend(own_pages());
     all.extend(dialogs());
     all
@@ -156,6 +158,104 @@ fn machines() -> Vec<Scene> {
             h.get_by_role_and_label(Role::Button, &jobs).click();
         }),
     ]
+}
+
+fn timelines() -> Vec<Scene> {
+    use ui_timeline::{dozen, many, one, window};
+    vec![
+        scene("timeline-empty", || window(Timeline::default()), |h| {
+            click(h, "Timeline");
+        }),
+        scene("timeline-1", || window(one()), timeline),
+        scene("timeline-12", || window(dozen()), |h| {
+            timeline(h);
+            click(h, "Not now");
+        }),
+        scene("timeline-deep", || window(dozen()), timeline),
+        scene("timeline-200", || window(many()), |h| {
+            timeline(h);
+            click(h, "Not now");
+            timeline(h);
+        }),
+        scene("timeline-run", || window(many()), |h| {
+            timeline(h);
+            click(h, "Not now");
+            let run = |node: &egui_kittest::AccessKitNode<'_>| {
+                let label = node.label().unwrap_or_default();
+                node.role() == Role::ListItem && label.contains(" to ")
+            };
+            h.get_all_by(run).next().unwrap().click();
+            timeline(h);
+        }),
+        scene("timeline-marked", || window(dozen()), |h| {
+            timeline(h);
+            row(h, "Web server runs").click();
+            h.run_ok();
+            row(h, "Upgraded to Debian 13").click_modifiers(Modifiers::SHIFT);
+            timeline(h);
+        }),
+        scene("timeline-rewind", || window(dozen()), |h| {
+            timeline(h);
+            row(h, "Web server runs").click();
+            h.run_ok();
+            click(h, "Go back…");
+        }),
+        scene("timeline-rewind-lose", || window(dozen()), |h| {
+            timeline(h);
+            row(h, "Web server runs").click();
+            h.run_ok();
+            click(h, "Go back…");
+            click(h, "Keep the present as a branch");
+        }),
+        scene("timeline-delete", || window(dozen()), |h| {
+            timeline(h);
+            row(h, "Web server runs").click();
+            h.run_ok();
+            click(h, "Delete…");
+        }),
+        scene("timeline-checkpoints", || window(many()), |h| {
+            timeline(h);
+            control_beginning(h, "Checkpoints: ").click_accesskit();
+        }),
+        scene("timeline-named", || window(one()), |h| {
+            timeline(h);
+            click(h, "Named…");
+        }),
+        scene("timeline-edit", || window(one()), |h| {
+            timeline(h);
+            click(h, "Name and note");
+        }),
+        scene("timeline-toast", || window(one()), |h| {
+            timeline(h);
+            let view = &mut h.state_mut().view;
+            let text = tr("You can come back to this moment").to_owned();
+            let name = orangery::language::fill("Snapshot of {name} taken", &[("name", &"Web server")]);
+            let done = Toast::done(name, text, view.now);
+            view.toasts.push(done.name(id(1), ui_timeline::snapshot_id(1)));
+        }),
+    ]
+}
+
+/// Shows the timeline with all pictures it would show.
+fn timeline(harness: &mut Shown<'_>) {
+    click(harness, "Timeline");
+    for _ in 0..2 {
+        let ctx = harness.ctx.clone();
+        let Window { shell, view, .. } = harness.state_mut();
+        for wish in shell.wanted_pictures(view).to_vec() {
+            let number = wish.snapshot.0.as_u128() >> 96;
+            let image = ui_timeline::picture(number);
+            view.pictures.put(&ctx, wish, Some(image));
+        }
+        harness.run_ok();
+    }
+}
+
+fn control_beginning<'a>(harness: &'a Shown<'_>, label: &'static str) -> egui_kittest::Node<'a> {
+    let begins = tr("Checkpoints: {every}").split('{').next().unwrap_or(label);
+    harness.get_by(|node| {
+        node.role() == Role::Button && node.label().unwrap_or_default().starts_with(begins)
+    })
 }
 
 fn own_pages() -> Vec<Scene> {
