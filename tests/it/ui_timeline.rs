@@ -114,7 +114,7 @@ pub fn many() -> Timeline {
 /// The page of a running machine with such a timeline.
 pub fn window(timeline: Timeline) -> Window {
     let machine = id(1);
-    let mut running = report(1, "Web server", State::Running);
+    let mut running = report(1, "Debian web server", State::Running);
     if let Some(machine) = &mut running.machine {
         machine.checkpoints = Checkpoints::experiment();
     }

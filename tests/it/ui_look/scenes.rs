@@ -180,11 +180,12 @@ fn timelines() -> Vec<Scene> {
         scene("timeline-run", || window(many()), |h| {
             timeline(h);
             click(h, "Not now");
-            let run = |node: &egui_kittest::AccessKitNode<'_>| {
-                let label = node.label().unwrap_or_default();
-                node.role() == Role::ListItem && label.contains(" to ")
+            let rows = h.get_all_by_role(Role::ListItem);
+            let is_run = |row: &egui_kittest::Node<'_>| {
+                let label = row.accesskit_node().label().unwrap_or_default();
+                label.contains(tr("{checkpoints}, {from} to {to}").split(['{', '}']).nth(4).unwrap())
             };
-            h.get_all_by(run).next().unwrap().click();
+            rows.filter(is_run).for_each(|run| run.click());
             timeline(h);
         }),
         scene("timeline-marked", || window(dozen()), |h| {
@@ -229,7 +230,7 @@ fn timelines() -> Vec<Scene> {
             timeline(h);
             let view = &mut h.state_mut().view;
             let text = tr("You can come back to this moment").to_owned();
-            let name = orangery::language::fill("Snapshot of {name} taken", &[("name", &"Web server")]);
+            let name = orangery::language::fill("Snapshot of {name} taken", &[("name", &"Debian web server")]);
             let done = Toast::done(name, text, view.now);
             view.toasts.push(done.name(id(1), ui_timeline::snapshot_id(1)));
         }),
@@ -242,7 +243,7 @@ fn timeline(harness: &mut Shown<'_>) {
     for _ in 0..2 {
         let ctx = harness.ctx.clone();
         let Window { shell, view, .. } = harness.state_mut();
-        for wish in shell.wanted_pictures(view).to_vec() {
+        for wish in view.pictures.follow(shell.wanted_pictures(view)) {
             let number = wish.snapshot.0.as_u128() >> 96;
             let image = ui_timeline::picture(number);
             view.pictures.put(&ctx, wish, Some(image));
@@ -253,7 +254,7 @@ fn timeline(harness: &mut Shown<'_>) {
 
 fn control_beginning<'a>(harness: &'a Shown<'_>, label: &'static str) -> egui_kittest::Node<'a> {
     let begins = tr("Checkpoints: {every}").split('{').next().unwrap_or(label);
-    harness.get_by(|node| {
+    harness.get_by(move |node| {
         node.role() == Role::Button && node.label().unwrap_or_default().starts_with(begins)
     })
 }

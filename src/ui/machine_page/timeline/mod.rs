@@ -93,12 +93,14 @@ impl TimelineTab {
     }
 
     fn wish(&mut self, report: &MachineReport, timeline: &Timeline, id: SnapshotId, size: PictureSize) {
-        if timeline.snapshot(id).is_some_and(|snapshot| snapshot.picture) {
-            self.wishes.push(Wish {
-                size,
-                machine: report.id,
-                snapshot: id,
-            });
+        let wish = Wish {
+            size,
+            machine: report.id,
+            snapshot: id,
+        };
+        let has_one = timeline.snapshot(id).is_some_and(|snapshot| snapshot.picture);
+        if has_one && !self.wishes.contains(&wish) {
+            self.wishes.push(wish);
         }
     }
 }
