@@ -43,6 +43,8 @@ pub fn one() -> Timeline {
     }
 }
 
+pub const LONG: &str = "Certificates and a name that is longer than there is room for on a line";
+
 /// A dozen with two branches, and one that is damaged.
 pub fn dozen() -> Timeline {
     use SnapshotKind as K;
@@ -65,12 +67,13 @@ pub fn dozen() -> Timeline {
         (1, "Before the upgrade"),
         (4, "Upgraded to Debian 13"),
         (7, "Web server runs"),
-        (10, "Certificates and a name that is longer than there is room for on a line"),
+        (10, LONG),
     ] {
         snapshots[place].name = name.to_owned();
     }
     snapshots[5].trouble = Some("the memory file is shorter than it was".to_owned());
     snapshots[11].writing = true;
+    snapshots[11].with_memory = true;
     Timeline {
         snapshots,
         present: Some(snapshot_id(12)),
@@ -126,6 +129,10 @@ pub fn window(timeline: Timeline) -> Window {
         thumbnail(1),
         Event::Timeline {
             machine,
+            timeline: Box::new(timeline.clone()),
+        },
+        Event::Timeline {
+            machine: id(2),
             timeline: Box::new(timeline),
         },
     ])

@@ -160,6 +160,8 @@ fn machines() -> Vec<Scene> {
     ]
 }
 
+const CERTIFICATES: &str = ui_timeline::LONG;
+
 fn timelines() -> Vec<Scene> {
     use ui_timeline::{dozen, many, one, window};
     vec![
@@ -190,33 +192,35 @@ fn timelines() -> Vec<Scene> {
         }),
         scene("timeline-marked", || window(dozen()), |h| {
             timeline(h);
-            row(h, "Web server runs").click();
+            row(h, CERTIFICATES).click();
             h.run_ok();
-            row(h, "Upgraded to Debian 13").click_modifiers(Modifiers::SHIFT);
+            row(h, "Now").click_modifiers(Modifiers::SHIFT);
             timeline(h);
         }),
         scene("timeline-rewind", || window(dozen()), |h| {
             timeline(h);
-            row(h, "Web server runs").click();
+            row(h, CERTIFICATES).click();
             h.run_ok();
             click(h, "Go back…");
         }),
         scene("timeline-rewind-lose", || window(dozen()), |h| {
             timeline(h);
-            row(h, "Web server runs").click();
+            row(h, CERTIFICATES).click();
             h.run_ok();
             click(h, "Go back…");
             click(h, "Keep the present as a branch");
         }),
         scene("timeline-delete", || window(dozen()), |h| {
             timeline(h);
-            row(h, "Web server runs").click();
+            row(h, CERTIFICATES).click();
             h.run_ok();
             click(h, "Delete…");
         }),
         scene("timeline-checkpoints", || window(many()), |h| {
+            row(h, "FreeBSD router").click();
+            h.run_ok();
             timeline(h);
-            control_beginning(h, "Checkpoints: ").click_accesskit();
+            click(h, "Checkpoints off");
         }),
         scene("timeline-named", || window(one()), |h| {
             timeline(h);
@@ -250,13 +254,6 @@ fn timeline(harness: &mut Shown<'_>) {
         }
         harness.run_ok();
     }
-}
-
-fn control_beginning<'a>(harness: &'a Shown<'_>, label: &'static str) -> egui_kittest::Node<'a> {
-    let begins = tr("Checkpoints: {every}").split('{').next().unwrap_or(label);
-    harness.get_by(move |node| {
-        node.role() == Role::Button && node.label().unwrap_or_default().starts_with(begins)
-    })
 }
 
 fn own_pages() -> Vec<Scene> {

@@ -126,8 +126,8 @@ pub fn summary(checkpoints: &Checkpoints) -> String {
     match checkpoints.every {
         0 => tr("Checkpoints before changes").to_owned(),
         minutes => {
-            let every = every_word(minutes);
-            fill("Checkpoints: {every}", &[("every", &every)])
+            let minutes = u64::from(minutes);
+            count(minutes, "Checkpoints every minute", "Checkpoints every {count} minutes")
         }
     }
 }

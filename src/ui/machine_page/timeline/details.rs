@@ -68,7 +68,9 @@ pub(super) fn details_ui(ui: &mut Ui, tab: &mut TimelineTab, scene: &Scene<'_>, 
 fn picture_ui(ui: &mut Ui, tab: &mut TimelineTab, scene: &Scene<'_>, point: Point) {
     let p = palette(ui);
     let width = ui.available_width();
-    let (rect, response) = ui.allocate_exact_size(vec2(width, width * 0.625), egui::Sense::hover());
+    let most = (ui.clip_rect().height() * 0.5).max(90.0);
+    let size = vec2(width, (width * 0.625).min(most));
+    let (rect, response) = ui.allocate_exact_size(size, egui::Sense::hover());
     let newest = scene.list.snapshots_of(scene.timeline, point).first().copied();
     let texture = match newest {
         Some(id) => {
@@ -322,7 +324,11 @@ fn verbs_ui(
             tab.ask_rewind(scene, snapshot.id);
         }
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            delete_button_ui(ui, tab, scene);
+            let verdict = actions::verdict(scene.report, Action::Rewind, scene.view.handed_over);
+            let why = verdict.err();
+            if kit::icon_or_why(ui, Icon::Trash2, tr("Delete…"), why.as_deref()) {
+                tab.ask_delete(scene, vec![snapshot.id]);
+            }
             let why = scene
                 .view
                 .handed_over

@@ -25,7 +25,9 @@ pub(super) fn head_ui(
 ) {
     ui.horizontal(|ui| {
         ui.set_height(theme::CONTROL);
-        take_ui(ui, view, report, asks);
+        if !timeline.snapshots.is_empty() {
+            take_ui(ui, view, report, asks);
+        }
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             checkpoints_ui(ui, tab, view, report);
             ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
@@ -52,6 +54,17 @@ fn take_ui(ui: &mut Ui, view: &View, report: &MachineReport, asks: &mut Vec<Ask>
     if named.clicked() {
         asks.push(Ask::NewSnapshot(report.id));
     }
+}
+
+/// The room of both buttons.
+fn take_width(ui: &Ui) -> f32 {
+    let words = [tr(Action::Snapshot.name()), tr("Named…")];
+    let width = |word: &str| {
+        let font = theme::semibold(theme::BODY);
+        let galley = ui.painter().layout_no_wrap(word.to_owned(), font, palette(ui).text);
+        galley.size().x + 2.0 * ui.spacing().button_padding.x + 24.0
+    };
+    words.map(width).iter().sum::<f32>() + ui.spacing().item_spacing.x
 }
 
 fn total_ui(ui: &mut Ui, timeline: &Timeline) {
@@ -152,8 +165,11 @@ pub(super) fn empty_ui(ui: &mut Ui, view: &View, report: &MachineReport, asks: &
         );
         ui.add(egui::Label::new(RichText::new(text).color(p.dim)).wrap());
         ui.add_space(8.0);
-        let shape = Shape::Secondary;
-        actions::button(ui, report, Action::Snapshot, shape, view.handed_over, asks);
+        // In the middle, as the text above.
+        let width = take_width(ui);
+        ui.allocate_ui(vec2(width, theme::CONTROL), |ui| {
+            ui.horizontal(|ui| take_ui(ui, view, report, asks));
+        });
     });
 }
 

@@ -1,5 +1,7 @@
 //! The scrolled tree: only lines in sight are laid out, however many there are.
 
+use std::collections::BTreeSet;
+
 use egui::style::ScrollAnimation;
 use egui::{
     EventFilter, Id, Rect, Response, RichText, ScrollArea, Sense, Ui, WidgetInfo, accesskit::Role,
@@ -22,7 +24,12 @@ pub(super) fn id_of(machine: MachineId, point: Point) -> Id {
 
 impl TimelineTab {
     pub(super) fn list_ui(&mut self, ui: &mut Ui, scene: &Scene<'_>) {
-        self.filter_ui(ui, scene);
+        let of = |snapshot: &SnapshotReport| Group::of(snapshot.kind);
+        let groups = scene.timeline.snapshots.iter().filter_map(of);
+        let groups: BTreeSet<Group> = groups.collect();
+        if groups.len() > 1 || !self.shown.hidden.is_empty() {
+            self.filter_ui(ui, scene, &groups);
+        }
         let only_now = scene.list.lines.len() < 2;
         ScrollArea::vertical()
             .auto_shrink(false)
@@ -43,7 +50,7 @@ impl TimelineTab {
     }
 
     /// Which kinds are shown, with how many there are of each.
-    fn filter_ui(&mut self, ui: &mut Ui, scene: &Scene<'_>) {
+    fn filter_ui(&mut self, ui: &mut Ui, scene: &Scene<'_>, groups: &BTreeSet<Group>) {
         let frame = egui::Frame::NONE.inner_margin(egui::Margin {
             left: 12,
             right: 12,
@@ -53,7 +60,7 @@ impl TimelineTab {
         frame.show(ui, |ui| {
             ui.horizontal_wrapped(|ui| {
                 ui.spacing_mut().item_spacing = vec2(6.0, 6.0);
-                for group in Group::ALL {
+                for group in groups.iter().copied() {
                     let of = |snapshot: &&SnapshotReport| Group::of(snapshot.kind) == Some(group);
                     let number = scene.timeline.snapshots.iter().filter(of).count();
                     let on = !self.shown.hidden.contains(&group);

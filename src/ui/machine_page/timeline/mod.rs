@@ -148,11 +148,17 @@ pub(super) fn timeline_tab_ui(
 impl TimelineTab {
     fn tree_ui(&mut self, ui: &mut Ui, scene: &Scene<'_>, asks: &mut Vec<Ask>) {
         self.keys(ui, scene);
-        strip::strip_ui(ui, self, scene);
         let room = ui.available_rect_before_wrap();
         let side = (room.width() * 0.42).clamp(270.0, 480.0);
         let middle = room.right() - side - theme::GAP;
-        let left = Rect::from_min_max(room.min, pos2(middle, room.bottom()));
+        let top = Rect::from_min_max(room.min, pos2(middle, room.top()));
+        let strip = UiBuilder::new().max_rect(top);
+        let strip = ui.scope_builder(strip, |ui| strip::strip_ui(ui, self, scene));
+        let top = match strip.inner {
+            Some(strip) => strip.bottom() + 10.0,
+            None => room.top(),
+        };
+        let left = Rect::from_min_max(pos2(room.left(), top), pos2(middle, room.bottom()));
         let right = Rect::from_min_max(pos2(middle + theme::GAP, room.top()), room.max);
         card_ui(ui, left, |ui| self.list_ui(ui, scene));
         card_ui(ui, right, |ui| details::details_ui(ui, self, scene, asks));

@@ -145,13 +145,12 @@ fn node_ui(ui: &Ui, snapshot: &SnapshotReport, lane: usize, at: Pos2) {
         None => lane_color(p, lane),
     };
     let painter = ui.painter();
-    painter.circle_filled(at, 8.0, p.card);
     match Group::of(snapshot.kind) {
         Some(Group::ByHand) | None => {
             painter.circle_filled(at, 6.0, color);
         }
         Some(Group::Kept) => {
-            painter.circle_stroke(at, 5.0, Stroke::new(2.5, color));
+            painter.circle(at, 5.0, p.card, Stroke::new(2.5, color));
         }
         Some(Group::Automatic) => {
             painter.circle_filled(at, 4.0, color);
@@ -220,25 +219,29 @@ fn snapshot_ui(ui: &Ui, scene: &Scene<'_>, snapshot: &SnapshotReport, room: Rect
     let y = text.top() + 33.0;
     let right = sizes_ui(ui, snapshot, pos2(text.right(), y), text.width());
     let mut left = text.left();
-    let mut part = |glyph: Option<Icon>, word: &str, color: Color32| {
-        let width = if glyph.is_some() { 18.0 } else { 0.0 };
-        if left + width + 14.0 > right {
+    let mut part = |glyph: Icon, word: &str, color: Color32| {
+        let font = theme::regular(TEXT);
+        let word = ui.painter().layout_no_wrap(word.to_owned(), font, color);
+        if left + 14.0 > right {
             return;
         }
-        if let Some(glyph) = glyph {
-            icon::paint(ui.painter(), pos2(left + 7.0, y), glyph, 13.0, color);
+        icon::paint(ui.painter(), pos2(left + 7.0, y), glyph, 13.0, color);
+        left += 18.0;
+        let end = left + word.size().x + 10.0;
+        // The icon says it too, and a screen reader has the words.
+        if end <= right {
+            ui.painter().galley(pos2(left, y - word.size().y / 2.0), word, color);
+            left = end;
         }
-        let at = pos2(left + width, y - 8.5);
-        left = line(ui, at, word, theme::regular(TEXT), color, right - left - width - 8.0) + 10.0;
     };
     if snapshot.trouble.is_some() {
-        part(Some(Icon::TriangleAlert), tr("Damaged"), p.error);
+        part(Icon::TriangleAlert, tr("Damaged"), p.error);
     }
-    part(Some(glyph), word, p.dim);
+    part(glyph, word, p.dim);
     if snapshot.writing {
-        part(Some(Icon::Ellipsis), tr("being written"), p.accent_text);
+        part(Icon::Ellipsis, tr("being written"), p.accent_text);
     } else if snapshot.with_memory {
-        part(Some(Icon::MemoryStick), tr("with memory"), p.dim);
+        part(Icon::MemoryStick, tr("with memory"), p.dim);
     }
 }
 

@@ -40,9 +40,10 @@ impl Track {
     }
 }
 
-pub(super) fn strip_ui(ui: &mut Ui, tab: &mut TimelineTab, scene: &Scene<'_>) {
+/// Returns the room that it took; `None` where there is nothing to look through.
+pub(super) fn strip_ui(ui: &mut Ui, tab: &mut TimelineTab, scene: &Scene<'_>) -> Option<Rect> {
     if scene.list.by_time.len() < FEWEST {
-        return;
+        return None;
     }
     let size = vec2(ui.available_width(), HEIGHT);
     let (rect, response) = ui.allocate_exact_size(size, Sense::click_and_drag());
@@ -68,6 +69,7 @@ pub(super) fn strip_ui(ui: &mut Ui, tab: &mut TimelineTab, scene: &Scene<'_>) {
         ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, filter));
     }
     kit::focus_ring(ui, &response);
+    Some(rect)
 }
 
 fn point_at(scene: &Scene<'_>, place: usize) -> Point {

@@ -14,8 +14,6 @@ pub enum Group {
 }
 
 impl Group {
-    pub const ALL: [Self; 3] = [Self::ByHand, Self::Kept, Self::Automatic];
-
     /// `None` for what is not part of a timeline.
     pub fn of(kind: SnapshotKind) -> Option<Self> {
         match kind {
