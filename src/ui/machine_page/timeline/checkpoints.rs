@@ -89,10 +89,14 @@ impl CheckpointsDialog {
             before_suspend,
             ..
         } = &mut self.chosen;
-        kit::check(ui, before_shut_down, tr("Before the machine shuts down"));
-        kit::check(ui, before_reset, tr("Before it is reset"));
-        kit::check(ui, before_change, tr("Before its hardware is changed"));
-        kit::check(ui, before_suspend, tr("Before this computer sleeps"));
+        ui.scope(|ui| {
+            ui.spacing_mut().item_spacing.y = 2.0;
+            ui.spacing_mut().interact_size.y = 24.0;
+            kit::check(ui, before_shut_down, tr("Before the machine shuts down"));
+            kit::check(ui, before_reset, tr("Before it is reset"));
+            kit::check(ui, before_change, tr("Before its hardware is changed"));
+            kit::check(ui, before_suspend, tr("Before this computer sleeps"));
+        });
     }
 
     fn budget_ui(&mut self, ui: &mut Ui) {

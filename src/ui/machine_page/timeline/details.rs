@@ -192,14 +192,7 @@ fn edit_ui(ui: &mut Ui, tab: &mut TimelineTab, scene: &Scene<'_>, asks: &mut Vec
 fn facts_ui(ui: &mut Ui, tab: &mut TimelineTab, scene: &Scene<'_>, snapshot: &SnapshotReport) {
     let view = scene.view;
     let (glyph, word) = words::kind(snapshot);
-    let made = match snapshot.name.is_empty() {
-        true => word.to_owned(),
-        false => {
-            let what = told(snapshot.kind.label());
-            fill("{word}: {what}", &[("word", &word), ("what", &what)])
-        }
-    };
-    fact_ui(ui, glyph, tr("Kind"), &made, "");
+    fact_ui(ui, glyph, tr("Kind"), word, tr(snapshot.kind.label()));
     let time = view.zone.moment(snapshot.time, view.now);
     let ago = told(&snapshot.time.ago(view.now)).into_owned();
     let when = fill("{time}, {ago}", &[("time", &time), ("ago", &ago)]);

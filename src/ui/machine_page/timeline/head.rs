@@ -126,26 +126,34 @@ fn deep_ui(
     if timeline.depth <= DEEP || tab.deep_is_fine {
         return;
     }
+    let p = palette(ui);
     let title = fill(
         "The disks of this machine rest on {count} layers",
         &[("count", &timeline.depth)],
     );
-    kit::callout(ui, Tone::Info, &title, |ui| {
-        kit::hint(
-            ui,
-            tr(
-                "Each snapshot adds one, and reading gets a little slower. Flattening copies what the present needs into one layer; snapshots keep theirs, so it takes room on disk. Nothing is lost either way.",
-            ),
-        );
-        ui.horizontal(|ui| {
-            let verdict = actions::verdict(report, Action::Rewind, view.handed_over);
-            let why = verdict.err();
-            if kit::button_or_why(ui, Icon::Layers, tr("Flatten"), why.as_deref()) {
-                asks.push(Ask::Engine(Command::Flatten { machine: report.id }));
-            }
+    let frame = egui::Frame::NONE
+        .fill(p.card.blend(p.tint(p.accent_text)))
+        .corner_radius(theme::CARD_RADIUS)
+        .stroke(egui::Stroke::new(1.0, p.edge(p.accent_text)))
+        .inner_margin(egui::Margin::symmetric(12, 8));
+    frame.show(ui, |ui| {
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            ui.set_height(38.0);
             if kit::link(ui, None, tr("Not now")).clicked() {
                 tab.deep_is_fine = true;
             }
+            let why = actions::verdict(report, Action::Rewind, view.handed_over).err();
+            if kit::button_or_why(ui, Icon::Layers, tr("Flatten"), why.as_deref()) {
+                asks.push(Ask::Engine(Command::Flatten { machine: report.id }));
+            }
+            ui.with_layout(egui::Layout::top_down(egui::Align::Min), |ui| {
+                ui.spacing_mut().item_spacing.y = 2.0;
+                let title = RichText::new(title).font(theme::semibold(theme::BODY));
+                ui.add(egui::Label::new(title.color(p.text)).truncate());
+                let text = tr("That makes reading slower. Flattening copies the present into one, which takes room; nothing is lost");
+                let hint = RichText::new(text).size(13.0).color(p.dim);
+                ui.add(egui::Label::new(hint).truncate()).on_hover_text(text);
+            });
         });
     });
 }
