@@ -137,8 +137,9 @@ fn deep_ui(
         .stroke(egui::Stroke::new(1.0, p.edge(p.accent_text)))
         .inner_margin(egui::Margin::symmetric(12, 8));
     frame.show(ui, |ui| {
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            ui.set_height(38.0);
+        let line = vec2(ui.available_width(), 38.0);
+        let from_right = egui::Layout::right_to_left(egui::Align::Center);
+        ui.allocate_ui_with_layout(line, from_right, |ui| {
             if kit::link(ui, None, tr("Not now")).clicked() {
                 tab.deep_is_fine = true;
             }

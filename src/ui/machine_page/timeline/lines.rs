@@ -1,6 +1,7 @@
 //! The scrolled tree: only lines in sight are laid out, however many there are.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use egui::style::ScrollAnimation;
 use egui::{
@@ -113,8 +114,14 @@ impl TimelineTab {
             Sense::CLICK
         };
         let id = id_of(scene.report.id, line.point);
-        if at_cursor && std::mem::take(&mut self.focus_point) {
-            ui.memory_mut(|memory| memory.request_focus(id));
+        if at_cursor && self.focus_point {
+            // A dialog that was open in the last frame still keeps the keyboard in this one.
+            if ui.memory(|memory| memory.top_modal_layer().is_some()) {
+                ui.ctx().request_repaint_after(Duration::from_millis(1));
+            } else {
+                self.focus_point = false;
+                ui.memory_mut(|memory| memory.request_focus(id));
+            }
         }
         let response = ui.interact(rect, id, sense);
         if response.has_focus() {

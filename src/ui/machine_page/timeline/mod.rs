@@ -13,6 +13,8 @@ mod selection;
 mod strip;
 mod words;
 
+use std::time::Duration;
+
 use egui::{CornerRadius, Frame, Margin, Rect, Stroke, Ui, UiBuilder, pos2};
 
 use crate::model::{MachineReport, SnapshotId, Timeline};
@@ -173,20 +175,17 @@ impl TimelineTab {
         timeline: &Timeline,
         asks: &mut Vec<Ask>,
     ) {
-        if let Some(dialog) = &mut self.rewind
-            && !dialog.ui(ui, view, report, timeline, asks)
-        {
-            self.rewind = None;
-        }
-        if let Some(dialog) = &mut self.delete
-            && !dialog.ui(ui, view, report, timeline, asks)
-        {
-            self.delete = None;
-        }
-        if let Some(dialog) = &mut self.checkpoints
-            && !dialog.ui(ui, report, timeline, asks)
-        {
-            self.checkpoints = None;
+        let asked = self.asks_something();
+        let of = |dialog: &mut RewindDialog| !dialog.ui(ui, view, report, timeline, asks);
+        self.rewind.take_if(of);
+        let of = |dialog: &mut DeleteDialog| !dialog.ui(ui, view, report, timeline, asks);
+        self.delete.take_if(of);
+        let of = |dialog: &mut CheckpointsDialog| !dialog.ui(ui, report, timeline, asks);
+        self.checkpoints.take_if(of);
+        // A dialog takes the keyboard away from the tree; it comes back with its end.
+        if asked && !self.asks_something() {
+            self.focus_point = true;
+            ui.ctx().request_repaint_after(Duration::from_millis(1));
         }
     }
 }

@@ -92,10 +92,10 @@ fn place_of(tab: &TimelineTab, scene: &Scene<'_>) -> usize {
 
 /// The place that the pointer or a key asks for.
 fn wanted(ui: &Ui, response: &Response, track: &Track, place: usize) -> Option<usize> {
-    if response.dragged() || response.clicked() {
+    if response.is_pointer_button_down_on() {
         let at = response.interact_pointer_pos()?;
         let next = track.nearest(at.x);
-        return (next != place || response.clicked()).then_some(next);
+        return (next != place || !response.has_focus()).then_some(next);
     }
     if !response.has_focus() {
         return None;
