@@ -217,7 +217,13 @@ impl App {
             (Purpose::Timeline(machine), Answer::Timeline(timeline)) => {
                 self.view.put_timeline(machine, timeline);
             }
-            (purpose @ (Purpose::Snapshot(_) | Purpose::Rewind(..) | Purpose::Verify(_) | Purpose::Flatten(_)), answer) => {
+            (
+                purpose @ (Purpose::Snapshot(_)
+                | Purpose::Rewind(..)
+                | Purpose::Verify(_)
+                | Purpose::Flatten(_)),
+                answer,
+            ) => {
                 self.tell_of_time(&purpose, &answer);
             }
             (Purpose::Trash, _) => self.send(Command::ShowTrash),
@@ -249,7 +255,9 @@ impl App {
                 let point = point.map(|point| told(point.title()).into_owned());
                 let point = point.unwrap_or_default();
                 let text = match kept {
-                    true => later("It is as it was at “{point}”; what was before is kept as a branch"),
+                    true => {
+                        later("It is as it was at “{point}”; what was before is kept as a branch")
+                    }
                     false => later("It is as it was at “{point}”"),
                 };
                 let text = fill(text, &[("point", &point)]);

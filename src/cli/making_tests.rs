@@ -77,7 +77,14 @@ fn create_fills_in_what_is_not_given() {
             experiment: false,
         }
     );
-    let (spec, start) = created(&["create", "Card", "--test-card", "--ballast", "256M", "--experiment"]);
+    let (spec, start) = created(&[
+        "create",
+        "Card",
+        "--test-card",
+        "--ballast",
+        "256M",
+        "--experiment",
+    ]);
     assert!(!start);
     let ballast = ByteSize::mib(256);
     assert_eq!(spec.source, Source::TestCard { ballast });

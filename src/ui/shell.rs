@@ -15,9 +15,9 @@ use super::machine_page::{MachinePage, Tab, sound};
 use super::new_machine::NewMachineDialog;
 use super::palette::CommandPalette;
 use super::settings_page::SettingsPage;
+use super::snapshot_dialog::SnapshotDialog;
 use super::theme::{self, palette};
 use super::trash_page::TrashPage;
-use super::snapshot_dialog::SnapshotDialog;
 use super::type_dialog::TypeDialog;
 use super::view::View;
 use super::{

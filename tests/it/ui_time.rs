@@ -96,11 +96,17 @@ fn pictures_come_from_the_machines_folder_and_broken_ones_do_no_harm() {
     let mut timeline = dozen();
     timeline.snapshots.retain(|snapshot| snapshot.picture);
     for (place, snapshot) in timeline.snapshots.iter().enumerate() {
-        let home = folder.path().join("snapshots").join(snapshot.id.to_string());
+        let home = folder
+            .path()
+            .join("snapshots")
+            .join(snapshot.id.to_string());
         std::fs::create_dir_all(&home).unwrap();
         let file = home.join("screen.png");
         match place {
-            0 => std::fs::write(file, b"\x89PNG\r\n\x1a\nnot one").unwrap(),
+            0 => {
+                let mut file = std::fs::File::create(file).unwrap();
+                std::io::Write::write_all(&mut file, b"\x89PNG\r\n\x1a\nnot one").unwrap();
+            }
             1 => {} // Gone.
             _ => image::RgbaImage::from_pixel(2000, 1000, image::Rgba([9, 99, 9, 255]))
                 .save(file)

@@ -26,11 +26,11 @@ pub fn snapshot(number: u128, parent: u128, minutes: u64, kind: SnapshotKind) ->
         note: String::new(),
         time: Timestamp(NOW.0 - minutes * 60),
         kind,
-        with_memory: number % 3 != 0,
+        with_memory: !number.is_multiple_of(3),
         writing: false,
         bytes: ByteSize::mib(20 + (number as u64 * 37) % 400),
         shared: ByteSize::mib(1200),
-        picture: number % 3 != 0,
+        picture: !number.is_multiple_of(3),
         depth: 2,
         trouble: None,
     }
@@ -199,9 +199,8 @@ fn lines(harness: &Harness<'_, Window>) -> Vec<String> {
 #[track_caller]
 fn click(harness: &mut Harness<'_, Window>, name: &str) {
     let widgets = [Role::Button, Role::CheckBox, Role::Tab];
-    let found = harness.get_by(|node| {
-        node.label().as_deref() == Some(name) && widgets.contains(&node.role())
-    });
+    let found = harness
+        .get_by(|node| node.label().as_deref() == Some(name) && widgets.contains(&node.role()));
     found.click_accesskit();
     harness.run_ok();
 }
@@ -430,7 +429,10 @@ fn deep_chains_offer_flattening_and_no_is_an_answer() {
     let mut harness = open(dozen());
     harness.get_by_label("The disks of this machine rest on 9 layers");
     click(&mut harness, "Flatten");
-    assert_eq!(commands(&mut harness), [Command::Flatten { machine: id(1) }]);
+    assert_eq!(
+        commands(&mut harness),
+        [Command::Flatten { machine: id(1) }]
+    );
     click(&mut harness, "Not now");
     assert!(harness.query_by_label("Flatten").is_none());
     assert!(open(one()).query_by_label("Flatten").is_none());

@@ -7,6 +7,7 @@ use crate::model::Failure;
 
 impl Supervisor {
     pub(super) fn timeline(&mut self, asker: Asker, _command: Command) {
-        self.hub.answer(asker, Err(Failure::new("Under way", "…")), None);
+        self.hub
+            .answer(asker, Err(Failure::new("Under way", "…")), None);
     }
 }

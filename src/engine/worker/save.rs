@@ -14,11 +14,10 @@ use super::{Flow, PATIENCE, Worker, files};
 use crate::engine::clock;
 use crate::engine::hub::Asker;
 use crate::engine::jobs::Job;
-use crate::library::{
-    DiskPoint, MemoryForm, MemoryStore, Sighting, SnapshotRecord, StoredFile,
-};
+use crate::library::{DiskPoint, MemoryForm, MemoryStore, Sighting, SnapshotRecord, StoredFile};
 use crate::model::{
-    Action, Answer, ByteSize, DeviceKind, DiskSource, Failure, SavedState, SnapshotId, SnapshotKind, State,
+    Action, Answer, ByteSize, DeviceKind, DiskSource, Failure, SavedState, SnapshotId,
+    SnapshotKind, State,
 };
 use crate::qemu::memory_store::{self, Content, Saved};
 

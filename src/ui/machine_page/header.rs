@@ -61,7 +61,9 @@ fn buttons_width(ui: &Ui, report: &MachineReport) -> f32 {
     let icons = if report.state.has_screen() { 7.0 } else { 2.0 };
     let word = tr(actions::word(report, main_action(report.state)));
     let font = theme::semibold(theme::BODY);
-    let word = ui.painter().layout_no_wrap(word.to_owned(), font, palette(ui).text);
+    let word = ui
+        .painter()
+        .layout_no_wrap(word.to_owned(), font, palette(ui).text);
     let spacing = ui.spacing();
     let main = word.size().x + 2.0 * spacing.button_padding.x + 24.0;
     main + icons * (theme::CONTROL + spacing.item_spacing.x) + 16.0
@@ -325,10 +327,7 @@ fn buttons_ui(ui: &mut Ui, view: &View, report: &MachineReport, asks: &mut Vec<A
             }
             if matches!(
                 action,
-                Action::DiscardSaved
-                    | Action::PowerOff
-                    | Action::Rewind
-                    | Action::OpenConsole
+                Action::DiscardSaved | Action::PowerOff | Action::Rewind | Action::OpenConsole
             ) {
                 ui.separator();
             }

@@ -16,8 +16,8 @@ use orangery::ui::view::{Leaving, LiveScreen};
 
 use crate::ui_fixture::{self as fixture, Window, id, report, show};
 use crate::ui_hardware;
-use crate::ui_timeline;
 use crate::ui_hardware::whole::PARTS;
+use crate::ui_timeline;
 
 type Shown<'a> = Harness<'a, Window>;
 
@@ -165,79 +165,136 @@ const CERTIFICATES: &str = ui_timeline::LONG;
 fn timelines() -> Vec<Scene> {
     use ui_timeline::{dozen, many, one, window};
     vec![
-        scene("timeline-empty", || window(Timeline::default()), |h| {
-            click(h, "Timeline");
-        }),
+        scene(
+            "timeline-empty",
+            || window(Timeline::default()),
+            |h| {
+                click(h, "Timeline");
+            },
+        ),
         scene("timeline-1", || window(one()), timeline),
-        scene("timeline-12", || window(dozen()), |h| {
-            timeline(h);
-            click(h, "Not now");
-        }),
+        scene(
+            "timeline-12",
+            || window(dozen()),
+            |h| {
+                timeline(h);
+                click(h, "Not now");
+            },
+        ),
         scene("timeline-deep", || window(dozen()), timeline),
-        scene("timeline-200", || window(many()), |h| {
-            timeline(h);
-            click(h, "Not now");
-            timeline(h);
-        }),
-        scene("timeline-run", || window(many()), |h| {
-            timeline(h);
-            click(h, "Not now");
-            let rows = h.get_all_by_role(Role::ListItem);
-            let is_run = |row: &egui_kittest::Node<'_>| {
-                let label = row.accesskit_node().label().unwrap_or_default();
-                label.contains(tr("{checkpoints}, {from} to {to}").split(['{', '}']).nth(4).unwrap())
-            };
-            rows.filter(is_run).for_each(|run| run.click());
-            timeline(h);
-        }),
-        scene("timeline-marked", || window(dozen()), |h| {
-            timeline(h);
-            row(h, CERTIFICATES).click();
-            h.run_ok();
-            row(h, "Now").click_modifiers(Modifiers::SHIFT);
-            timeline(h);
-        }),
-        scene("timeline-rewind", || window(dozen()), |h| {
-            timeline(h);
-            row(h, CERTIFICATES).click();
-            h.run_ok();
-            click(h, "Go back…");
-        }),
-        scene("timeline-rewind-lose", || window(dozen()), |h| {
-            timeline(h);
-            row(h, CERTIFICATES).click();
-            h.run_ok();
-            click(h, "Go back…");
-            click(h, "Keep the present as a branch");
-        }),
-        scene("timeline-delete", || window(dozen()), |h| {
-            timeline(h);
-            row(h, CERTIFICATES).click();
-            h.run_ok();
-            click(h, "Delete…");
-        }),
-        scene("timeline-checkpoints", || window(many()), |h| {
-            row(h, "FreeBSD router").click();
-            h.run_ok();
-            timeline(h);
-            click(h, "Checkpoints off");
-        }),
-        scene("timeline-named", || window(one()), |h| {
-            timeline(h);
-            click(h, "Named…");
-        }),
-        scene("timeline-edit", || window(one()), |h| {
-            timeline(h);
-            click(h, "Name and note");
-        }),
-        scene("timeline-toast", || window(one()), |h| {
-            timeline(h);
-            let view = &mut h.state_mut().view;
-            let text = tr("You can come back to this moment").to_owned();
-            let name = orangery::language::fill("Snapshot of {name} taken", &[("name", &"Debian web server")]);
-            let done = Toast::done(name, text, view.now);
-            view.toasts.push(done.name(id(1), ui_timeline::snapshot_id(1)));
-        }),
+        scene(
+            "timeline-200",
+            || window(many()),
+            |h| {
+                timeline(h);
+                click(h, "Not now");
+                timeline(h);
+            },
+        ),
+        scene(
+            "timeline-run",
+            || window(many()),
+            |h| {
+                timeline(h);
+                click(h, "Not now");
+                let rows = h.get_all_by_role(Role::ListItem);
+                let is_run = |row: &egui_kittest::Node<'_>| {
+                    let label = row.accesskit_node().label().unwrap_or_default();
+                    label.contains(
+                        tr("{checkpoints}, {from} to {to}")
+                            .split(['{', '}'])
+                            .nth(4)
+                            .unwrap(),
+                    )
+                };
+                rows.filter(is_run).for_each(|run| run.click());
+                timeline(h);
+            },
+        ),
+        scene(
+            "timeline-marked",
+            || window(dozen()),
+            |h| {
+                timeline(h);
+                row(h, CERTIFICATES).click();
+                h.run_ok();
+                row(h, tr("Now")).click_modifiers(Modifiers::SHIFT);
+                timeline(h);
+            },
+        ),
+        scene(
+            "timeline-rewind",
+            || window(dozen()),
+            |h| {
+                timeline(h);
+                row(h, CERTIFICATES).click();
+                h.run_ok();
+                click(h, "Go back…");
+            },
+        ),
+        scene(
+            "timeline-rewind-lose",
+            || window(dozen()),
+            |h| {
+                timeline(h);
+                row(h, CERTIFICATES).click();
+                h.run_ok();
+                click(h, "Go back…");
+                click(h, "Keep the present as a branch");
+            },
+        ),
+        scene(
+            "timeline-delete",
+            || window(dozen()),
+            |h| {
+                timeline(h);
+                row(h, CERTIFICATES).click();
+                h.run_ok();
+                click(h, "Delete…");
+            },
+        ),
+        scene(
+            "timeline-checkpoints",
+            || window(many()),
+            |h| {
+                row(h, "FreeBSD router").click();
+                h.run_ok();
+                timeline(h);
+                click(h, "Checkpoints off");
+            },
+        ),
+        scene(
+            "timeline-named",
+            || window(one()),
+            |h| {
+                timeline(h);
+                click(h, "Named…");
+            },
+        ),
+        scene(
+            "timeline-edit",
+            || window(one()),
+            |h| {
+                timeline(h);
+                click(h, "Name and note");
+            },
+        ),
+        scene(
+            "timeline-toast",
+            || window(one()),
+            |h| {
+                timeline(h);
+                let view = &mut h.state_mut().view;
+                let text = tr("You can come back to this moment").to_owned();
+                let name = orangery::language::fill(
+                    "Snapshot of {name} taken",
+                    &[("name", &"Debian web server")],
+                );
+                let done = Toast::done(name, text, view.now);
+                view.toasts
+                    .push(done.name(id(1), ui_timeline::snapshot_id(1)));
+            },
+        ),
     ]
 }
 

@@ -101,7 +101,10 @@ impl Arranged {
                 return None;
             };
             let member = |place: &usize| timeline.snapshots[*place].id == id;
-            let run = self.runs.iter().find(|run| run.members.iter().any(member))?;
+            let run = self
+                .runs
+                .iter()
+                .find(|run| run.members.iter().any(member))?;
             at(Point::Run(run.id))
         })
     }
@@ -337,10 +340,12 @@ impl Family {
         };
         let continued: BTreeSet<usize> = (0..self.visible.len()).filter_map(follows).collect();
         let heads = (0..self.visible.len()).filter(|place| plain(*place));
-        let runs = heads.filter(|place| !continued.contains(place)).map(|head| {
-            let members = std::iter::successors(Some(head), |place| follows(*place));
-            members.take(self.visible.len()).collect::<Vec<usize>>()
-        });
+        let runs = heads
+            .filter(|place| !continued.contains(place))
+            .map(|head| {
+                let members = std::iter::successors(Some(head), |place| follows(*place));
+                members.take(self.visible.len()).collect::<Vec<usize>>()
+            });
         runs.filter(|members| members.len() >= RUN)
             .map(|members| {
                 let oldest = members[members.len() - 1];
@@ -373,10 +378,8 @@ impl Family {
         }
         let age = |place: usize| -> (Timestamp, usize) { (timeline.snapshots[place].time, place) };
         let tips = (0..parents.len()).filter(has_line);
-        let mut ready: BinaryHeap<(Timestamp, usize)> = tips
-            .filter(|place| waits[*place] == 0)
-            .map(age)
-            .collect();
+        let mut ready: BinaryHeap<(Timestamp, usize)> =
+            tips.filter(|place| waits[*place] == 0).map(age).collect();
         let mut order = Vec::new();
         while let Some((_, place)) = ready.pop() {
             order.push(place);

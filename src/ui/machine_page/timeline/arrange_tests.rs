@@ -11,8 +11,8 @@ fn id(number: u128) -> SnapshotId {
 
 /// Snapshots by number, parent (0 for none) and kind, each a second younger than the one before.
 fn timeline(snapshots: &[(u128, u128, SnapshotKind)], present: u128) -> Timeline {
-    let report = |(second, (number, parent, kind)): (u64, &(u128, u128, SnapshotKind))| {
-        SnapshotReport {
+    let report =
+        |(second, (number, parent, kind)): (u64, &(u128, u128, SnapshotKind))| SnapshotReport {
             id: id(*number),
             parent: (*parent > 0).then(|| id(*parent)),
             name: String::new(),
@@ -26,8 +26,7 @@ fn timeline(snapshots: &[(u128, u128, SnapshotKind)], present: u128) -> Timeline
             picture: false,
             depth: 1,
             trouble: None,
-        }
-    };
+        };
     Timeline {
         snapshots: (1..).zip(snapshots).map(report).collect(),
         present: (present > 0).then(|| id(present)),
@@ -48,7 +47,9 @@ fn drawn(timeline: &Timeline, shown: &Shown) -> Vec<(i128, usize)> {
     };
     let arranged = Arranged::new(timeline, shown);
     let lines = arranged.lines.iter();
-    lines.map(|line| (number(line.point), line.rails.lane)).collect()
+    lines
+        .map(|line| (number(line.point), line.rails.lane))
+        .collect()
 }
 
 #[test]
@@ -110,13 +111,18 @@ fn what_is_left_out_leaves_its_children_with_the_next_that_is_shown() {
 fn a_clock_that_went_back_does_not_put_a_child_below_its_parent() {
     let mut tree = timeline(&[(1, 0, M), (2, 1, M), (3, 2, M)], 3);
     tree.snapshots[2].time = Timestamp(0);
-    assert_eq!(drawn(&tree, &Shown::default()), [(0, 0), (3, 0), (2, 0), (1, 0)]);
+    assert_eq!(
+        drawn(&tree, &Shown::default()),
+        [(0, 0), (3, 0), (2, 0), (1, 0)]
+    );
 }
 
 #[test]
 fn parents_that_go_round_or_are_missing_lose_nothing() {
     for kind in [M, T] {
-        let all: Vec<_> = (1..=6).map(|number| (number, number % 6 + 1, kind)).collect();
+        let all: Vec<_> = (1..=6)
+            .map(|number| (number, number % 6 + 1, kind))
+            .collect();
         let ring = timeline(&all, 3);
         let mut shown = Shown::default();
         shown.unfolded.extend((1..=6).map(id));

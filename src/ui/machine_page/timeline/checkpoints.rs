@@ -78,7 +78,12 @@ impl CheckpointsDialog {
             minutes.push(self.chosen.every); // As a script set it.
         }
         choices.extend(minutes.into_iter().map(|every| (every, every_word(every))));
-        kit::choice(ui, tr("By the clock, if something changed"), &mut self.chosen.every, &choices);
+        kit::choice(
+            ui,
+            tr("By the clock, if something changed"),
+            &mut self.chosen.every,
+            &choices,
+        );
     }
 
     fn before_ui(&mut self, ui: &mut Ui) {
@@ -114,11 +119,8 @@ impl CheckpointsDialog {
 fn every_word(minutes: u32) -> String {
     match minutes {
         60 => tr("Every hour").to_owned(),
-        minutes => count(
-            u64::from(minutes),
-            "Every minute",
-            "Every {count} minutes",
-        ),
+        1 => tr("Every minute").to_owned(),
+        minutes => fill("Every {count} minutes", &[("count", &minutes)]),
     }
 }
 
@@ -131,7 +133,11 @@ pub fn summary(checkpoints: &Checkpoints) -> String {
         0 => tr("Checkpoints before changes").to_owned(),
         minutes => {
             let minutes = u64::from(minutes);
-            count(minutes, "Checkpoints every minute", "Checkpoints every {count} minutes")
+            count(
+                minutes,
+                "Checkpoints every minute",
+                "Checkpoints every {count} minutes",
+            )
         }
     }
 }

@@ -114,7 +114,9 @@ fn rested_on(timeline: &Timeline, doomed: &[&SnapshotReport]) -> bool {
         .snapshots
         .iter()
         .filter(|snapshot| !gone.contains(&snapshot.id));
-    let mut parents = stays.map(|snapshot| snapshot.parent).chain([timeline.present]);
+    let mut parents = stays
+        .map(|snapshot| snapshot.parent)
+        .chain([timeline.present]);
     parents.any(|parent| parent.is_some_and(|parent| gone.contains(&parent)))
 }
 
@@ -125,6 +127,9 @@ fn names(view: &View, doomed: &[&SnapshotReport]) -> String {
     let named = named.collect::<Vec<_>>().join(", ");
     match doomed.len().saturating_sub(NAMED) {
         0 => named,
-        more => fill("{names} and {count} more", &[("names", &named), ("count", &more)]),
+        more => fill(
+            "{names} and {count} more",
+            &[("names", &named), ("count", &more)],
+        ),
     }
 }

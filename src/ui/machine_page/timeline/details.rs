@@ -24,7 +24,12 @@ pub struct Edit {
     focused: bool,
 }
 
-pub(super) fn details_ui(ui: &mut Ui, tab: &mut TimelineTab, scene: &Scene<'_>, asks: &mut Vec<Ask>) {
+pub(super) fn details_ui(
+    ui: &mut Ui,
+    tab: &mut TimelineTab,
+    scene: &Scene<'_>,
+    asks: &mut Vec<Ask>,
+) {
     let point = tab.selection.point.unwrap_or(Point::Now);
     let marked = tab.selection.marks.len();
     let snapshot = match point {
@@ -49,18 +54,20 @@ pub(super) fn details_ui(ui: &mut Ui, tab: &mut TimelineTab, scene: &Scene<'_>, 
     });
     let area = ScrollArea::vertical().auto_shrink(false).id_salt(point);
     area.show(ui, |ui| {
-        egui::Frame::NONE.inner_margin(Margin::same(14)).show(ui, |ui| {
-            ui.set_width(ui.available_width());
-            ui.spacing_mut().item_spacing.y = 6.0;
-            picture_ui(ui, tab, scene, point);
-            ui.add_space(4.0);
-            match snapshot {
-                _ if marked > 1 => many_ui(ui, tab, scene),
-                Some(snapshot) => snapshot_ui(ui, tab, scene, snapshot, asks),
-                None if point == Point::Now => now_ui(ui, scene),
-                None => many_ui(ui, tab, scene),
-            }
-        });
+        egui::Frame::NONE
+            .inner_margin(Margin::same(14))
+            .show(ui, |ui| {
+                ui.set_width(ui.available_width());
+                ui.spacing_mut().item_spacing.y = 6.0;
+                picture_ui(ui, tab, scene, point);
+                ui.add_space(4.0);
+                match snapshot {
+                    _ if marked > 1 => many_ui(ui, tab, scene),
+                    Some(snapshot) => snapshot_ui(ui, tab, scene, snapshot, asks),
+                    None if point == Point::Now => now_ui(ui, scene),
+                    None => many_ui(ui, tab, scene),
+                }
+            });
     });
 }
 
@@ -71,7 +78,11 @@ fn picture_ui(ui: &mut Ui, tab: &mut TimelineTab, scene: &Scene<'_>, point: Poin
     let most = (ui.clip_rect().height() * 0.5).max(90.0);
     let size = vec2(width, (width * 0.625).min(most));
     let (rect, response) = ui.allocate_exact_size(size, egui::Sense::hover());
-    let newest = scene.list.snapshots_of(scene.timeline, point).first().copied();
+    let newest = scene
+        .list
+        .snapshots_of(scene.timeline, point)
+        .first()
+        .copied();
     let texture = match newest {
         Some(id) => {
             tab.wish(scene.report, scene.timeline, id, PictureSize::Large);
@@ -103,7 +114,8 @@ fn picture_ui(ui: &mut Ui, tab: &mut TimelineTab, scene: &Scene<'_>, point: Poin
             row::picture_ui(ui.painter(), p, rect, None, glyph);
             let at = rect.center_bottom() - vec2(0.0, 16.0);
             let font = theme::regular(13.0);
-            ui.painter().text(at, egui::Align2::CENTER_CENTER, word, font, p.dim);
+            ui.painter()
+                .text(at, egui::Align2::CENTER_CENTER, word, font, p.dim);
         }
     }
     let name = tr("The screen at that time");
@@ -118,7 +130,11 @@ fn snapshot_ui(
     asks: &mut Vec<Ask>,
 ) {
     let p = palette(ui);
-    if tab.edit.as_ref().is_some_and(|edit| edit.snapshot == snapshot.id) {
+    if tab
+        .edit
+        .as_ref()
+        .is_some_and(|edit| edit.snapshot == snapshot.id)
+    {
         edit_ui(ui, tab, scene, asks);
         ui.separator();
     } else {
@@ -196,11 +212,23 @@ fn facts_ui(ui: &mut Ui, tab: &mut TimelineTab, scene: &Scene<'_>, snapshot: &Sn
     let time = view.zone.moment(snapshot.time, view.now);
     let ago = told(&snapshot.time.ago(view.now)).into_owned();
     let when = fill("{time}, {ago}", &[("time", &time), ("ago", &ago)]);
-    fact_ui(ui, Icon::Clock, tr("Taken"), &when, &view.zone.exact(snapshot.time));
+    fact_ui(
+        ui,
+        Icon::Clock,
+        tr("Taken"),
+        &when,
+        &view.zone.exact(snapshot.time),
+    );
     let parent = snapshot.parent.and_then(|id| scene.timeline.snapshot(id));
     if let Some(parent) = parent {
         let title = words::title(view, parent);
-        if fact_ui(ui, Icon::GitCommitVertical, tr("After"), &title, tr("Look at it")) {
+        if fact_ui(
+            ui,
+            Icon::GitCommitVertical,
+            tr("After"),
+            &title,
+            tr("Look at it"),
+        ) {
             tab.selection.look_at(Point::Snapshot(parent.id));
             tab.reveal_point = true;
         }
@@ -281,9 +309,7 @@ fn many_ui(ui: &mut Ui, tab: &TimelineTab, scene: &Scene<'_>) {
     let p = palette(ui);
     let meant = tab.selection.meant(scene.timeline, scene.list);
     let title = match tab.selection.point {
-        Some(point @ Point::Run(_)) if tab.selection.marks.is_empty() => {
-            lines::run_title(scene, point)
-        }
+        Some(Point::Run(_)) if tab.selection.marks.is_empty() => lines::run_title(scene, &meant),
         _ => count(
             meant.len() as u64,
             "{count} snapshot selected",

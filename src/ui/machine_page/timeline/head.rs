@@ -30,12 +30,13 @@ pub(super) fn head_ui(
         }
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             checkpoints_ui(ui, tab, view, report);
-            ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
-                match view.job_of(report) {
+            ui.with_layout(
+                egui::Layout::left_to_right(egui::Align::Center),
+                |ui| match view.job_of(report) {
                     Some(job) => job_ui(ui, job, asks),
                     None => total_ui(ui, timeline),
-                }
-            });
+                },
+            );
         });
     });
     deep_ui(ui, tab, view, report, timeline, asks);
@@ -61,7 +62,9 @@ fn take_width(ui: &Ui) -> f32 {
     let words = [tr(Action::Snapshot.name()), tr("Named…")];
     let width = |word: &str| {
         let font = theme::semibold(theme::BODY);
-        let galley = ui.painter().layout_no_wrap(word.to_owned(), font, palette(ui).text);
+        let galley = ui
+            .painter()
+            .layout_no_wrap(word.to_owned(), font, palette(ui).text);
         galley.size().x + 2.0 * ui.spacing().button_padding.x + 24.0
     };
     words.map(width).iter().sum::<f32>() + ui.spacing().item_spacing.x

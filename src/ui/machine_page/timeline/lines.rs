@@ -13,7 +13,7 @@ use super::arrange::{Line, Point};
 use super::words::{self, Group};
 use super::{Scene, TimelineTab, row};
 use crate::language::{count, fill, told, tr};
-use crate::model::{MachineId, SnapshotReport};
+use crate::model::{MachineId, SnapshotId, SnapshotReport};
 use crate::ui::album::PictureSize;
 use crate::ui::kit;
 use crate::ui::theme::palette;
@@ -156,9 +156,10 @@ impl TimelineTab {
                 None => return,
             },
             Point::Run(id) => {
+                let members = scene.list.snapshots_of(scene.timeline, line.point);
                 let folded = scene.list.run(id).is_some_and(|run| !run.unfolded);
                 let how = if folded { tr("Folded") } else { tr("Unfolded") };
-                (run_title(scene, line.point), how.to_owned())
+                (run_title(scene, &members), how.to_owned())
             }
         };
         response.widget_info(|| {
@@ -226,25 +227,32 @@ fn hint(scene: &Scene<'_>, snapshot: &SnapshotReport) -> String {
 }
 
 /// "14 checkpoints, 10:05 to 11:40".
-pub(super) fn run_title(scene: &Scene<'_>, point: Point) -> String {
-    let members = scene.list.snapshots_of(scene.timeline, point);
+pub(super) fn run_title(scene: &Scene<'_>, members: &[SnapshotId]) -> String {
+    let checkpoints = run_count(members);
+    match run_ends(scene, members) {
+        Some((from, to)) => {
+            let values: [(&str, &dyn std::fmt::Display); 3] =
+                [("checkpoints", &checkpoints), ("from", &from), ("to", &to)];
+            fill("{checkpoints}, {from} to {to}", &values)
+        }
+        None => checkpoints,
+    }
+}
+
+/// "14 checkpoints".
+pub(super) fn run_count(members: &[SnapshotId]) -> String {
     let number = members.len() as u64;
-    let checkpoints = count(number, "{count} checkpoint", "{count} checkpoints");
-    let time = |id: Option<&crate::model::SnapshotId>| {
-        let snapshot = id.and_then(|id| scene.timeline.snapshot(*id))?;
-        let view = scene.view;
-        Some((snapshot.time, view.zone.moment(snapshot.time, view.now)))
+    count(number, "{count} checkpoint", "{count} checkpoints")
+}
+
+/// When the oldest and the newest were taken.
+pub(super) fn run_ends(scene: &Scene<'_>, members: &[SnapshotId]) -> Option<(String, String)> {
+    let (zone, now) = (&scene.view.zone, scene.view.now);
+    let time = |id: &SnapshotId| scene.timeline.snapshot(*id).map(|snapshot| snapshot.time);
+    let (oldest, newest) = (time(members.last()?)?, time(members.first()?)?);
+    let to = match zone.same_day(oldest, newest) {
+        true => zone.time(newest),
+        false => zone.moment(newest, now),
     };
-    let (Some((_, from)), Some((newest, _))) = (time(members.last()), time(members.first())) else {
-        return checkpoints;
-    };
-    let oldest = members.last().and_then(|id| scene.timeline.snapshot(*id));
-    let same_day = oldest.is_some_and(|oldest| scene.view.zone.same_day(oldest.time, newest));
-    let to = match same_day {
-        true => scene.view.zone.time(newest),
-        false => scene.view.zone.moment(newest, scene.view.now),
-    };
-    let values: [(&str, &dyn std::fmt::Display); 3] =
-        [("checkpoints", &checkpoints), ("from", &from), ("to", &to)];
-    fill("{checkpoints}, {from} to {to}", &values)
+    Some((zone.moment(oldest, now), to))
 }

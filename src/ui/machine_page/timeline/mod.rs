@@ -94,13 +94,21 @@ impl TimelineTab {
         self.selection.follow(timeline, &self.arranged);
     }
 
-    fn wish(&mut self, report: &MachineReport, timeline: &Timeline, id: SnapshotId, size: PictureSize) {
+    fn wish(
+        &mut self,
+        report: &MachineReport,
+        timeline: &Timeline,
+        id: SnapshotId,
+        size: PictureSize,
+    ) {
         let wish = Wish {
             size,
             machine: report.id,
             snapshot: id,
         };
-        let has_one = timeline.snapshot(id).is_some_and(|snapshot| snapshot.picture);
+        let has_one = timeline
+            .snapshot(id)
+            .is_some_and(|snapshot| snapshot.picture);
         if has_one && !self.wishes.contains(&wish) {
             self.wishes.push(wish);
         }

@@ -6,11 +6,11 @@ use super::{details, words};
 use crate::engine::message::Command;
 use crate::language::{fill, tr};
 use crate::model::{MachineReport, SnapshotId, SnapshotReport, State, Timeline};
+use crate::ui::Ask;
 use crate::ui::icon::{self, Icon};
 use crate::ui::kit;
 use crate::ui::theme::palette;
 use crate::ui::view::View;
-use crate::ui::Ask;
 
 /// The open question.
 pub struct RewindDialog {
@@ -57,7 +57,9 @@ impl RewindDialog {
             if self.keep {
                 kit::hint(
                     ui,
-                    tr("It stays in the timeline, and you can come back to it like to any other point"),
+                    tr(
+                        "It stays in the timeline, and you can come back to it like to any other point",
+                    ),
                 );
             } else {
                 kit::warning(ui, &lost(view, report, timeline));
@@ -107,7 +109,10 @@ fn consequences(report: &MachineReport, snapshot: &SnapshotReport) -> Vec<(Icon,
             Icon::Power,
             tr("The machine boots from there: it was off then. What runs now ends at once"),
         ),
-        (false, false) => (Icon::Power, tr("The disks are as they were: the machine was off then")),
+        (false, false) => (
+            Icon::Power,
+            tr("The disks are as they were: the machine was off then"),
+        ),
     });
     if report.state == State::Saved {
         all.push((

@@ -98,13 +98,15 @@ fn ground_ui(ui: &Ui, response: &Response, chosen: bool, marked: bool) {
         };
         let stroke = Stroke::new(1.0, line);
         let fill = p.tint(p.accent);
-        ui.painter().rect(rect, 9.0, fill, stroke, StrokeKind::Inside);
+        ui.painter()
+            .rect(rect, 9.0, fill, stroke, StrokeKind::Inside);
     } else if response.hovered() {
         ui.painter().rect_filled(rect, 9.0, p.hover);
     }
     if response.has_focus() {
         let ring = Stroke::new(2.0, p.accent_text);
-        ui.painter().rect_stroke(rect, 9.0, ring, StrokeKind::Inside);
+        ui.painter()
+            .rect_stroke(rect, 9.0, ring, StrokeKind::Inside);
     }
 }
 
@@ -181,9 +183,23 @@ fn now_ui(ui: &Ui, scene: &Scene<'_>, room: Rect, node: Pos2) {
     let dot = pos2(right.left() - 9.0, right.center().y + 0.5);
     painter.circle_filled(dot, 4.0, p.state(state));
     let font = theme::semibold(theme::BODY);
-    line(ui, text.left_top(), tr("Now"), font, p.leaf, dot.x - text.left() - 12.0);
+    line(
+        ui,
+        text.left_top(),
+        tr("Now"),
+        font,
+        p.leaf,
+        dot.x - text.left() - 12.0,
+    );
     let below = text.left_top() + vec2(0.0, 24.0);
-    line(ui, below, &since(scene), theme::regular(TEXT), p.dim, text.width());
+    line(
+        ui,
+        below,
+        &since(scene),
+        theme::regular(TEXT),
+        p.dim,
+        text.width(),
+    );
 }
 
 /// What the present has come to since its point.
@@ -206,7 +222,11 @@ fn snapshot_ui(ui: &Ui, scene: &Scene<'_>, snapshot: &SnapshotReport, room: Rect
     let place = picture_rect(room);
     let texture = texture(scene, snapshot.id);
     let (glyph, word) = words::kind(snapshot);
-    let instead = if snapshot.with_memory { Icon::Monitor } else { Icon::Power };
+    let instead = if snapshot.with_memory {
+        Icon::Monitor
+    } else {
+        Icon::Power
+    };
     picture_ui(ui.painter(), p, place, texture, instead);
     if marked {
         mark_ui(ui.painter(), p, place);
@@ -215,7 +235,14 @@ fn snapshot_ui(ui: &Ui, scene: &Scene<'_>, snapshot: &SnapshotReport, room: Rect
     let right = age_ui(ui, scene, snapshot, text);
     let title = words::title(scene.view, snapshot);
     let font = theme::semibold(theme::BODY);
-    line(ui, text.left_top(), &title, font, p.text, right - text.left() - 10.0);
+    line(
+        ui,
+        text.left_top(),
+        &title,
+        font,
+        p.text,
+        right - text.left() - 10.0,
+    );
     let y = text.top() + 33.0;
     let right = sizes_ui(ui, snapshot, pos2(text.right(), y), text.width());
     let mut left = text.left();
@@ -230,7 +257,8 @@ fn snapshot_ui(ui: &Ui, scene: &Scene<'_>, snapshot: &SnapshotReport, room: Rect
         let end = left + word.size().x + 10.0;
         // The icon says it too, and a screen reader has the words.
         if end <= right {
-            ui.painter().galley(pos2(left, y - word.size().y / 2.0), word, color);
+            ui.painter()
+                .galley(pos2(left, y - word.size().y / 2.0), word, color);
             left = end;
         }
     };
@@ -270,7 +298,9 @@ fn sizes_ui(ui: &Ui, snapshot: &SnapshotReport, at: Pos2, room: f32) -> f32 {
         own
     };
     let font = theme::regular(TEXT);
-    let rect = ui.painter().text(at, Align2::RIGHT_CENTER, text, font, p.dim);
+    let rect = ui
+        .painter()
+        .text(at, Align2::RIGHT_CENTER, text, font, p.dim);
     rect.left()
 }
 
@@ -287,7 +317,13 @@ fn run_ui(ui: &Ui, scene: &Scene<'_>, line_of: &Line, room: Rect, node: Pos2, ma
     let place = picture_rect(room);
     for step in [6.0, 3.0] {
         let behind = place.translate(vec2(step, -step)).shrink(1.0);
-        painter.rect(behind, 5.0, p.well, Stroke::new(1.0, p.line), StrokeKind::Inside);
+        painter.rect(
+            behind,
+            5.0,
+            p.well,
+            Stroke::new(1.0, p.line),
+            StrokeKind::Inside,
+        );
     }
     let newest = members.first().and_then(|id| texture(scene, *id));
     picture_ui(painter, p, place, newest, Icon::Timer);
@@ -296,15 +332,43 @@ fn run_ui(ui: &Ui, scene: &Scene<'_>, line_of: &Line, room: Rect, node: Pos2, ma
     }
     let mut text = text_rect(room);
     text.min.x += 4.0;
-    icon::paint(painter, pos2(text.right() - 7.0, text.top() + 9.0), Icon::ChevronRight, 15.0, p.dim);
-    let title = lines::run_title(scene, line_of.point);
+    icon::paint(
+        painter,
+        pos2(text.right() - 7.0, text.top() + 9.0),
+        Icon::ChevronRight,
+        15.0,
+        p.dim,
+    );
+    let title = lines::run_count(&members);
     let font = theme::semibold(theme::BODY);
-    line(ui, text.left_top(), &title, font, p.text, text.width() - 24.0);
+    line(
+        ui,
+        text.left_top(),
+        &title,
+        font,
+        p.text,
+        text.width() - 24.0,
+    );
     let y = text.top() + 33.0;
-    icon::paint(painter, pos2(text.left() + 7.0, y), Icon::Timer, 13.0, p.dim);
-    let word = tr(Group::Automatic.word());
+    icon::paint(
+        painter,
+        pos2(text.left() + 7.0, y),
+        Icon::Timer,
+        13.0,
+        p.dim,
+    );
+    let ends = lines::run_ends(scene, &members);
+    let word = ends.map(|(from, to)| fill("{from} to {to}", &[("from", &from), ("to", &to)]));
+    let word = word.unwrap_or_default();
     let at = pos2(text.left() + 18.0, y - 8.5);
-    line(ui, at, word, theme::regular(TEXT), p.dim, text.width() - 110.0);
+    line(
+        ui,
+        at,
+        &word,
+        theme::regular(TEXT),
+        p.dim,
+        text.width() - 100.0,
+    );
     let size = size_of(scene, &members).to_string();
     let at = pos2(text.right(), y);
     painter.text(at, Align2::RIGHT_CENTER, size, theme::regular(TEXT), p.dim);
@@ -316,13 +380,26 @@ fn heading_ui(ui: &Ui, scene: &Scene<'_>, point: Point, room: Rect) {
     let center = pos2(room.left() + 8.0, room.center().y);
     icon::paint(ui.painter(), center, Icon::ChevronDown, 15.0, p.dim);
     let at = pos2(room.left() + 22.0, room.center().y - 8.5);
-    let title = lines::run_title(scene, point);
-    line(ui, at, &title, theme::semibold(TEXT), p.dim, room.width() - 40.0);
+    let members = scene.list.snapshots_of(scene.timeline, point);
+    let title = lines::run_title(scene, &members);
+    line(
+        ui,
+        at,
+        &title,
+        theme::semibold(TEXT),
+        p.dim,
+        room.width() - 40.0,
+    );
 }
 
 /// What comes back if all of them go.
 pub(super) fn size_of(scene: &Scene<'_>, snapshots: &[SnapshotId]) -> crate::model::ByteSize {
-    let of = |id: &SnapshotId| scene.timeline.snapshot(*id).map(|snapshot| snapshot.bytes.0);
+    let of = |id: &SnapshotId| {
+        scene
+            .timeline
+            .snapshot(*id)
+            .map(|snapshot| snapshot.bytes.0)
+    };
     crate::model::ByteSize(snapshots.iter().filter_map(of).sum())
 }
 
@@ -335,12 +412,18 @@ pub(super) fn texture<'a>(scene: &Scene<'a>, snapshot: SnapshotId) -> Option<&'a
 }
 
 fn picture_rect(room: Rect) -> Rect {
-    Rect::from_min_size(pos2(room.left(), room.center().y - PICTURE.y / 2.0), PICTURE)
+    Rect::from_min_size(
+        pos2(room.left(), room.center().y - PICTURE.y / 2.0),
+        PICTURE,
+    )
 }
 
 fn text_rect(room: Rect) -> Rect {
     let left = room.left() + PICTURE.x + 12.0;
-    Rect::from_min_max(pos2(left, room.top() + 12.0), pos2(room.right() - 16.0, room.bottom()))
+    Rect::from_min_max(
+        pos2(left, room.top() + 12.0),
+        pos2(room.right() - 16.0, room.bottom()),
+    )
 }
 
 /// A picture that fills `rect`, cut where its shape is another; or an icon where there is none.
@@ -414,7 +497,13 @@ pub(super) fn chip_ui(ui: &mut Ui, group: Group, word: &str, number: usize, on: 
     let stroke = Stroke::new(1.0, line);
     painter.rect(rect, 13.0, fill, stroke, StrokeKind::Inside);
     let glyph = if on { group.icon() } else { Icon::EyeOff };
-    icon::paint(painter, rect.left_center() + vec2(17.0, 0.0), glyph, 13.0, color);
+    icon::paint(
+        painter,
+        rect.left_center() + vec2(17.0, 0.0),
+        glyph,
+        13.0,
+        color,
+    );
     let at = rect.left_center() + vec2(28.0, -galley.size().y / 2.0);
     painter.galley(at, galley, color);
     kit::focus_ring(ui, &response);
@@ -431,6 +520,9 @@ mod tests {
         assert_eq!(wide, Rect::from_min_max(pos2(0.25, 0.0), pos2(0.75, 1.0)));
         let high = cut(vec2(100.0, 200.0), vec2(50.0, 50.0));
         assert_eq!(high, Rect::from_min_max(pos2(0.0, 0.25), pos2(1.0, 0.75)));
-        assert_eq!(cut(vec2(160.0, 100.0), vec2(80.0, 50.0)).size(), vec2(1.0, 1.0));
+        assert_eq!(
+            cut(vec2(160.0, 100.0), vec2(80.0, 50.0)).size(),
+            vec2(1.0, 1.0)
+        );
     }
 }

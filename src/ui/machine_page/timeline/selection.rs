@@ -54,7 +54,9 @@ impl Selection {
 
     pub fn mark_all(&mut self, timeline: &Timeline, list: &Arranged) {
         let all = list.by_time.iter();
-        self.marks = all.map(|(place, _)| timeline.snapshots[*place].id).collect();
+        self.marks = all
+            .map(|(place, _)| timeline.snapshots[*place].id)
+            .collect();
     }
 
     /// Nothing is marked any more.
