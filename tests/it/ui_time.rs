@@ -8,7 +8,7 @@ use orangery::ui::album::{PictureSize, Wish};
 
 use crate::ui_app::{is_act, open};
 use crate::ui_fixture::{id, report, show};
-use crate::ui_timeline::{dozen, one, snapshot_id};
+use crate::ui_timeline::{self, dozen, one, snapshot_id};
 
 fn told(timeline: Timeline) -> Event {
     Event::Timeline {
@@ -148,5 +148,27 @@ fn pictures_come_from_the_machines_folder_and_broken_ones_do_no_harm() {
     assert_eq!(size(PictureSize::Small, newest), Some([192, 96]));
     for broken in &timeline.snapshots[..2] {
         assert_eq!(size(PictureSize::Small, broken.id), None);
+    }
+}
+
+#[test]
+#[ignore = "measures; checks nothing"]
+fn frames_of_two_hundred() {
+    let mut harness = ui_timeline::open(ui_timeline::many());
+    crate::ui_library::press(&mut harness, Key::ArrowRight);
+    for what in ["still", "scrolled"] {
+        let begun = std::time::Instant::now();
+        for step in 0..100 {
+            if what == "scrolled" {
+                let key = if step < 50 {
+                    Key::ArrowDown
+                } else {
+                    Key::ArrowUp
+                };
+                harness.key_press(key);
+            }
+            harness.step();
+        }
+        println!("{what}: {:?} a frame", begun.elapsed() / 100);
     }
 }

@@ -50,7 +50,8 @@ pub fn one() -> Timeline {
     }
 }
 
-pub const LONG: &str = "Certificates and a name that is longer than there is room for on a line";
+pub const LONG: &str =
+    "Debian certificates and a name that is longer than there is room for on a line";
 
 /// A dozen with two branches, and one that is damaged.
 pub fn dozen() -> Timeline {
@@ -73,7 +74,7 @@ pub fn dozen() -> Timeline {
         (0, "Fresh install"),
         (1, "Before the upgrade"),
         (4, "Upgraded to Debian 13"),
-        (7, "Web server runs"),
+        (7, "Debian web server runs"),
         (10, LONG),
     ] {
         snapshots[place].name = name.to_owned();
@@ -171,7 +172,7 @@ pub fn picture(number: u128) -> egui::ColorImage {
 }
 
 /// The open timeline of a running machine; its newest line has the keyboard.
-fn open(timeline: Timeline) -> Harness<'static, Window> {
+pub fn open(timeline: Timeline) -> Harness<'static, Window> {
     let mut harness = harness(window(timeline));
     harness.run_ok();
     press_with(&mut harness, Modifiers::COMMAND, Key::H);

@@ -295,6 +295,13 @@ impl NewMachineDialog {
                 create = Some(false);
             }
             cancel = kit::secondary(ui, true, None, tr("Cancel")).clicked();
+            // At the left end, whatever the direction that buttons are laid out in.
+            ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                let tick = kit::check(ui, &mut self.experiment, tr("Experiment"));
+                tick.on_hover_text(tr(
+                    "Checkpoints every 5 minutes and before each change, in up to 10 GiB: whatever you try, you can go back",
+                ));
+            });
         });
         if entered && create.is_none() && !cancel {
             self.tried = true;

@@ -48,10 +48,6 @@ impl NewMachineDialog {
             }
         });
         self.size_ui(ui, view, complaints);
-        let word = tr("An experiment: keep checkpoints by itself");
-        kit::check(ui, &mut self.experiment, word).on_hover_text(tr(
-            "Every 5 minutes and before each change, in up to 10 GiB: whatever you try, you can go back",
-        ));
         if self.kind != Kind::TestCard {
             self.more_ui(ui);
         }

@@ -14,12 +14,12 @@ use orangery::ui::theme;
 use orangery::ui::toasts::Toast;
 use orangery::ui::view::{Leaving, LiveScreen};
 
+use super::timelines;
 use crate::ui_fixture::{self as fixture, Window, id, report, show};
 use crate::ui_hardware;
 use crate::ui_hardware::whole::PARTS;
-use crate::ui_timeline;
 
-type Shown<'a> = Harness<'a, Window>;
+pub type Shown<'a> = Harness<'a, Window>;
 
 /// One page or dialog.
 pub struct Scene {
@@ -28,7 +28,11 @@ pub struct Scene {
     pub steps: Box<dyn Fn(&mut Shown<'_>)>,
 }
 
-fn scene(name: &str, window: fn() -> Window, steps: impl Fn(&mut Shown<'_>) + 'static) -> Scene {
+pub fn scene(
+    name: &str,
+    window: fn() -> Window,
+    steps: impl Fn(&mut Shown<'_>) + 'static,
+) -> Scene {
     Scene {
         name: name.to_owned(),
         window,
@@ -45,7 +49,7 @@ pub fn scenes() -> Vec<Scene> {
         let name = format!("hardware-{}", part.to_lowercase().replace(' ', "-"));
         scene(&name, hardware, move |h| show_part(h, part))
     }));
-    all.extend(timelines());
+    all.extend(timelines::all());
     all.extend(own_pages());
     all.extend(dialogs());
     all
@@ -158,159 +162,6 @@ fn machines() -> Vec<Scene> {
             h.get_by_role_and_label(Role::Button, &jobs).click();
         }),
     ]
-}
-
-const CERTIFICATES: &str = ui_timeline::LONG;
-
-fn timelines() -> Vec<Scene> {
-    use ui_timeline::{dozen, many, one, window};
-    vec![
-        scene(
-            "timeline-empty",
-            || window(Timeline::default()),
-            |h| {
-                click(h, "Timeline");
-            },
-        ),
-        scene("timeline-1", || window(one()), timeline),
-        scene(
-            "timeline-12",
-            || window(dozen()),
-            |h| {
-                timeline(h);
-                click(h, "Not now");
-            },
-        ),
-        scene("timeline-deep", || window(dozen()), timeline),
-        scene(
-            "timeline-200",
-            || window(many()),
-            |h| {
-                timeline(h);
-                click(h, "Not now");
-                timeline(h);
-            },
-        ),
-        scene(
-            "timeline-run",
-            || window(many()),
-            |h| {
-                timeline(h);
-                click(h, "Not now");
-                let rows = h.get_all_by_role(Role::ListItem);
-                let is_run = |row: &egui_kittest::Node<'_>| {
-                    let label = row.accesskit_node().label().unwrap_or_default();
-                    label.contains(
-                        tr("{checkpoints}, {from} to {to}")
-                            .split(['{', '}'])
-                            .nth(4)
-                            .unwrap(),
-                    )
-                };
-                rows.filter(is_run).for_each(|run| run.click());
-                timeline(h);
-            },
-        ),
-        scene(
-            "timeline-marked",
-            || window(dozen()),
-            |h| {
-                timeline(h);
-                row(h, CERTIFICATES).click();
-                h.run_ok();
-                row(h, tr("Now")).click_modifiers(Modifiers::SHIFT);
-                timeline(h);
-            },
-        ),
-        scene(
-            "timeline-rewind",
-            || window(dozen()),
-            |h| {
-                timeline(h);
-                row(h, CERTIFICATES).click();
-                h.run_ok();
-                click(h, "Go back…");
-            },
-        ),
-        scene(
-            "timeline-rewind-lose",
-            || window(dozen()),
-            |h| {
-                timeline(h);
-                row(h, CERTIFICATES).click();
-                h.run_ok();
-                click(h, "Go back…");
-                click(h, "Keep the present as a branch");
-            },
-        ),
-        scene(
-            "timeline-delete",
-            || window(dozen()),
-            |h| {
-                timeline(h);
-                row(h, CERTIFICATES).click();
-                h.run_ok();
-                click(h, "Delete…");
-            },
-        ),
-        scene(
-            "timeline-checkpoints",
-            || window(many()),
-            |h| {
-                row(h, "FreeBSD router").click();
-                h.run_ok();
-                timeline(h);
-                click(h, "Checkpoints off");
-            },
-        ),
-        scene(
-            "timeline-named",
-            || window(one()),
-            |h| {
-                timeline(h);
-                click(h, "Named…");
-            },
-        ),
-        scene(
-            "timeline-edit",
-            || window(one()),
-            |h| {
-                timeline(h);
-                click(h, "Name and note");
-            },
-        ),
-        scene(
-            "timeline-toast",
-            || window(one()),
-            |h| {
-                timeline(h);
-                let view = &mut h.state_mut().view;
-                let text = tr("You can come back to this moment").to_owned();
-                let name = orangery::language::fill(
-                    "Snapshot of {name} taken",
-                    &[("name", &"Debian web server")],
-                );
-                let done = Toast::done(name, text, view.now);
-                view.toasts
-                    .push(done.name(id(1), ui_timeline::snapshot_id(1)));
-            },
-        ),
-    ]
-}
-
-/// Shows the timeline with all pictures it would show.
-fn timeline(harness: &mut Shown<'_>) {
-    click(harness, "Timeline");
-    for _ in 0..2 {
-        let ctx = harness.ctx.clone();
-        let Window { shell, view, .. } = harness.state_mut();
-        for wish in view.pictures.follow(shell.wanted_pictures(view)) {
-            let number = wish.snapshot.0.as_u128() >> 96;
-            let image = ui_timeline::picture(number);
-            view.pictures.put(&ctx, wish, Some(image));
-        }
-        harness.run_ok();
-    }
 }
 
 fn own_pages() -> Vec<Scene> {
@@ -541,7 +392,7 @@ fn errand(harness: &mut Shown<'_>, errand: Errand) {
 }
 
 /// Clicks the last control of that name, given in English: a dialog's or a menu's.
-fn click(harness: &mut Shown<'_>, label: &'static str) {
+pub fn click(harness: &mut Shown<'_>, label: &'static str) {
     control(harness, label).click_accesskit();
     harness.run_ok();
 }
@@ -560,7 +411,7 @@ fn control<'a>(harness: &'a Shown<'_>, label: &'static str) -> egui_kittest::Nod
     found.unwrap()
 }
 
-fn row<'a>(harness: &'a Shown<'_>, name: &'a str) -> egui_kittest::Node<'a> {
+pub fn row<'a>(harness: &'a Shown<'_>, name: &'a str) -> egui_kittest::Node<'a> {
     harness.get_by(|node| node.role() == Role::ListItem && node.label().as_deref() == Some(name))
 }
 

@@ -7,6 +7,7 @@ mod details;
 mod head;
 mod keys;
 mod lines;
+mod rails;
 mod rewind;
 mod row;
 mod selection;

@@ -7,7 +7,7 @@ use egui::{
 
 use super::arrange::Point;
 use super::keys::took;
-use super::{Scene, TimelineTab, row, words};
+use super::{Scene, TimelineTab, rails, row, words};
 use crate::language::tr;
 use crate::ui::album::PictureSize;
 use crate::ui::icon::Icon;
@@ -161,7 +161,7 @@ fn rail_ui(ui: &Ui, scene: &Scene<'_>, track: &Track, place: usize) {
     painter.hline(track.rail.x_range(), y, Stroke::new(2.0, p.line));
     let radius = if track.count > 90 { 1.5 } else { 3.0 };
     for (number, (_, lane)) in scene.list.by_time.iter().enumerate() {
-        let color = row::lane_color(p, *lane);
+        let color = rails::lane_color(p, *lane);
         painter.circle_filled(pos2(track.x(number), y), radius, color);
     }
     let now = pos2(track.x(track.count - 1), y);
