@@ -36,8 +36,11 @@ pub(super) enum Purpose {
     },
     /// What a file is that a machine may be made from.
     Recognise(PathBuf),
-    /// Keeps a moment.
-    Snapshot(MachineId),
+    /// Keeps a moment, with a name or without.
+    Snapshot {
+        machine: MachineId,
+        named: bool,
+    },
     /// Went back to a snapshot; the present was kept or not.
     Rewind(MachineId, SnapshotId, bool),
     /// Compared snapshots with what was written.
@@ -57,7 +60,10 @@ impl Purpose {
         match command {
             Command::Act { machine, action } => match action {
                 Action::Delete => Self::Delete(*machine),
-                Action::Snapshot => Self::Snapshot(*machine),
+                Action::Snapshot => Self::Snapshot {
+                    machine: *machine,
+                    named: false,
+                },
                 Action::Restore | Action::DeleteForever => Self::Trash,
                 _ => Self::Tell,
             },
@@ -74,9 +80,10 @@ impl Purpose {
             | Command::ReadLog
             | Command::Note(_)
             | Command::ShowTrash => Self::Quiet,
-            Command::TakeSnapshot { machine, name, .. } if name.is_empty() => {
-                Self::Snapshot(*machine)
-            }
+            Command::TakeSnapshot { machine, name, .. } => Self::Snapshot {
+                machine: *machine,
+                named: !name.is_empty(),
+            },
             Command::Rewind {
                 machine,
                 snapshot,
@@ -94,7 +101,6 @@ impl Purpose {
                 start: *start,
             },
             Command::Change { .. }
-            | Command::TakeSnapshot { .. }
             | Command::EditSnapshot { .. }
             | Command::DeleteSnapshots { .. }
             | Command::SetCheckpoints { .. }
@@ -218,7 +224,7 @@ impl App {
                 self.view.put_timeline(machine, timeline);
             }
             (
-                purpose @ (Purpose::Snapshot(_)
+                purpose @ (Purpose::Snapshot { .. }
                 | Purpose::Rewind(..)
                 | Purpose::Verify(_)
                 | Purpose::Flatten(_)),
@@ -240,14 +246,13 @@ impl App {
             Toast::done(fill(title, &[("name", &name)]), text, now)
         };
         let toast = match (purpose, answer) {
-            (Purpose::Snapshot(machine), Answer::Snapshot(snapshot)) => {
+            (Purpose::Snapshot { machine, named }, answer) => {
                 let text = tr("You can come back to this moment").to_owned();
-                let title = later("Snapshot of {name} taken");
-                toast(*machine, title, text).name(*machine, *snapshot)
-            }
-            (Purpose::Snapshot(machine), _) => {
-                let text = tr("You can come back to this moment").to_owned();
-                toast(*machine, later("Snapshot of {name} taken"), text)
+                let toast = toast(*machine, later("Snapshot of {name} taken"), text);
+                match answer {
+                    Answer::Snapshot(snapshot) if !named => toast.name(*machine, *snapshot),
+                    _ => toast,
+                }
             }
             (Purpose::Rewind(machine, snapshot, kept), _) => {
                 let timeline = self.view.timelines.get(machine);

@@ -3,7 +3,7 @@
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam_channel::{Receiver, TryRecvError, bounded};
 use egui::{ColorImage, Context};
 
 use super::App;
@@ -65,12 +65,14 @@ impl Pictures {
         let Some((waits, results)) = &mut self.under_way else {
             return Vec::new();
         };
-        let mut read: Vec<Done> = results.try_iter().collect();
+        let mut read: Vec<Done> = Vec::new();
+        let ended = loop {
+            match results.try_recv() {
+                Ok(done) => read.push(done),
+                Err(why) => break why == TryRecvError::Disconnected,
+            }
+        };
         waits.retain(|wish| read.iter().all(|(known, _)| known != wish));
-        let ended = matches!(
-            results.try_recv(),
-            Err(crossbeam_channel::TryRecvError::Disconnected)
-        );
         if ended || waits.is_empty() {
             read.extend(waits.drain(..).map(|wish| (wish, None)));
             self.under_way = None;

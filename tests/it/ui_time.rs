@@ -2,7 +2,7 @@
 
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable as _;
-use orangery::engine::message::{Command, Event};
+use orangery::engine::message::{Command, Event, RequestId};
 use orangery::model::*;
 use orangery::ui::album::{PictureSize, Wish};
 
@@ -66,6 +66,32 @@ fn a_snapshot_taken_by_one_key_is_told_and_can_be_named() {
         note: String::new(),
     };
     assert!(fake.all_sent().contains(&expected));
+}
+
+#[test]
+fn snapshots_of_several_machines_are_told_as_one() {
+    let both = [
+        report(1, "Debian", State::Running),
+        report(2, "Alpine", State::Off),
+    ];
+    let (mut harness, fake) = open(&both);
+    // The open machine counts as the first of them.
+    let other = harness.get_by_role_and_label(egui::accesskit::Role::ListItem, "Debian");
+    other.click_modifiers(Modifiers::COMMAND);
+    harness.run_ok();
+    harness.get_by_label("Take a snapshot 2").click();
+    harness.run_ok();
+    let sent = fake.all_sent();
+    for (place, command) in (1..).zip(&sent) {
+        if is_act(command, Action::Snapshot) {
+            fake.tell(Event::Answer {
+                request: RequestId(place),
+                result: Ok(Answer::Snapshot(snapshot_id(1))),
+            });
+        }
+    }
+    harness.run_ok();
+    harness.get_by_label("Snapshots of 2 machines taken");
 }
 
 #[test]

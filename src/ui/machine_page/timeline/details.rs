@@ -222,7 +222,7 @@ fn facts_ui(ui: &mut Ui, tab: &mut TimelineTab, scene: &Scene<'_>, snapshot: &Sn
     let parent = snapshot.parent.and_then(|id| scene.timeline.snapshot(id));
     if let Some(parent) = parent {
         let title = words::title(view, parent);
-        if fact_ui(
+        if link_ui(
             ui,
             Icon::GitCommitVertical,
             tr("After"),
@@ -253,31 +253,34 @@ fn facts_ui(ui: &mut Ui, tab: &mut TimelineTab, scene: &Scene<'_>, snapshot: &Sn
     }
 }
 
-/// A line "icon, word, value" that wraps; with a word on what a click does, it can be clicked.
-fn fact_ui(ui: &mut Ui, glyph: Icon, word: &str, value: &str, hint: &str) -> bool {
+/// A line "icon, word, value" that wraps; `hint` may be empty.
+fn fact_ui(ui: &mut Ui, glyph: Icon, word: &str, value: &str, hint: &str) {
+    let value = RichText::new(value).size(13.0).color(palette(ui).text);
+    let label = line_ui(ui, glyph, word, egui::Label::new(value).wrap());
+    if !hint.is_empty() {
+        label.on_hover_text(hint);
+    }
+}
+
+/// Such a line whose value leads somewhere; returns whether it was clicked.
+fn link_ui(ui: &mut Ui, glyph: Icon, word: &str, value: &str, hint: &str) -> bool {
+    let text = RichText::new(value).size(13.0).color(palette(ui).text);
+    let label = egui::Label::new(text.underline()).wrap();
+    let label = line_ui(ui, glyph, word, label.sense(egui::Sense::click()));
+    let label = kit::name(label, value).on_hover_cursor(egui::CursorIcon::PointingHand);
+    kit::focus_ring(ui, &label);
+    label.on_hover_text(hint).clicked()
+}
+
+fn line_ui(ui: &mut Ui, glyph: Icon, word: &str, value: egui::Label) -> egui::Response {
     let p = palette(ui);
-    let leads = hint == tr("Look at it");
     ui.horizontal_top(|ui| {
         ui.spacing_mut().item_spacing.x = 8.0;
         let left = ui.cursor().left();
         icon::show(ui, glyph, 16.0, p.accent_text);
         ui.label(RichText::new(word).size(13.0).color(p.dim));
         ui.add_space((left + 104.0 - ui.cursor().left()).max(0.0));
-        let text = RichText::new(value).size(13.0).color(p.text);
-        let text = if leads { text.underline() } else { text };
-        let sense = match leads {
-            true => egui::Sense::click(),
-            false => egui::Sense::hover(),
-        };
-        let label = ui.add(egui::Label::new(text).wrap().sense(sense));
-        let label = match leads {
-            true => kit::name(label, value).on_hover_cursor(egui::CursorIcon::PointingHand),
-            false => label,
-        };
-        if hint.is_empty() {
-            return label.clicked();
-        }
-        label.on_hover_text(hint).clicked()
+        ui.add(value)
     })
     .inner
 }
