@@ -15,8 +15,8 @@ mod save;
 mod serial;
 mod shapes;
 mod sound;
-mod touch;
 mod time;
+mod touch;
 mod typing;
 
 use std::ffi::OsString;

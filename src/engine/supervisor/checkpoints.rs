@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use super::{Slot, Supervisor};
+use super::Supervisor;
 use crate::engine::clock;
 use crate::engine::hub::{Asker, WINDOW};
 use crate::engine::message::{Command, RequestId};
@@ -67,7 +67,7 @@ impl Supervisor {
         let wanted = slot.machine.as_ref().is_some_and(|record| {
             record.checkpoints.wants(kind) && record.disks_in_place().is_empty()
         });
-        let able = permit(slot.standing(), Action::Snapshot).is_ok() && !self.is_worked_on(slot);
+        let able = permit(slot.standing(), Action::Snapshot).is_ok() && !self.is_worked_on(machine);
         if !wanted || !able || !slot.runs() {
             return false;
         }
@@ -79,9 +79,10 @@ impl Supervisor {
         slot.is_some_and(|slot| slot.order(Order::Snapshot { taking, job, asker }))
     }
 
-    pub(super) fn is_worked_on(&self, slot: &Slot) -> bool {
-        let job = slot.job.and_then(|job| self.jobs.get(&job));
-        job.is_some_and(|(report, _)| report.state == JobState::Running)
+    /// Whether a job works on the machine.
+    pub(super) fn is_worked_on(&self, machine: MachineId) -> bool {
+        let mut jobs = self.jobs.values().map(|(report, _)| report);
+        jobs.any(|job| job.machine == Some(machine) && job.state == JobState::Running)
     }
 
     /// Before hardware is changed. `true` if the change has to wait: it is asked for again once the machine is frozen.
@@ -105,9 +106,11 @@ impl Supervisor {
         let wanted = slot.machine.as_ref().is_some_and(|record| {
             record.checkpoints.wants(kind) && record.disks_in_place().is_empty()
         });
-        if !wanted || self.is_worked_on(slot) || permit(slot.standing(), Action::Snapshot).is_err()
-        {
+        if !wanted || permit(slot.standing(), Action::Snapshot).is_err() {
             return false;
+        }
+        if self.waits_for_work(asker, command) {
+            return true;
         }
         self.clockwork.before_change.insert(machine);
         self.waiting.push((asker, command.clone()));
@@ -121,7 +124,7 @@ impl Supervisor {
             return;
         };
         let Some(record) = &slot.machine else { return };
-        if record.checkpoints.is_off() || self.is_worked_on(slot) || self.leaving {
+        if record.checkpoints.is_off() || self.is_worked_on(machine) || self.leaving {
             return;
         }
         let mut gone: Vec<SnapshotId> = outlived(timeline, record.checkpoints.budget, clock::now());

@@ -43,6 +43,13 @@ enum DiskWork {
 
 impl Supervisor {
     pub(super) fn timeline(&mut self, asker: Asker, command: Command) {
+        let needs_files = !matches!(
+            command,
+            Command::ShowTimeline { .. } | Command::SetCheckpoints { .. }
+        );
+        if needs_files && self.waits_for_work(asker, &command) {
+            return;
+        }
         match command {
             Command::TakeSnapshot {
                 machine,
@@ -89,11 +96,7 @@ impl Supervisor {
             return;
         };
         let title = format!("Taking a snapshot of {}", record.name);
-        if self
-            .slots
-            .get(&machine)
-            .is_some_and(super::Slot::runs)
-        {
+        if self.slots.get(&machine).is_some_and(super::Slot::runs) {
             let job = Box::new(self.new_job(Some(machine), title));
             let order = |asker| Order::Snapshot {
                 taking: Box::new(taking),
@@ -166,11 +169,7 @@ impl Supervisor {
         };
         let taking = keep.then(|| Taking::new(SnapshotKind::Kept, String::new(), String::new()));
         let title = format!("Going back with {}", record.name);
-        if self
-            .slots
-            .get(&machine)
-            .is_some_and(super::Slot::runs)
-        {
+        if self.slots.get(&machine).is_some_and(super::Slot::runs) {
             let kept = format!("Keeping the present of {}", record.name);
             let keep = taking.map(|taking| (taking, self.new_job(Some(machine), kept)));
             let job = Box::new(self.new_job(Some(machine), title));
@@ -262,25 +261,27 @@ impl Supervisor {
         }
     }
 
-    /// The machine's record if `action` is allowed and nothing else works on its files; else the asker is told.
+    /// Puts a request off while a job works on its machine's files; whether it did.
+    pub(super) fn waits_for_work(&mut self, asker: Asker, command: &Command) -> bool {
+        let waits = command
+            .machine()
+            .is_some_and(|machine| self.is_worked_on(machine));
+        if waits {
+            self.waiting.push((asker, command.clone()));
+        }
+        waits
+    }
+
+    /// The machine's record if `action` is allowed; else the asker is told.
     fn free_for(&mut self, asker: Asker, machine: MachineId, action: Action) -> Option<Machine> {
         if !self.permitted(asker, machine, action) {
             return None;
         }
-        let slot = self.slots.get(&machine)?;
-        let working = slot.job.filter(|_| self.is_worked_on(slot));
-        let working = working.and_then(|job| self.jobs.get(&job));
-        let refusal = match (working, &slot.machine) {
-            (Some((job, _)), _) => Failure::new(
-                format!("{}: “{}” is not possible now", slot.name, action.name()),
-                format!("Something else is under way: {}", job.title),
-            )
-            .fix("Wait for it, or cancel it"),
-            (None, None) => busy(),
-            (None, Some(record)) => return Some(record.clone()),
-        };
-        self.hub.answer(asker, Err(refusal), None);
-        None
+        let record = self.slots.get(&machine)?.machine.clone();
+        if record.is_none() {
+            self.hub.answer(asker, Err(busy()), None);
+        }
+        record
     }
 
     /// What a machine that rests would be run with.

@@ -63,7 +63,7 @@ pub fn check_in_library(machine: &Machine) -> Result<(), Failure> {
             format!("{}: no snapshot", machine.name),
             format!("Its disk {disk} lies outside the library, where others can change it"),
         )
-        .fix("Bring it into the library: Hardware, the disk, “Copy into the library”")),
+        .fix("Add a copy of it under Hardware → Add a disk, and take this one out")),
     }
 }
 

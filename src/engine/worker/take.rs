@@ -12,8 +12,6 @@ use std::fs::File;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use serde_json::json;
-
 use super::act::END_PATIENCE;
 use super::{Flow, PATIENCE, Post, Worker};
 use crate::engine::hub::Asker;
