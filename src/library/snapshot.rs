@@ -107,11 +107,11 @@ pub struct SnapshotRecord {
 impl SnapshotRecord {
     /// Says whether one of its chains is another one then.
     pub fn relayer(&mut self, relayering: Relayering) -> bool {
-        let points = self.disks.iter_mut();
-        let changed = points.fold(false, |changed, point| {
-            relayering.apply(&mut point.chain) || changed
-        });
-        self.hardware.relayer(relayering) || changed
+        let mut changed = self.hardware.relayer(relayering);
+        for point in &mut self.disks {
+            changed |= relayering.apply(&mut point.chain);
+        }
+        changed
     }
 }
 

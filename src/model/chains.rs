@@ -115,8 +115,11 @@ impl Machine {
             DiskSource::Layers(chain) => Some(chain),
             DiskSource::InPlace(_) => None,
         });
-        let all = chains.chain(std::iter::once(&mut self.firmware.variables));
-        all.fold(false, |changed, chain| relayering.apply(chain) || changed)
+        let mut changed = false;
+        for chain in chains.chain(std::iter::once(&mut self.firmware.variables)) {
+            changed |= relayering.apply(chain);
+        }
+        changed
     }
 
     /// Takes the hardware of an earlier time, on fresh layers. Disks that are not plugged in stay as they are.
