@@ -23,10 +23,11 @@ use crate::engine::hub::Asker;
 use crate::engine::launches;
 use crate::library::SnapshotRecord;
 use crate::model::{
-    Action, Answer, ByteSize, DisplayPath, Failure, Firmware, FirmwareKind, Machine, MemoryBacking,
+    Action, Answer, ByteSize, DeviceKind, DisplayPath, Failure, Firmware, FirmwareKind, Machine, MemoryBacking,
     SavedState, State,
 };
 use crate::qemu::command_line::{self, MEMORY_NUMBER};
+use crate::qemu::doctor;
 use crate::qemu::explain;
 use crate::qemu::memory::{self, MemoryFile};
 use crate::qemu::memory_store;
@@ -208,6 +209,7 @@ impl<'a> Start<'a> {
     fn run(mut self) -> Result<Begun, Failure> {
         let spawned = self
             .make_variables()
+            .and_then(|()| self.make_tpm())
             .and_then(|()| self.make_memory())
             .and_then(|memory| {
                 let ours = memory.as_ref().map(OwnedFd::try_clone).transpose();
@@ -356,6 +358,9 @@ impl<'a> Start<'a> {
 
     /// What QEMU's end or silence at the start means.
     fn explain(&self, error: &ProcessError, process: Option<&Process>) -> Failure {
+        if matches!(error, ProcessError::NoTpmProgram) {
+            return self.not_started(error.to_string()).fix(doctor::install_tpm());
+        }
         let log = process.map_or_else(String::new, Process::log_tail);
         let (error, status) = match error {
             ProcessError::EndedEarly { status } => (None, *status),
@@ -461,6 +466,29 @@ impl<'a> Start<'a> {
         self.post
             .record(move |record| record.firmware.variables = vec![made])?;
         self.machine.firmware.variables = vec![made];
+        Ok(())
+    }
+
+    /// A TPM keeps what it must in a folder of the machine's own, made before the first start.
+    fn make_tpm(&mut self) -> Result<(), Failure> {
+        let library = &self.post.library;
+        if !self.machine.has(|kind| matches!(kind, DeviceKind::Tpm)) {
+            return Ok(());
+        }
+        if let Some(tpm) = self.machine.tpm {
+            let folder = library.tpm_dir(self.machine.id, tpm);
+            return if folder.is_dir() {
+                Ok(())
+            } else {
+                let why = format!("What its TPM kept is gone: there is no {}", folder.display());
+                Err(self.not_started(why).fix("Go back to a snapshot, or take the TPM out"))
+            };
+        }
+        let made = library
+            .make_tpm(self.machine.id)
+            .map_err(|error| error.failure(format!("{} did not start", self.post.name)))?;
+        self.post.record(move |record| record.tpm = Some(made))?;
+        self.machine.tpm = Some(made);
         Ok(())
     }
 }
