@@ -16,6 +16,7 @@ mod serial;
 mod shapes;
 mod sound;
 mod touch;
+mod tpm;
 mod typing;
 
 use std::ffi::OsString;
