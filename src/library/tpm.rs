@@ -53,8 +53,10 @@ impl Library {
         let folder = self.tpm_dir(machine, copy);
         let written = state.iter().try_for_each(|(name, bytes)| {
             let path = folder.join(name);
-            let mut file = File::create_new(&path)
-                .map_err(|source| LibraryError::Write { path: path.clone(), source })?;
+            let mut file = File::create_new(&path).map_err(|source| LibraryError::Write {
+                path: path.clone(),
+                source,
+            })?;
             file.write_all(bytes)
                 .and_then(|()| file.sync_all())
                 .map_err(|source| LibraryError::Write { path, source })
@@ -103,7 +105,10 @@ impl Library {
             files::open_plain(&path)?
                 .take(MAX_STATE + 1)
                 .read_to_end(&mut bytes)
-                .map_err(|source| LibraryError::Read { path: path.clone(), source })?;
+                .map_err(|source| LibraryError::Read {
+                    path: path.clone(),
+                    source,
+                })?;
             if bytes.len() as u64 > MAX_STATE {
                 let problem = "it is larger than any TPM's state".to_owned();
                 return Err(LibraryError::Damaged { path, problem });
@@ -155,7 +160,9 @@ impl Library {
 fn records(folder: &Path) -> Vec<PathBuf> {
     let mut records = vec![folder.join("machine.ron")];
     if let Ok(snapshots) = std::fs::read_dir(folder.join("snapshots")) {
-        let texts = snapshots.flatten().map(|entry| entry.path().join("snapshot.ron"));
+        let texts = snapshots
+            .flatten()
+            .map(|entry| entry.path().join("snapshot.ron"));
         records.extend(texts.filter(|path| is_there(path)));
     }
     records

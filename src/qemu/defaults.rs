@@ -2,8 +2,8 @@
 
 use crate::model::{
     Board, Cdrom, Change, Cpu, DeviceKind, Disk, DiskBus, DiskSource, Display, DisplayModel, Era,
-    FirmwareKind, Mac, Machine, MachineId, NewMachine, Nic, NicModel, Origin, Sound, SoundModel, Source,
-    Timestamp, apply,
+    FirmwareKind, Mac, Machine, MachineId, NewMachine, Nic, NicModel, Origin, Sound, SoundModel,
+    Source, Timestamp, apply,
 };
 
 /// The first resolution of a new machine's screen, pixels.

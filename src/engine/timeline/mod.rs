@@ -124,7 +124,11 @@ pub fn idle_tops(library: &Library, machine: &Machine) -> Vec<LayerRef> {
 }
 
 /// A copy of what the TPM keeps, for a snapshot; `None` for a machine that never had one. The guest must not run.
-pub fn keep_tpm(library: &Library, machine: &Machine, what: &str) -> Result<Option<TpmId>, Failure> {
+pub fn keep_tpm(
+    library: &Library,
+    machine: &Machine,
+    what: &str,
+) -> Result<Option<TpmId>, Failure> {
     let copy = machine.tpm.map(|tpm| library.copy_tpm(machine.id, tpm));
     copy.transpose().map_err(|error| error.failure(what))
 }

@@ -23,8 +23,8 @@ use crate::engine::hub::Asker;
 use crate::engine::launches;
 use crate::library::SnapshotRecord;
 use crate::model::{
-    Action, Answer, ByteSize, DeviceKind, DisplayPath, Failure, Firmware, FirmwareKind, Machine, MemoryBacking,
-    SavedState, State,
+    Action, Answer, ByteSize, DeviceKind, DisplayPath, Failure, Firmware, FirmwareKind, Machine,
+    MemoryBacking, SavedState, State,
 };
 use crate::qemu::command_line::{self, MEMORY_NUMBER};
 use crate::qemu::doctor;
@@ -359,7 +359,9 @@ impl<'a> Start<'a> {
     /// What QEMU's end or silence at the start means.
     fn explain(&self, error: &ProcessError, process: Option<&Process>) -> Failure {
         if matches!(error, ProcessError::NoTpmProgram) {
-            return self.not_started(error.to_string()).fix(doctor::install_tpm());
+            return self
+                .not_started(error.to_string())
+                .fix(doctor::install_tpm());
         }
         let log = process.map_or_else(String::new, Process::log_tail);
         let (error, status) = match error {
@@ -480,8 +482,13 @@ impl<'a> Start<'a> {
             return if folder.is_dir() {
                 Ok(())
             } else {
-                let why = format!("What its TPM kept is gone: there is no {}", folder.display());
-                Err(self.not_started(why).fix("Go back to a snapshot, or take the TPM out"))
+                let why = format!(
+                    "What its TPM kept is gone: there is no {}",
+                    folder.display()
+                );
+                Err(self
+                    .not_started(why)
+                    .fix("Go back to a snapshot, or take the TPM out"))
             };
         }
         let made = library

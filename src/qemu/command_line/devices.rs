@@ -88,12 +88,19 @@ fn one(launch: &Launch<'_>, device: &Device, line: &mut Line) -> Result<(), Comm
             // The other way round than our other sockets: QEMU connects.
             let path = escape(text(&launch.sockets.tpm)?);
             line.option("-chardev", format!("socket,id={chardev},path={path}"));
-            line.option("-tpmdev", format!("emulator,id={backend},chardev={chardev}"));
+            line.option(
+                "-tpmdev",
+                format!("emulator,id={backend},chardev={chardev}"),
+            );
             let model = match launch.machine.board() {
                 Board::Q35 => "tpm-crb",
                 Board::I440fx => "tpm-tis",
             };
-            plain(line, model, vec![("id", id.to_owned()), ("tpmdev", backend)])
+            plain(
+                line,
+                model,
+                vec![("id", id.to_owned()), ("tpmdev", backend)],
+            )
         }
     }
 }

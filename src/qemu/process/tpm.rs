@@ -50,7 +50,9 @@ pub(super) fn start(folder: &Path, socket: &Path, state: &Path) -> Result<(), Pr
     let mut spawned = confine::spawn(program).map_err(ProcessError::Tpm)?;
     // Its end is of no interest, but a zombie would stay until we end.
     let reaper = std::thread::Builder::new().name("tpm".to_owned());
-    reaper.spawn(move || spawned.child.wait().ok()).map_err(write(socket))?;
+    reaper
+        .spawn(move || spawned.child.wait().ok())
+        .map_err(write(socket))?;
     Ok(())
 }
 
