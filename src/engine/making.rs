@@ -12,8 +12,8 @@ use super::jobs::{Cancelled, Job};
 use crate::confine::{self, Jail, Outcome, Program};
 use crate::library::{Library, Newcomer};
 use crate::model::{
-    ByteSize, DiskSource, Failure, FirmwareKind, ImageFormat, InPlaceImage, LayerId, LayerRef,
-    Machine, MachineId, NewMachine, Source, check_cpus, check_memory,
+    ByteSize, Checkpoints, DiskSource, Failure, FirmwareKind, ImageFormat, InPlaceImage, LayerId,
+    LayerRef, Machine, MachineId, NewMachine, Source, check_cpus, check_memory,
 };
 use crate::qemu::defaults::{self, Parts};
 use crate::storage::{ConvertError, NewLayer, copy_in, read_header, write_layer};
@@ -114,7 +114,10 @@ pub fn make(
         disk_size,
         created: clock::now(),
     };
-    let machine = defaults::machine(spec, parts);
+    let mut machine = defaults::machine(spec, parts);
+    if spec.experiment {
+        machine.checkpoints = Checkpoints::experiment();
+    }
     job.commit();
     newcomer
         .finish(&machine)

@@ -217,7 +217,11 @@ mod tests {
     #[test]
     fn each_state_offers_only_what_makes_sense() {
         use Action as A;
-        check(State::Off, false, &[A::Start, A::Edit, A::Delete]);
+        check(
+            State::Off,
+            false,
+            &[A::Start, A::Snapshot, A::Rewind, A::Edit, A::Delete],
+        );
         check(State::Starting, false, &[A::PowerOff]);
         check(
             State::Running,
@@ -228,6 +232,8 @@ mod tests {
                 A::PowerOff,
                 A::Reset,
                 A::Save,
+                A::Snapshot,
+                A::Rewind,
                 A::OpenConsole,
                 A::Screenshot,
                 A::SendKeys,
@@ -241,6 +247,8 @@ mod tests {
                 A::Resume,
                 A::PowerOff,
                 A::Save,
+                A::Snapshot,
+                A::Rewind,
                 A::OpenConsole,
                 A::Screenshot,
                 A::SendKeys,
@@ -251,7 +259,14 @@ mod tests {
         check(
             State::Saved,
             false,
-            &[A::Start, A::Resume, A::DiscardSaved, A::Delete],
+            &[
+                A::Start,
+                A::Resume,
+                A::DiscardSaved,
+                A::Snapshot,
+                A::Rewind,
+                A::Delete,
+            ],
         );
         check(
             State::Stopping,
@@ -267,7 +282,11 @@ mod tests {
                 A::Edit,
             ],
         );
-        check(State::Crashed, false, &[A::Start, A::Edit, A::Delete]);
+        check(
+            State::Crashed,
+            false,
+            &[A::Start, A::Snapshot, A::Rewind, A::Edit, A::Delete],
+        );
         check(State::NotResponding, false, &[A::PowerOff]);
         check(State::Broken, false, &[A::Repair]);
         check(State::Unavailable, false, &[A::Edit, A::Delete]);

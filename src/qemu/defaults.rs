@@ -162,6 +162,7 @@ mod tests {
             disk_size: ByteSize::gib(8),
             firmware,
             era,
+            experiment: false,
         };
         let parts = Parts {
             id: MachineId(uuid::Uuid::from_u128(7)),

@@ -3,6 +3,7 @@
 //! Documents: `blockdev-add`, `blockdev-snapshot`, `transaction`, `query-named-block-nodes`, `blockdev-del` in QEMU's
 //! qapi/block-core.json and qapi/transaction.json.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -89,6 +90,35 @@ pub fn put_on(client: &Client, tops: &[NewTop]) -> Result<(), PivotError> {
         .collect();
     client.call_raw("transaction", json!({ "actions": actions }), PATIENCE)?;
     Ok(())
+}
+
+/// How much was written to a disk since QEMU began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Writes and discards that the guest asked for.
+    pub requests: u64,
+    /// The end of what was written of the topmost layer's file, since it was opened. Data goes there at once; tables may
+    /// follow much later, also after `stop`.
+    pub highest: u64,
+}
+
+/// What was written to each disk, by the name of its topmost layer's node (`query-blockstats`).
+pub fn written(client: &Client) -> Result<BTreeMap<String, Written>, QmpError> {
+    let disks = client.call_raw("query-blockstats", json!({}), PATIENCE)?;
+    let of = |disk: &Value| {
+        let number = |place: &str| disk.pointer(place).and_then(Value::as_u64).unwrap_or(0);
+        let written = Written {
+            requests: number("/stats/wr_operations") + number("/stats/unmap_operations"),
+            highest: number("/parent/stats/wr_highest_offset"),
+        };
+        Some((disk.get("node-name")?.as_str()?.to_owned(), written))
+    };
+    Ok(disks
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(of)
+        .collect())
 }
 
 /// Whether QEMU has the layer on top of another one: the guest writes to it.

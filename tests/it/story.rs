@@ -15,6 +15,7 @@ mod save;
 mod serial;
 mod shapes;
 mod sound;
+mod time;
 mod touch;
 mod tpm;
 mod typing;

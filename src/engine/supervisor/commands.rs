@@ -49,35 +49,15 @@ impl Supervisor {
             | Command::SetCheckpoints { .. }) => self.timeline(asker, command),
             Command::Recognise { path } => self.recognise(asker, path),
             Command::Watch(machine) => self.watch(asker, machine),
-            Command::PressKeys { machine, keys } => {
-                let order = |asker| Order::Keys { keys, asker };
-                self.pass(asker, machine, Action::SendKeys, order);
-            }
+            command @ (Command::PressKeys { .. }
+            | Command::OpenDisplay { .. }
+            | Command::OpenSerial { .. }
+            | Command::Screenshot { .. }
+            | Command::Stats { .. }) => self.pass_on(asker, command),
             Command::TypeText { machine, typing } => self.type_text(asker, machine, typing),
-            Command::OpenDisplay { machine } => {
-                let order = |asker| Order::OpenDisplay { asker };
-                self.pass(asker, machine, Action::OpenConsole, order);
-            }
-            Command::OpenSerial { machine, history } => {
-                let order = |asker| Order::OpenSerial { asker, history };
-                self.pass(asker, machine, Action::SendKeys, order);
-            }
-            Command::Screenshot { machine } => {
-                self.pass(asker, machine, Action::Screenshot, |asker| {
-                    Order::Screenshot {
-                        asker,
-                        machine,
-                        in_process: asker.listener == WINDOW,
-                    }
-                });
-            }
             command @ (Command::OfferClipboard { .. }
             | Command::TakeClipboard { .. }
             | Command::SendFiles { .. }) => self.share(asker, command),
-            Command::Stats { machine } => {
-                let order = |asker| Order::Stats { asker };
-                self.pass(asker, machine, Action::Screenshot, order);
-            }
             Command::CommandLine { machine } => self.command_line(asker, machine),
             Command::ShowTrash => self.show_trash(asker),
             Command::EmptyTrash => self.empty_trash(asker, None),
@@ -107,6 +87,32 @@ impl Supervisor {
             }
         }
         Next::Go
+    }
+
+    /// What is one order to a machine's worker.
+    fn pass_on(&mut self, asker: Asker, command: Command) {
+        let Some(machine) = command.machine() else {
+            return;
+        };
+        let (action, order) = match command {
+            Command::PressKeys { keys, .. } => (Action::SendKeys, Order::Keys { keys, asker }),
+            Command::OpenDisplay { .. } => (Action::OpenConsole, Order::OpenDisplay { asker }),
+            Command::OpenSerial { history, .. } => {
+                (Action::SendKeys, Order::OpenSerial { asker, history })
+            }
+            Command::Screenshot { .. } => {
+                let in_process = asker.listener == WINDOW;
+                let order = Order::Screenshot {
+                    asker,
+                    machine,
+                    in_process,
+                };
+                (Action::Screenshot, order)
+            }
+            Command::Stats { .. } => (Action::Screenshot, Order::Stats { asker }),
+            _ => return, // Others do those.
+        };
+        self.pass(asker, machine, action, |_asker| order);
     }
 
     /// Answers with a refusal unless `action` is allowed now.

@@ -383,6 +383,7 @@ impl Supervisor {
             slot.join_worker();
             slot.adopting = false;
             self.publish(machine);
+            self.take_up_waiting(); // A start that came while it was ending.
         }
     }
 

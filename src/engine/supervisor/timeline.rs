@@ -89,11 +89,7 @@ impl Supervisor {
             return;
         };
         let title = format!("Taking a snapshot of {}", record.name);
-        if self
-            .slots
-            .get(&machine)
-            .is_some_and(super::Slot::has_worker)
-        {
+        if self.slots.get(&machine).is_some_and(super::Slot::runs) {
             let job = Box::new(self.new_job(Some(machine), title));
             let order = |asker| Order::Snapshot {
                 taking: Box::new(taking),
@@ -166,11 +162,7 @@ impl Supervisor {
         };
         let taking = keep.then(|| Taking::new(SnapshotKind::Kept, String::new(), String::new()));
         let title = format!("Going back with {}", record.name);
-        if self
-            .slots
-            .get(&machine)
-            .is_some_and(super::Slot::has_worker)
-        {
+        if self.slots.get(&machine).is_some_and(super::Slot::runs) {
             let kept = format!("Keeping the present of {}", record.name);
             let keep = taking.map(|taking| (taking, self.new_job(Some(machine), kept)));
             let job = Box::new(self.new_job(Some(machine), title));
@@ -320,7 +312,7 @@ impl Supervisor {
     ) {
         let (lend, lent) = bounded(1);
         let slot = self.slots.get(&machine);
-        let runs = slot.is_some_and(|slot| slot.order(Order::LendMonitor(lend)));
+        let runs = slot.is_some_and(|slot| slot.runs() && slot.order(Order::LendMonitor(lend)));
         let (library, sender) = (Arc::clone(&self.library), self.sender.clone());
         let job = self.run_job_later(Some(machine), title, move |job| {
             let mut live = if runs { lent.recv().ok() } else { None };

@@ -14,6 +14,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::events::not_responding;
 use super::files::{Files, arguments, layers, rights};
+use super::firsts::{make_tpm, make_variables};
 use super::{
     Begun, Live, Order, PATIENCE, Post, hardware, refuse_order, resume, serial::Line, take,
 };
@@ -23,8 +24,7 @@ use crate::engine::hub::Asker;
 use crate::engine::launches;
 use crate::library::SnapshotRecord;
 use crate::model::{
-    Action, Answer, ByteSize, DeviceKind, DisplayPath, Failure, Firmware, FirmwareKind, Machine,
-    MemoryBacking, SavedState, State,
+    Action, Answer, ByteSize, DisplayPath, Failure, Machine, MemoryBacking, SavedState, State,
 };
 use crate::qemu::command_line::{self, MEMORY_NUMBER};
 use crate::qemu::doctor;
@@ -207,9 +207,8 @@ impl<'a> Start<'a> {
     }
 
     fn run(mut self) -> Result<Begun, Failure> {
-        let spawned = self
-            .make_variables()
-            .and_then(|()| self.make_tpm())
+        let spawned = make_variables(self.post, &mut self.machine)
+            .and_then(|()| make_tpm(self.post, &mut self.machine))
             .and_then(|()| self.make_memory())
             .and_then(|memory| {
                 let ours = memory.as_ref().map(OwnedFd::try_clone).transpose();
@@ -455,48 +454,6 @@ impl<'a> Start<'a> {
             let again = self.post.record(move |record| record.saved = Some(saved));
             again.ok(); // The failure that led here is told.
         }
-    }
-
-    /// UEFI keeps its variables in a layer of the machine's own, made before the first start.
-    fn make_variables(&mut self) -> Result<(), Failure> {
-        let Firmware { kind, variables } = &self.machine.firmware;
-        if *kind == FirmwareKind::Bios || !variables.is_empty() {
-            return Ok(());
-        }
-        let made =
-            crate::engine::making::firmware_variables(&self.post.library, self.machine.id, *kind)?;
-        self.post
-            .record(move |record| record.firmware.variables = vec![made])?;
-        self.machine.firmware.variables = vec![made];
-        Ok(())
-    }
-
-    /// A TPM keeps what it must in a folder of the machine's own, made before the first start.
-    fn make_tpm(&mut self) -> Result<(), Failure> {
-        let library = &self.post.library;
-        if !self.machine.has(|kind| matches!(kind, DeviceKind::Tpm)) {
-            return Ok(());
-        }
-        if let Some(tpm) = self.machine.tpm {
-            let folder = library.tpm_dir(self.machine.id, tpm);
-            return if folder.is_dir() {
-                Ok(())
-            } else {
-                let why = format!(
-                    "What its TPM kept is gone: there is no {}",
-                    folder.display()
-                );
-                Err(self
-                    .not_started(why)
-                    .fix("Go back to a snapshot, or take the TPM out"))
-            };
-        }
-        let made = library
-            .make_tpm(self.machine.id)
-            .map_err(|error| error.failure(format!("{} did not start", self.post.name)))?;
-        self.post.record(move |record| record.tpm = Some(made))?;
-        self.machine.tpm = Some(made);
-        Ok(())
     }
 }
 

@@ -12,6 +12,7 @@ mod act;
 mod begin;
 mod events;
 mod files;
+mod firsts;
 mod hardware;
 mod input;
 mod network;
@@ -26,6 +27,7 @@ mod stats;
 mod take;
 mod typing;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -315,6 +317,8 @@ struct Worker {
     line: sharing::Line,
     /// The picture that was published last, and when.
     last_thumbnail: Option<(Instant, Arc<Vec<u8>>)>,
+    /// Requests of the guest before its present topmost layers were put on, by their nodes.
+    written_when_put_on: BTreeMap<String, u64>,
     /// The screen and how often disks were written, when the clock last wanted a checkpoint.
     seen_at_checkpoint: Option<(blake3::Hash, u64)>,
 }
@@ -330,6 +334,7 @@ impl Worker {
             counters: network::Counters::default(),
             sound: Sound::absent(SoundState::Off),
             last_thumbnail: None,
+            written_when_put_on: BTreeMap::new(),
             seen_at_checkpoint: None,
             line: sharing::Line::new(&begun.process),
             process: begun.process,

@@ -12,8 +12,6 @@ use std::fs::File;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use serde_json::json;
-
 use super::act::END_PATIENCE;
 use super::{Flow, PATIENCE, Post, Worker};
 use crate::engine::hub::Asker;
@@ -26,6 +24,7 @@ use crate::model::{
     Action, Answer, Disk, Failure, LayerRef, Machine, Overlay, Relayering, SnapshotId,
     SnapshotKind, State,
 };
+use crate::qemu::command_line::layer_node;
 use crate::qemu::memory_store::{self, Base, Draft};
 use crate::qemu::pivot::{self, NewTop};
 use crate::qemu::process::{Process, end_tpm};
@@ -70,12 +69,8 @@ impl Worker {
     fn has_news(&mut self) -> bool {
         let look = || -> Option<(blake3::Hash, u64)> {
             let screen = read_ppm(self.dump_screen().ok()?).ok()?;
-            let disks = self
-                .qmp
-                .call_raw("query-blockstats", json!({}), PATIENCE)
-                .ok()?;
-            let writes = |disk: &serde_json::Value| disk.pointer("/stats/wr_operations")?.as_u64();
-            let writes = disks.as_array()?.iter().filter_map(writes).sum();
+            let written = pivot::written(&self.qmp).ok()?;
+            let writes = written.values().map(|written| written.requests).sum();
             Some((blake3::hash(&screen.rgba), writes))
         };
         let seen = look();
@@ -155,8 +150,7 @@ impl Worker {
             return Err(failure);
         }
         let screen = self.dump_screen().ok(); // A snapshot without a picture is one, too.
-        // Stopped, QEMU has written all that it had: what is empty now is empty.
-        let idle = timeline::idle_tops(&self.post.library, &self.machine);
+        let idle = self.idle_tops();
         let (unneeded, tops): (Vec<NewTop>, Vec<NewTop>) = tops
             .into_iter()
             .partition(|top| idle.iter().any(|idle| idle.layer == top.below));
@@ -168,6 +162,7 @@ impl Worker {
             let resumed = if ran { self.simple("cont") } else { Ok(()) };
             return Err(resumed.err().unwrap_or_else(|| failed(&error)));
         }
+        self.note_written();
         let mut record = self.record_now(taking, &idle);
         let taken = draft
             .stop(&self.qmp, memory.as_ref(), &mut told(job, "Writing memory"))
@@ -187,6 +182,27 @@ impl Worker {
         let taken = kept?;
         resumed?;
         Ok((record, taken, screen))
+    }
+
+    /// The tops that nothing was written to since they were put on. Where QEMU does not tell, none are.
+    fn idle_tops(&self) -> Vec<LayerRef> {
+        let mut idle = timeline::idle_tops(&self.post.library, &self.machine);
+        let written = pivot::written(&self.qmp).unwrap_or_default();
+        idle.retain(|top| {
+            let node = layer_node(top.layer);
+            let then = self.written_when_put_on.get(&node).copied().unwrap_or(0);
+            let now = written.get(&node);
+            now.is_some_and(|now| now.highest == 0 && now.requests == then)
+        });
+        idle
+    }
+
+    /// Remembers what was written before the new tops.
+    fn note_written(&mut self) {
+        let written = pivot::written(&self.qmp).unwrap_or_default().into_iter();
+        self.written_when_put_on = written
+            .map(|(node, written)| (node, written.requests))
+            .collect();
     }
 
     fn begin_draft(&self, id: SnapshotId, what: &str) -> Result<Draft, Failure> {
