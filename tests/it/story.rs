@@ -17,6 +17,7 @@ mod shapes;
 mod sound;
 mod time;
 mod touch;
+mod tpm;
 mod typing;
 
 use std::ffi::OsString;

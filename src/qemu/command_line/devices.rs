@@ -1,7 +1,7 @@
 //! Each device of a machine as QEMU's `-device`, at its own address.
 
 use super::places::{FLOPPY_CONTROLLER, Properties, in_drive, on_pci};
-use super::{CommandLineError, Launch, Line, blocks, socket, sound};
+use super::{CommandLineError, Launch, Line, blocks, escape, socket, sound, text};
 use crate::model::{
     Address, Board, Cdrom, Device, DeviceKind, Disk, DiskBus, DiskCache, Display, DisplayModel,
     Nic, NicModel, NicNetwork,
@@ -82,6 +82,25 @@ fn one(launch: &Launch<'_>, device: &Device, line: &mut Line) -> Result<(), Comm
             socket(&chardev, &launch.sockets.serial, line)?;
             let properties = vec![("id", id.to_owned()), ("chardev", chardev)];
             plain(line, "isa-serial", properties)
+        }
+        DeviceKind::Tpm => {
+            let (chardev, backend) = (format!("{id}-socket"), format!("{id}-emulator"));
+            // The other way round than our other sockets: QEMU connects.
+            let path = escape(text(&launch.sockets.tpm)?);
+            line.option("-chardev", format!("socket,id={chardev},path={path}"));
+            line.option(
+                "-tpmdev",
+                format!("emulator,id={backend},chardev={chardev}"),
+            );
+            let model = match launch.machine.board() {
+                Board::Q35 => "tpm-crb",
+                Board::I440fx => "tpm-tis",
+            };
+            plain(
+                line,
+                model,
+                vec![("id", id.to_owned()), ("tpmdev", backend)],
+            )
         }
     }
 }
