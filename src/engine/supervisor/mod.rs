@@ -289,6 +289,7 @@ impl Supervisor {
                     slot.order(Order::Relayered { relayering, reply }); // Without a worker the reply is dropped.
                 }
             }
+            Message::Sleeping(delay) => self.about_to_sleep(delay),
             Message::TimelineChanged(machine) => self.timeline_changed(machine),
             Message::TimelineSeen {
                 machine,
@@ -391,6 +392,7 @@ impl Supervisor {
         let machine = report.machine;
         let over = report.state != JobState::Running;
         if over {
+            self.clockwork.ended(report.id);
             self.reserved.remove(&report.id);
         }
         if let Some(slot) = machine.and_then(|machine| self.slots.get_mut(&machine)) {

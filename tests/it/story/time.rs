@@ -298,3 +298,97 @@ fn checkpoints_come_by_themselves_before_a_reset_and_a_change() {
     house.done(&["snapshot", "rewind", "Card", &id]);
     assert_eq!(house.row("Card")["memory_mib"], json!(128));
 }
+
+/// logind, as far as it is asked: hands out inhibitors and says when the computer goes to sleep.
+struct Logind {
+    /// Our end of the pipe whose other end is the inhibitor.
+    held: std::sync::mpsc::Receiver<std::fs::File>,
+    bus: zbus::blocking::Connection,
+}
+
+struct Manager {
+    hands: std::sync::mpsc::SyncSender<std::fs::File>,
+}
+
+#[zbus::interface(name = "org.freedesktop.login1.Manager")]
+impl Manager {
+    fn inhibit(&self, what: &str, _who: &str, _why: &str, mode: &str) -> zbus::zvariant::OwnedFd {
+        assert_eq!((what, mode), ("sleep", "delay"));
+        let (reader, writer) = std::io::pipe().unwrap();
+        let reader = std::fs::File::from(std::os::fd::OwnedFd::from(reader));
+        self.hands.send(reader).unwrap();
+        std::os::fd::OwnedFd::from(writer).into()
+    }
+}
+
+impl Logind {
+    fn new(address: &str) -> Self {
+        let (hands, held) = std::sync::mpsc::sync_channel(8);
+        let bus = zbus::blocking::connection::Builder::address(address)
+            .unwrap()
+            .name("org.freedesktop.login1")
+            .unwrap()
+            .serve_at("/org/freedesktop/login1", Manager { hands })
+            .unwrap()
+            .build()
+            .unwrap();
+        Self { held, bus }
+    }
+
+    fn prepare_for_sleep(&self) {
+        let path = "/org/freedesktop/login1";
+        let interface = "org.freedesktop.login1.Manager";
+        self.bus
+            .emit_signal(None::<&str>, path, interface, "PrepareForSleep", &true)
+            .unwrap();
+    }
+}
+
+#[test]
+fn this_computer_sleeps_once_what_runs_is_kept() {
+    let Some((bus, address)) = private_bus() else {
+        println!("skipped: dbus-daemon is not installed");
+        return;
+    };
+    let logind = Logind::new(&address);
+    let mut house = House::new();
+    house.set("DBUS_SYSTEM_BUS_ADDRESS", &address);
+    house.start_card("Card");
+    house.card("Card");
+    house.done(&["snapshot", "checkpoints", "Card", "suspend=yes"]);
+    let mut inhibitor = logind.held.recv_timeout(Duration::from_secs(30)).unwrap();
+    logind.prepare_for_sleep();
+    // The other end closes when nothing holds the sleep any more.
+    let mut rest = Vec::new();
+    std::io::Read::read_to_end(&mut inhibitor, &mut rest).unwrap();
+    let kinds: Vec<Value> = entries(&house)
+        .iter()
+        .map(|entry| entry["kind"].clone())
+        .collect();
+    assert_eq!(kinds, ["before-suspend"]);
+    drop(bus);
+}
+
+/// A bus of our own and its address; it ends when it is dropped.
+fn private_bus() -> Option<(Bus, String)> {
+    let program = orangery::confine::find_program("dbus-daemon")?;
+    #[expect(clippy::disallowed_methods, reason = "a stranger's program")]
+    let mut child = std::process::Command::new(program)
+        .args(["--session", "--nofork", "--nosyslog", "--print-address"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut address = String::new();
+    let out = child.stdout.take().unwrap();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut address).unwrap();
+    Some((Bus(child), address.trim().to_owned()))
+}
+
+struct Bus(std::process::Child);
+
+impl Drop for Bus {
+    fn drop(&mut self) {
+        self.0.kill().ok(); // Fails only when it is gone.
+        self.0.wait().ok();
+    }
+}

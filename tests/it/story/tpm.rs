@@ -123,6 +123,7 @@ fn house(board: &str) -> Option<House> {
     disk[..KEEP.len()].copy_from_slice(KEEP);
     disk[510..512].copy_from_slice(&[0x55, 0xaa]);
     let path = house.path().join("keep.img");
+    #[expect(clippy::disallowed_methods, reason = "a file of a test")]
     std::fs::write(&path, disk).unwrap();
     let create = [
         "create",
