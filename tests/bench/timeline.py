@@ -299,7 +299,7 @@ class OurLayers(Layers):
 
 class VirshLayers(Layers):
     def __init__(self, bench):
-        super().__init__("virsh", os.path.join(bench.folder, "virsh-layers"))
+        super().__init__("virsh", os.path.join(bench.folder, "depth"))
         guest = Guest("Layers", 256, self.base, graphical=False)
         self.keeper = Virsh(bench, guest)
         self.keeper.define()
