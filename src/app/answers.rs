@@ -7,8 +7,8 @@ use super::files::{Keepsake, Kept, Kind, Shot};
 use super::links::Link;
 use crate::engine::Cancelled;
 use crate::engine::message::{Command, Event, RequestId};
-use crate::language::{fill, tr};
-use crate::model::{Action, Answer, Failure, MachineId, NewMachine};
+use crate::language::{fill, later, told, tr};
+use crate::model::{Action, Answer, Failure, MachineId, NewMachine, SnapshotId};
 use crate::ui::toasts::Toast;
 
 /// What a request was for, to make sense of its answer.
@@ -36,6 +36,17 @@ pub(super) enum Purpose {
     },
     /// What a file is that a machine may be made from.
     Recognise(PathBuf),
+    /// Keeps a moment, with a name or without.
+    Snapshot {
+        machine: MachineId,
+        named: bool,
+    },
+    /// Went back to a snapshot; the present was kept or not.
+    Rewind(MachineId, SnapshotId, bool),
+    /// Compared snapshots with what was written.
+    Verify(MachineId),
+    Flatten(MachineId),
+    Timeline(MachineId),
     /// Changed what lies in the trash.
     Trash,
     /// Gave our clipboard to a guest.
@@ -49,6 +60,10 @@ impl Purpose {
         match command {
             Command::Act { machine, action } => match action {
                 Action::Delete => Self::Delete(*machine),
+                Action::Snapshot => Self::Snapshot {
+                    machine: *machine,
+                    named: false,
+                },
                 Action::Restore | Action::DeleteForever => Self::Trash,
                 _ => Self::Tell,
             },
@@ -64,8 +79,20 @@ impl Purpose {
             | Command::Watch(_)
             | Command::ReadLog
             | Command::Note(_)
-            | Command::ShowTimeline { .. }
             | Command::ShowTrash => Self::Quiet,
+            Command::TakeSnapshot { machine, name, .. } => Self::Snapshot {
+                machine: *machine,
+                named: !name.is_empty(),
+            },
+            Command::Rewind {
+                machine,
+                snapshot,
+                keep,
+                ..
+            } => Self::Rewind(*machine, *snapshot, *keep),
+            Command::VerifySnapshots { machine, .. } => Self::Verify(*machine),
+            Command::Flatten { machine } => Self::Flatten(*machine),
+            Command::ShowTimeline { machine } => Self::Timeline(*machine),
             Command::OfferClipboard { .. } => Self::OfferClipboard,
             Command::TakeClipboard { machine } => Self::TakeClipboard(*machine),
             Command::Recognise { path } => Self::Recognise(path.clone()),
@@ -74,12 +101,8 @@ impl Purpose {
                 start: *start,
             },
             Command::Change { .. }
-            | Command::TakeSnapshot { .. }
-            | Command::Rewind { .. }
             | Command::EditSnapshot { .. }
             | Command::DeleteSnapshots { .. }
-            | Command::Flatten { .. }
-            | Command::VerifySnapshots { .. }
             | Command::SetCheckpoints { .. }
             | Command::Insert { .. }
             | Command::DropPending { .. }
@@ -163,6 +186,9 @@ impl App {
                 }
             }
             Purpose::OfferClipboard => self.clipboard_offered(Err(failure)),
+            Purpose::Timeline(machine) => {
+                self.view.unread_timelines.insert(machine, failure);
+            }
             _ => self.view.fail(failure),
         }
     }
@@ -194,10 +220,65 @@ impl App {
                 self.view.toasts.push(toast.undo(machine, Action::Restore));
                 self.send(Command::ShowTrash);
             }
+            (Purpose::Timeline(machine), Answer::Timeline(timeline)) => {
+                self.view.put_timeline(machine, timeline);
+            }
+            (
+                purpose @ (Purpose::Snapshot { .. }
+                | Purpose::Rewind(..)
+                | Purpose::Verify(_)
+                | Purpose::Flatten(_)),
+                answer,
+            ) => {
+                self.tell_of_time(&purpose, &answer);
+            }
             (Purpose::Trash, _) => self.send(Command::ShowTrash),
             (Purpose::Type(machine), _) => drop(self.shell.typed(machine, Ok(()))),
             _ => {}
         }
+    }
+
+    /// What was done to a timeline, where the page does not show it by itself.
+    fn tell_of_time(&mut self, purpose: &Purpose, answer: &Answer) {
+        let now = self.view.now;
+        let toast = |machine, title: &'static str, text: String| {
+            let name = self.view.name(machine);
+            Toast::done(fill(title, &[("name", &name)]), text, now)
+        };
+        let toast = match (purpose, answer) {
+            (Purpose::Snapshot { machine, named }, answer) => {
+                let text = tr("You can come back to this moment").to_owned();
+                let toast = toast(*machine, later("Snapshot of {name} taken"), text);
+                match answer {
+                    Answer::Snapshot(snapshot) if !named => toast.name(*machine, *snapshot),
+                    _ => toast,
+                }
+            }
+            (Purpose::Rewind(machine, snapshot, kept), _) => {
+                let timeline = self.view.timelines.get(machine);
+                let point = timeline.and_then(|timeline| timeline.snapshot(*snapshot));
+                let point = point.map(|point| told(point.title()).into_owned());
+                let point = point.unwrap_or_default();
+                let text = match kept {
+                    true => {
+                        later("It is as it was at “{point}”; what was before is kept as a branch")
+                    }
+                    false => later("It is as it was at “{point}”"),
+                };
+                let text = fill(text, &[("point", &point)]);
+                toast(*machine, later("{name} went back"), text)
+            }
+            (Purpose::Verify(machine), _) => {
+                let text = tr("All of it is there, and as it was written").to_owned();
+                toast(*machine, later("The snapshot of {name} is whole"), text)
+            }
+            (Purpose::Flatten(machine), _) => {
+                let text = tr("Each of its disks is one layer now").to_owned();
+                toast(*machine, later("{name} is flat"), text)
+            }
+            _ => return,
+        };
+        self.view.toasts.push(toast);
     }
 
     fn keep_picture(&mut self, shot: Shot, ctx: &egui::Context) {

@@ -121,6 +121,17 @@ impl App {
             done,
             failed,
         } = batch;
+        if action == Some(Action::Snapshot) && !done.is_empty() {
+            let title = count(
+                done.len() as u64,
+                "Snapshot of {count} machine taken",
+                "Snapshots of {count} machines taken",
+            );
+            let text = tr("You can come back to this moment").to_owned();
+            self.view
+                .toasts
+                .push(Toast::done(title, text, self.view.now));
+        }
         if action == Some(Action::Delete) && !done.is_empty() {
             let title = count(
                 done.len() as u64,

@@ -12,6 +12,7 @@ mod keyboard;
 mod leave;
 mod lines;
 mod links;
+mod pictures;
 mod sight;
 mod system_keys;
 mod window;
@@ -35,6 +36,7 @@ use crate::engine::screen::{Button, Input};
 use crate::language::{self, Language};
 use crate::model::{LanguageChoice, MachineId, MachineReport, ThemeChoice};
 use crate::ui::actions::Errand;
+use crate::ui::clock::Zone;
 use crate::ui::pointer::Pointer;
 use crate::ui::settings_page::fitting_scale;
 use crate::ui::shell::{Page, Shell};
@@ -47,6 +49,7 @@ use files::{Chooser, Keeper, Keepsake, Picked};
 use keyboard::Keyboard;
 use lines::Lines;
 use links::{Link, Links};
+use pictures::Pictures;
 
 /// Answers that are still due. A person asks for a few; an engine that never answers must not
 /// make the window grow.
@@ -67,6 +70,7 @@ pub struct App {
     chooser: Chooser,
     keeper: Keeper,
     links: Links,
+    pictures: Pictures,
     pending: BTreeMap<RequestId, Purpose>,
     batches: Batches,
     in_sight: Vec<MachineId>,
@@ -74,6 +78,8 @@ pub struct App {
     holds_pointer: bool,
     /// Whose graphs the engine was told to feed.
     watched: Option<MachineId>,
+    /// Whose timeline was asked for last.
+    timeline: Option<MachineId>,
     /// What was last chosen.
     language: Option<LanguageChoice>,
     /// What was last chosen, and what the desktop then preferred.
@@ -108,11 +114,13 @@ impl App {
             chooser: Chooser::new(waker.clone()),
             keeper: Keeper::new(waker.clone()),
             links: Links::new(waker.clone()),
+            pictures: Pictures::new(waker.clone()),
             pending: BTreeMap::new(),
             batches: Batches::default(),
             in_sight: Vec::new(),
             holds_pointer: false,
             watched: None,
+            timeline: None,
             language: None,
             theme: None,
             desktop: Arc::default(),
@@ -121,6 +129,7 @@ impl App {
             closing: false,
         };
         app.view.now = now();
+        app.view.zone = Zone::new(jiff::tz::TimeZone::system());
         app.send(Command::ShowTrash);
         app
     }
@@ -159,6 +168,7 @@ impl App {
         self.follow_screen(ctx);
         self.follow_terminal(ctx);
         self.follow_graphs(ctx);
+        self.take_pictures(ctx);
         self.plan_repaint(ctx);
     }
 
@@ -171,6 +181,7 @@ impl App {
             self.do_ask(ask, &ctx);
         }
         self.follow_page();
+        self.follow_pictures();
         self.tell_sight();
         if asked {
             wake(&ctx);
@@ -330,6 +341,12 @@ impl App {
                 self.send(Command::ShowTrash);
             }
         }
+        // A timeline is told whenever it changes, once it was asked for.
+        let wanted = self.shell.wants_timeline(&self.view);
+        if let Some(machine) = wanted.filter(|_| wanted != self.timeline) {
+            self.send(Command::ShowTimeline { machine });
+        }
+        self.timeline = wanted;
     }
 
     fn send(&mut self, command: Command) {
@@ -386,6 +403,8 @@ impl App {
             | Ask::ShowHardware(_)
             | Ask::ShowKeys(_)
             | Ask::ShowTimeline(_)
+            | Ask::NewSnapshot(_)
+            | Ask::NameSnapshot(..)
             | Ask::TypeInto(_)
             | Ask::ConfirmDelete(_)
             | Ask::ShowSettings(_)

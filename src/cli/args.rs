@@ -310,6 +310,9 @@ pub struct Create {
     /// What runs first: bios, uefi or secure (UEFI with Secure Boot).
     #[arg(long, value_name = "KIND", value_parser = firmware)]
     pub firmware: Option<FirmwareKind>,
+    /// To try things out: checkpoints are taken by themselves, to go back to.
+    #[arg(long)]
+    pub experiment: bool,
     /// Start it at once.
     #[arg(long)]
     pub start: bool,

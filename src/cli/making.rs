@@ -48,6 +48,7 @@ impl Session<'_> {
             disk_size: create.disk_size.unwrap_or(suggested.disk_size),
             firmware: create.firmware.unwrap_or(suggested.firmware),
             era: create.era.unwrap_or(suggested.era),
+            experiment: create.experiment,
             ..suggested
         })
     }

@@ -74,12 +74,21 @@ fn create_fills_in_what_is_not_given() {
             disk_size: ByteSize::gib(48),
             firmware: FirmwareKind::Uefi,
             era: Era::Sata,
+            experiment: false,
         }
     );
-    let (spec, start) = created(&["create", "Card", "--test-card", "--ballast", "256M"]);
+    let (spec, start) = created(&[
+        "create",
+        "Card",
+        "--test-card",
+        "--ballast",
+        "256M",
+        "--experiment",
+    ]);
     assert!(!start);
     let ballast = ByteSize::mib(256);
     assert_eq!(spec.source, Source::TestCard { ballast });
+    assert!(spec.experiment);
     assert_eq!(spec.memory, ByteSize::mib(384));
     let words = "create E --memory 1G --disk-size 8G --firmware secure";
     let (spec, _) = created(&words.split(' ').collect::<Vec<_>>());

@@ -184,6 +184,7 @@ fn power_ui(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
         requests.push(Request::Screenshot);
     }
     record_ui(ui, view, requests);
+    action_ui(ui, view, Action::Snapshot, Icon::Bookmark, requests);
     if let Some(muted) = view.muted {
         let (icon, word) = if muted {
             (Icon::VolumeX, tr("Sound on"))

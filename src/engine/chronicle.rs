@@ -141,7 +141,11 @@ fn asked(command: &Command) -> Option<String> {
         Command::Screenshot { .. } => "take a picture",
         Command::TakeSnapshot { .. } => "take a snapshot",
         Command::Rewind { snapshot, keep, .. } => {
-            let kept = if *keep { "" } else { "; the present is not kept" };
+            let kept = if *keep {
+                ""
+            } else {
+                "; the present is not kept"
+            };
             return Some(format!("go back to the snapshot {snapshot}{kept}"));
         }
         Command::EditSnapshot { .. } => "rename a snapshot",

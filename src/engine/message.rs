@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::parcel::Parcel;
 use crate::model::{
-    Action, Answer, Change, Checkpoints, ClipKind, ComputerReport, ConsoleWindow, Failure, HostLoad, JobId,
-    JobReport, LayerId, MachineId, MachineReport, NewDisk, NewMachine, Sample, Settings,
-    SnapshotId, Timeline, TrashReport, Typing, Whereabouts,
+    Action, Answer, Change, Checkpoints, ClipKind, ComputerReport, ConsoleWindow, Failure,
+    HostLoad, JobId, JobReport, LayerId, MachineId, MachineReport, NewDisk, NewMachine, Sample,
+    Settings, SnapshotId, Timeline, TrashReport, Typing, Whereabouts,
 };
 
 /// Numbers a request so that its answer can be told from others. Chosen by the asker.

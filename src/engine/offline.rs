@@ -1,5 +1,6 @@
 //! Reads a library that nobody owns: what `list` and `show` say without starting anything.
 
+use std::io::{self, Read as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 use super::launches;
 use super::worker::Live;
 use crate::library::{Library, Places};
-use crate::model::{Failure, MachineId, MachineReport, State, Timeline};
+use crate::model::{Failure, MachineId, MachineReport, SnapshotId, State, Timeline};
 use crate::qemu::process::Process;
 use crate::qemu::qmp::Client;
 
@@ -58,6 +59,20 @@ fn running(process: &Process) -> Live {
 pub fn serial_log(folder: &Path) -> Result<Vec<u8>, Failure> {
     crate::library::serial_tail(folder)
         .map_err(|error| Failure::new("The console's log can't be read", error.to_string()))
+}
+
+/// The picture that was kept with a snapshot, a PNG; `folder` is the machine's. Read at most so much of it as a picture
+/// of ours may have.
+pub fn snapshot_picture(folder: &Path, snapshot: SnapshotId) -> io::Result<Vec<u8>> {
+    const MOST: u64 = 64 << 20;
+    let path = folder
+        .join("snapshots")
+        .join(snapshot.to_string())
+        .join("screen.png");
+    let file = crate::library::open_plain(&path).map_err(io::Error::other)?;
+    let mut png = Vec::new();
+    file.take(MOST).read_to_end(&mut png)?;
+    Ok(png)
 }
 
 fn run_state(monitor: &Path) -> State {

@@ -29,7 +29,7 @@ mod trash;
 pub(crate) mod tests;
 
 pub use error::LibraryError;
-pub use files::{Sighting, Space, allocated, free_space};
+pub use files::{Sighting, Space, allocated, free_space, open_plain};
 pub use intents::{Intent, IntentId};
 pub use journal::Journal;
 pub use lock::{Holder, Library, Opened};

@@ -35,6 +35,9 @@ pub struct NewMachine {
     /// Which parts suit the system.
     #[serde(default)]
     pub era: Era,
+    /// To try things out: checkpoints are taken by themselves.
+    #[serde(default)]
+    pub experiment: bool,
 }
 
 impl NewMachine {
@@ -67,6 +70,7 @@ impl NewMachine {
             disk_size: ByteSize::gib(32),
             firmware: FirmwareKind::Bios,
             era: Era::default(),
+            experiment: false,
         }
     }
 

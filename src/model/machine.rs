@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    Board, BootOrder, ByteSize, Checkpoints, Clock, Cpu, Device, DeviceKind, Disk, Firmware, LayerRef,
-    MemoryBacking, Sharing, SoundSettings, Timestamp,
+    Board, BootOrder, ByteSize, Checkpoints, Clock, Cpu, Device, DeviceKind, Disk, Firmware,
+    LayerRef, MemoryBacking, Sharing, SoundSettings, Timestamp,
 };
 
 /// Identifies a machine for as long as its folder exists; never reused.

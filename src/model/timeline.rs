@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::{ByteSize, SnapshotId, Timestamp};
 
 /// What made a snapshot.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum SnapshotKind {
     /// Save: the next start goes on from here, then it is deleted. Not part of the timeline.

@@ -155,6 +155,7 @@ mod tests {
             disk_size: ByteSize::gib(8),
             firmware: FirmwareKind::Bios,
             era,
+            experiment: false,
         };
         let parts = Parts {
             id: MachineId(uuid::Uuid::from_u128(7)),

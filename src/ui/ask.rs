@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::engine::message::Command;
-use crate::model::{ClosePolicy, ListSettings, MachineId};
+use crate::model::{ClosePolicy, ListSettings, MachineId, SnapshotId};
 
 use super::actions::Errand;
 use super::pointer::Pointer;
@@ -30,6 +30,10 @@ pub enum Ask {
     ShowKeys(MachineId),
     /// Show a machine's timeline.
     ShowTimeline(MachineId),
+    /// Open the dialog for a snapshot with a name and a note.
+    NewSnapshot(MachineId),
+    /// Open the dialog for the name and the note of a snapshot.
+    NameSnapshot(MachineId, SnapshotId),
     /// Open the dialog that types a text into the guest.
     TypeInto(MachineId),
     /// Ask before removing a machine for good.

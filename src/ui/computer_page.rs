@@ -6,19 +6,19 @@ use super::icon::{self, Icon};
 use super::kit::{self, Tone};
 use super::theme::{self, palette};
 use super::view::View;
-use super::{Ask, shell};
+use super::{Ask, page};
 use crate::engine::message::Command;
 use crate::language::{fill, told, tr};
 use crate::model::{Check, CheckLevel, ComputerReport};
 
 pub fn computer_ui(ui: &mut Ui, view: &View, asks: &mut Vec<Ask>) {
-    shell::page_head_ui(ui, tr("This computer"), asks, |ui, asks| {
+    page::head_ui(ui, tr("This computer"), asks, |ui, asks| {
         if kit::secondary(ui, true, Some(Icon::RefreshCw), tr("Check again")).clicked() {
             asks.push(Ask::Engine(Command::Examine));
         }
     });
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-        shell::page_body_ui(ui, |ui| match &view.computer {
+        page::body_ui(ui, |ui| match &view.computer {
             None => {
                 ui.label(RichText::new(tr("Looking at this computer…")).color(palette(ui).dim));
             }

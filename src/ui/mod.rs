@@ -2,7 +2,9 @@
 //! nothing: no threads, no files, no processes.
 
 pub mod actions;
+pub mod album;
 pub mod brand;
+pub mod clock;
 pub mod close_dialog;
 pub mod computer_page;
 pub mod confirmation;
@@ -18,6 +20,7 @@ pub mod library;
 pub mod machine_page;
 mod making;
 pub mod new_machine;
+mod page;
 pub mod palette;
 pub mod pointer;
 pub mod program;
@@ -27,6 +30,7 @@ mod screens;
 pub mod settings_page;
 pub mod shell;
 pub mod shortcuts;
+pub mod snapshot_dialog;
 pub mod terminal;
 pub mod theme;
 pub mod toasts;

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use egui::{Frame, Margin, Panel, RichText, Ui};
+use egui::{Frame, Margin, Panel, Ui};
 
 use super::actions::{self, Errand};
+use super::album::Wish;
 use super::brand::Brand;
 use super::close_dialog::CloseDialog;
 use super::confirmation::Confirmation;
@@ -14,16 +15,16 @@ use super::machine_page::{MachinePage, Tab, sound};
 use super::new_machine::NewMachineDialog;
 use super::palette::CommandPalette;
 use super::settings_page::SettingsPage;
+use super::snapshot_dialog::SnapshotDialog;
 use super::theme::{self, palette};
 use super::trash_page::TrashPage;
 use super::type_dialog::TypeDialog;
 use super::view::View;
 use super::{
-    Ask, FilePick, computer_page, empty_page, footer, kit, making, report_dialog, settings_page,
+    Ask, FilePick, computer_page, empty_page, footer, making, page, report_dialog, settings_page,
     shortcuts, terminal, toasts,
 };
 use crate::engine::message::Command;
-use crate::language::tr;
 use crate::model::{Action, Failure, MachineId, MachineReport, NewMachine, Recognised};
 
 /// What the right side shows.
@@ -48,6 +49,7 @@ pub struct Shell {
     trash: TrashPage,
     new_machine: Option<NewMachineDialog>,
     typing: Option<TypeDialog>,
+    snapshot: Option<SnapshotDialog>,
     palette: Option<CommandPalette>,
     close: CloseDialog,
     settings: SettingsPage,
@@ -90,6 +92,21 @@ impl Shell {
         self.shown(view)
             .filter(|report| self.machine_page.wants_graphs(report) && !view.full_screen)
             .map(|report| report.id)
+    }
+
+    /// The machine whose timeline is in sight.
+    pub fn wants_timeline(&self, view: &View) -> Option<MachineId> {
+        self.shown(view)
+            .filter(|_| self.machine_page.tab == Tab::Timeline && !view.full_screen)
+            .map(|report| report.id)
+    }
+
+    /// Pictures of snapshots that would be shown, the most wanted first.
+    pub fn wanted_pictures(&self, view: &View) -> &[Wish] {
+        match self.wants_timeline(view) {
+            Some(_) => self.machine_page.timeline.wishes(),
+            None => &[],
+        }
     }
 
     pub fn select(&mut self, machine: MachineId) {
@@ -194,7 +211,14 @@ impl Shell {
                     self.select(machine);
                     self.machine_page.edit(machine);
                 }
-                Ask::ShowTimeline(machine) => self.select(machine),
+                Ask::ShowTimeline(machine) => {
+                    self.select(machine);
+                    self.machine_page.show_timeline(machine);
+                }
+                Ask::NewSnapshot(machine) => self.snapshot = Some(SnapshotDialog::take(machine)),
+                Ask::NameSnapshot(machine, snapshot) => {
+                    self.snapshot = Some(SnapshotDialog::edit(view, machine, snapshot));
+                }
                 Ask::ShowKeys(machine) => {
                     self.select(machine);
                     self.machine_page.tab = Tab::Screen;
@@ -285,6 +309,8 @@ impl Shell {
         let busy = self.new_machine.is_some() || self.palette.is_some() || view.leaving.is_some();
         let asked =
             self.confirmation.is_open() || view.program.report.is_some() || self.typing.is_some();
+        let timeline = &self.machine_page.timeline;
+        let asked = asked || self.snapshot.is_some() || timeline.asks_something();
         let typing = view.captured.is_some() || terminal::has_focus(ui.ctx());
         if busy || asked || typing || self.settings.wants_keys() {
             return;
@@ -304,7 +330,7 @@ impl Shell {
         }
         // A row with the keyboard is meant, else the open page.
         let row = self.library.focused().and_then(|id| view.machine(id));
-        let free = ui.memory(|memory| memory.focused().is_none());
+        let free = timeline.has_keyboard() || ui.memory(|memory| memory.focused().is_none());
         if let Some(report) = row.or_else(|| self.shown(view).filter(|_| free)) {
             actions::press_shortcuts(ui, report, view.handed_over, asks);
         }
@@ -352,7 +378,7 @@ impl Shell {
 
     fn page_ui(&mut self, ui: &mut Ui, view: &View, asks: &mut Vec<Ask>) {
         if view.handed_over {
-            handed_over_ui(ui);
+            page::handed_over_ui(ui);
         }
         if self.page != Page::Settings {
             self.settings.leave();
@@ -387,6 +413,11 @@ impl Shell {
         {
             self.typing = None;
         }
+        if let Some(dialog) = &mut self.snapshot
+            && !dialog.ui(ui, view, asks)
+        {
+            self.snapshot = None;
+        }
         if let Some(mut palette) = self.palette.take() {
             let marked = self.library.marked(view);
             if palette.ui(ui, view, self.shown(view), &marked, asks) {
@@ -418,69 +449,4 @@ fn scale_ui(ui: &Ui, view: &View, asks: &mut Vec<Ask>) {
         settings.scale = next;
         asks.push(Ask::Engine(Command::SaveSettings(settings)));
     }
-}
-
-fn handed_over_ui(ui: &mut Ui) {
-    let p = palette(ui);
-    Panel::top("handed over")
-        .show_separator_line(false)
-        .frame(
-            Frame::NONE
-                .fill(p.background.blend(p.tint(p.warn)))
-                .inner_margin(Margin::symmetric(22, 8)),
-        )
-        .show(ui, |ui| {
-            let text = tr(
-                "Another Orangery process has the library now. Close this window and open Orangery again to change something.",
-            );
-            ui.add(egui::Label::new(RichText::new(text).color(p.text)).wrap());
-        });
-}
-
-/// The title of a page that is not a machine's, with the way back before it and its buttons at the
-/// right.
-pub(super) fn page_head_ui(
-    ui: &mut Ui,
-    title: &str,
-    asks: &mut Vec<Ask>,
-    buttons: impl FnOnce(&mut Ui, &mut Vec<Ask>),
-) {
-    let p = palette(ui);
-    let margin = Margin {
-        left: 22,
-        right: 22,
-        top: 18,
-        bottom: 10,
-    };
-    Frame::NONE.inner_margin(margin).show(ui, |ui| {
-        ui.horizontal(|ui| {
-            ui.set_height(theme::CONTROL);
-            ui.spacing_mut().item_spacing.x = 12.0;
-            let (word, look) = Errand::Back.look();
-            let back = kit::icon_button(ui, true, look.icon, tr(word));
-            let hint = actions::errand_hint(ui, Errand::Back);
-            if back.on_hover_text(hint).clicked() {
-                asks.push(Ask::Errand(Errand::Back));
-            }
-            let text = RichText::new(title).font(theme::semibold(22.0));
-            ui.label(text.color(p.text));
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                buttons(ui, asks);
-            });
-        });
-    });
-}
-
-/// The readable column below a page's title.
-pub(super) fn page_body_ui(ui: &mut Ui, content: impl FnOnce(&mut Ui)) {
-    let margin = Margin {
-        left: 22,
-        right: 22,
-        top: 0,
-        bottom: 22,
-    };
-    Frame::NONE.inner_margin(margin).show(ui, |ui| {
-        ui.set_width(ui.available_width().min(860.0));
-        content(ui);
-    });
 }

@@ -7,7 +7,7 @@ use super::theme::{self, palette};
 use super::{Ask, kit};
 use crate::engine::message::Command;
 use crate::language::{told, tr};
-use crate::model::{Action, Failure, MachineId, Timestamp};
+use crate::model::{Action, Failure, MachineId, SnapshotId, Timestamp};
 
 /// How long good news stays, in seconds.
 const GOOD_NEWS_STAYS: u64 = 8;
@@ -31,6 +31,8 @@ pub struct Toast {
     pub restore: Vec<MachineId>,
     /// The guest whose clipboard can be taken over.
     pub take: Option<MachineId>,
+    /// The snapshot that can be given a name.
+    pub name: Option<(MachineId, SnapshotId)>,
     since: Timestamp,
 }
 
@@ -45,6 +47,7 @@ impl Toast {
             undo: None,
             restore: Vec::new(),
             take: None,
+            name: None,
             since: now,
         }
     }
@@ -59,6 +62,7 @@ impl Toast {
             undo: None,
             restore: Vec::new(),
             take: None,
+            name: None,
             since: now,
         }
     }
@@ -67,6 +71,13 @@ impl Toast {
     #[must_use]
     pub fn take(mut self, machine: MachineId) -> Self {
         self.take = Some(machine);
+        self
+    }
+
+    /// Offers to give a snapshot a name.
+    #[must_use]
+    pub fn name(mut self, machine: MachineId, snapshot: SnapshotId) -> Self {
+        self.name = Some((machine, snapshot));
         self
     }
 
@@ -235,6 +246,12 @@ fn undo_ui(ui: &mut Ui, id: ToastId, toast: &Toast, asks: &mut Vec<Ask>) {
         && kit::secondary(ui, true, Some(Icon::ClipboardCopy), tr("Take it")).clicked()
     {
         asks.push(Ask::TakeClipboard);
+        asks.push(Ask::DismissToast(id));
+    }
+    if let Some((machine, snapshot)) = toast.name
+        && kit::secondary(ui, true, Some(Icon::Pencil), tr("Name it…")).clicked()
+    {
+        asks.push(Ask::NameSnapshot(machine, snapshot));
         asks.push(Ask::DismissToast(id));
     }
     if !toast.restore.is_empty()

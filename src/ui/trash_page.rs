@@ -6,7 +6,7 @@ use super::icon::{self, Icon};
 use super::kit::{self, Choice};
 use super::theme::{self, palette};
 use super::view::View;
-use super::{Ask, shell};
+use super::{Ask, page};
 use crate::engine::message::Command;
 use crate::language::{count, fill, told, tr};
 use crate::model::{Action, MachineId, TrashedMachine};
@@ -27,7 +27,7 @@ impl TrashPage {
     pub fn ui(&mut self, ui: &mut Ui, view: &View, asks: &mut Vec<Ask>) {
         let free = !view.handed_over;
         let full = !view.trash.machines.is_empty();
-        shell::page_head_ui(ui, tr("Trash"), asks, |ui, _| {
+        page::head_ui(ui, tr("Trash"), asks, |ui, _| {
             let word = tr("Empty the trash…");
             let empty = kit::danger(ui, full && free, Some(Icon::Trash2), word);
             let empty = empty.on_disabled_hover_text(tr("There is nothing in it"));
@@ -36,7 +36,7 @@ impl TrashPage {
             }
         });
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-            shell::page_body_ui(ui, |ui| {
+            page::body_ui(ui, |ui| {
                 if full {
                     let number = view.trash.machines.len() as u64;
                     let machines = count(number, "{count} machine", "{count} machines");

@@ -14,6 +14,8 @@ use crate::model::{
 };
 use crate::terminal::Terminal;
 
+use super::album::Album;
+use super::clock::Zone;
 use super::history::History;
 use super::program::Program;
 use super::shortcuts::Shortcuts;
@@ -36,6 +38,10 @@ pub struct View {
     pub trash: TrashReport,
     /// Of machines whose timeline was asked for.
     pub timelines: BTreeMap<MachineId, Timeline>,
+    /// Why one could not be told.
+    pub unread_timelines: BTreeMap<MachineId, Failure>,
+    pub pictures: Album,
+    pub zone: Zone,
     pub settings: Settings,
     pub program: Program,
     pub toasts: Toasts,
@@ -125,6 +131,8 @@ impl View {
                 self.thumbnails.remove(&id);
                 self.histories.remove(&id);
                 self.command_lines.remove(&id);
+                self.timelines.remove(&id);
+                self.unread_timelines.remove(&id);
                 self.generation += 1;
                 self.order.take();
             }
@@ -134,7 +142,7 @@ impl View {
             Event::Sample { machine, sample } => self.put_sample(machine, sample),
             Event::Trash(report) => self.trash = report,
             Event::Timeline { machine, timeline } => {
-                self.timelines.insert(machine, *timeline);
+                self.put_timeline(machine, *timeline);
             }
             Event::Settings(settings) => {
                 self.program.shortcuts = Shortcuts::of(&settings.shortcuts);
@@ -151,6 +159,11 @@ impl View {
             Event::HandedOver => self.handed_over = true,
             Event::Notice(failure) => self.fail(failure),
         }
+    }
+
+    pub fn put_timeline(&mut self, machine: MachineId, timeline: Timeline) {
+        self.unread_timelines.remove(&machine);
+        self.timelines.insert(machine, timeline);
     }
 
     /// Shows a failure until it is dismissed.

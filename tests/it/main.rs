@@ -40,6 +40,8 @@ mod ui_palette;
 mod ui_screens;
 mod ui_sharing;
 mod ui_terminal;
+mod ui_time;
+mod ui_timeline;
 mod ui_typing;
 mod wayland_desktop;
 mod window;

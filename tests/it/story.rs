@@ -17,6 +17,7 @@ mod serial;
 mod shapes;
 mod sound;
 mod touch;
+mod time;
 mod typing;
 
 use std::ffi::OsString;

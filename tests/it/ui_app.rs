@@ -15,7 +15,7 @@ use orangery::model::*;
 use crate::ui_fixture::{failure, id, report, show};
 
 #[derive(Default)]
-struct Script {
+pub struct Script {
     sent: Vec<Command>,
     events: Vec<Event>,
     busy: bool,
@@ -23,7 +23,7 @@ struct Script {
 }
 
 #[derive(Clone, Default)]
-struct Fake(Rc<RefCell<Script>>);
+pub struct Fake(Rc<RefCell<Script>>);
 
 impl Backend for Fake {
     fn send(&self, command: Command) -> Result<RequestId, Failure> {
@@ -55,13 +55,13 @@ impl Backend for Fake {
 }
 
 impl Fake {
-    fn tell(&self, event: Event) {
+    pub fn tell(&self, event: Event) {
         self.0.borrow_mut().events.push(event);
     }
 
     /// Answers the last command of this kind.
     #[track_caller]
-    fn answer(&self, is: fn(&Command) -> bool, result: Result<Answer, Failure>) {
+    pub fn answer(&self, is: fn(&Command) -> bool, result: Result<Answer, Failure>) {
         let number = self
             .0
             .borrow()
@@ -73,17 +73,16 @@ impl Fake {
         self.tell(Event::Answer { request, result });
     }
 
-    fn sent(&self, is: fn(&Command) -> bool) -> usize {
-        self.0
-            .borrow()
-            .sent
-            .iter()
-            .filter(|command| is(command))
-            .count()
+    pub fn all_sent(&self) -> Vec<Command> {
+        self.0.borrow().sent.clone()
+    }
+
+    pub fn sent(&self, is: fn(&Command) -> bool) -> usize {
+        self.all_sent().iter().filter(|command| is(command)).count()
     }
 }
 
-fn open(machines: &[MachineReport]) -> (Harness<'static, Option<App>>, Fake) {
+pub fn open(machines: &[MachineReport]) -> (Harness<'static, Option<App>>, Fake) {
     let fake = Fake::default();
     for machine in machines {
         fake.tell(show(machine.clone()));
@@ -105,7 +104,7 @@ fn open(machines: &[MachineReport]) -> (Harness<'static, Option<App>>, Fake) {
     (harness, fake)
 }
 
-fn is_act(command: &Command, wanted: Action) -> bool {
+pub fn is_act(command: &Command, wanted: Action) -> bool {
     matches!(command, Command::Act { action, .. } if *action == wanted)
 }
 

@@ -4,6 +4,7 @@
 //! `ORANGERY_SCENES=palette,trash` and `ORANGERY_LOOKS=german,large-dark` name some of them.
 
 mod scenes;
+mod timelines;
 
 use egui_kittest::Harness;
 use orangery::language::{self, Language};

@@ -95,6 +95,7 @@ fn every_action_and_every_errand_is_in_the_palette() {
                 match ask {
                     Ask::Errand(errand) => errands.push(*errand),
                     Ask::Engine(Command::Act { action, .. }) => drop(seen.insert(*action)),
+                    Ask::ShowTimeline(_) => drop(seen.insert(Action::Rewind)),
                     Ask::ShowHardware(_) => drop(seen.insert(Action::Edit)),
                     Ask::ShowKeys(_) => drop(seen.insert(Action::SendKeys)),
                     Ask::Screenshot(_) => drop(seen.insert(Action::Screenshot)),

@@ -41,7 +41,7 @@ impl Supervisor {
         let wanted: BTreeMap<MachineId, Duration> = self
             .slots
             .iter()
-            .filter(|(_, slot)| slot.has_worker() && slot.live.state == State::Running)
+            .filter(|(_, slot)| slot.runs() && slot.live.state == State::Running)
             .filter_map(|(id, slot)| Some((*id, slot.machine.as_ref()?.checkpoints.every)))
             .filter(|(_, minutes)| *minutes > 0)
             .map(|(id, minutes)| (id, Duration::from_secs(u64::from(minutes) * 60)))
@@ -68,7 +68,7 @@ impl Supervisor {
             record.checkpoints.wants(kind) && record.disks_in_place().is_empty()
         });
         let able = permit(slot.standing(), Action::Snapshot).is_ok() && !self.is_worked_on(slot);
-        if !wanted || !able || !slot.has_worker() {
+        if !wanted || !able || !slot.runs() {
             return false;
         }
         let title = format!("Taking a checkpoint of {}", slot.name);
@@ -98,7 +98,7 @@ impl Supervisor {
         let Some(slot) = self.slots.get(&machine) else {
             return false;
         };
-        if slot.has_worker() {
+        if slot.runs() {
             self.take_checkpoint(machine, kind); // The worker takes it before the change.
             return false;
         }

@@ -185,7 +185,11 @@ impl Supervisor {
             Action::OpenConsole => self.open_consoles(asker, machine, &[0]),
             Action::Snapshot => {
                 let (name, note) = (String::new(), String::new());
-                let command = Command::TakeSnapshot { machine, name, note };
+                let command = Command::TakeSnapshot {
+                    machine,
+                    name,
+                    note,
+                };
                 self.timeline(asker, command);
             }
             Action::Screenshot | Action::SendKeys | Action::Edit | Action::Rewind => {

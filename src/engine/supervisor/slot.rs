@@ -95,6 +95,11 @@ impl Slot {
         self.worker.is_some()
     }
 
+    /// Whether there is a QEMU, and a worker that has it.
+    pub fn runs(&self) -> bool {
+        self.worker.is_some() && self.live.state.has_process()
+    }
+
     pub fn worker_number(&self) -> Option<u64> {
         self.worker.as_ref().map(|worker| worker.number)
     }

@@ -92,7 +92,7 @@ impl Supervisor {
         if self
             .slots
             .get(&machine)
-            .is_some_and(super::Slot::has_worker)
+            .is_some_and(super::Slot::runs)
         {
             let job = Box::new(self.new_job(Some(machine), title));
             let order = |asker| Order::Snapshot {
@@ -169,7 +169,7 @@ impl Supervisor {
         if self
             .slots
             .get(&machine)
-            .is_some_and(super::Slot::has_worker)
+            .is_some_and(super::Slot::runs)
         {
             let kept = format!("Keeping the present of {}", record.name);
             let keep = taking.map(|taking| (taking, self.new_job(Some(machine), kept)));
@@ -320,7 +320,7 @@ impl Supervisor {
     ) {
         let (lend, lent) = bounded(1);
         let slot = self.slots.get(&machine);
-        let runs = slot.is_some_and(|slot| slot.order(Order::LendMonitor(lend)));
+        let runs = slot.is_some_and(|slot| slot.runs() && slot.order(Order::LendMonitor(lend)));
         let (library, sender) = (Arc::clone(&self.library), self.sender.clone());
         let job = self.run_job_later(Some(machine), title, move |job| {
             let mut live = if runs { lent.recv().ok() } else { None };

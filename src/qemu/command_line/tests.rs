@@ -30,6 +30,7 @@ fn machine(source: Source, firmware: FirmwareKind) -> Machine {
         disk_size: ByteSize::gib(8),
         firmware,
         era: Default::default(),
+        experiment: false,
     };
     let parts = defaults::Parts {
         id: MachineId(Uuid::from_u128(ID)),

@@ -13,7 +13,7 @@ use super::settings_page::Section;
 use super::shortcuts::Bound;
 use super::theme::{self, palette};
 use super::view::View;
-use super::{Ask, kit, shell};
+use super::{Ask, kit, page};
 use crate::engine::message::Command;
 use crate::language::{fill, tr};
 use find::Find;
@@ -96,7 +96,7 @@ impl HelpPage {
     }
 
     pub fn ui(&mut self, ui: &mut Ui, view: &View, asks: &mut Vec<Ask>) {
-        shell::page_head_ui(ui, tr(Errand::ShowHelp.word()), asks, |ui, asks| {
+        page::head_ui(ui, tr(Errand::ShowHelp.word()), asks, |ui, asks| {
             let word = tr("Report a problem…");
             if kit::secondary(ui, true, Some(Icon::Flag), word).clicked() {
                 asks.push(Ask::Engine(Command::Report { machine: None }));

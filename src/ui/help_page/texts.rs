@@ -18,7 +18,7 @@ pub const LINKS: [Link; 2] = [
 ];
 
 /// Title and text; `{key}` is the key that gives the keyboard back.
-pub const FIRST_STEPS: [(&str, &str); 9] = [
+pub const FIRST_STEPS: [(&str, &str); 11] = [
     (
         "Make a machine",
         "Drop an installer ISO or a disk image on the window, or press “New machine”. What is not said is chosen to suit this computer; all of it can be changed later.",
@@ -42,6 +42,14 @@ pub const FIRST_STEPS: [(&str, &str); 9] = [
     (
         "Stop and go on",
         "“Save” writes a running machine to disk; “Continue” goes on where it stopped. “Shut down” asks the guest to end by itself; “Power off” is like pulling the plug.",
+    ),
+    (
+        "Go back in time",
+        "“Take a snapshot” keeps a moment: disks, hardware and, while the guest runs, its memory. “Timeline” on a machine's page shows all of them with pictures; drag along the strip to look through, and “Go back…” makes one the present. The present is kept as a branch unless you say otherwise, so nothing is lost on the way.",
+    ),
+    (
+        "Have moments kept by themselves",
+        "“Checkpoints” on the timeline keeps one every few minutes, and before a machine shuts down, is reset or changed. Older ones get sparse by themselves, and together they take no more room than you give them. A new machine made as an experiment has them from the start.",
     ),
     (
         "Nothing is lost by accident",

@@ -317,7 +317,7 @@ fn segment(ui: &mut Ui, selected: bool, word: &str) -> bool {
 }
 
 /// Shows where the keyboard is.
-pub(super) fn focus_ring(ui: &Ui, response: &Response) {
+pub fn focus_ring(ui: &Ui, response: &Response) {
     if response.has_focus() {
         ui.painter().rect_stroke(
             response.rect,

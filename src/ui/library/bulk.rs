@@ -16,10 +16,11 @@ use crate::ui::view::View;
 use crate::ui::{Ask, kit};
 
 /// What can be asked of several machines at once.
-pub const BULK: [Action; 4] = [
+pub const BULK: [Action; 5] = [
     Action::Start,
     Action::ShutDown,
     Action::Save,
+    Action::Snapshot,
     Action::Delete,
 ];
 

@@ -11,7 +11,7 @@ use crate::ui::view::View;
 use crate::ui::{Ask, kit};
 
 /// The verbs of the menu, in groups.
-const VERBS: [&[Action]; 4] = [
+const VERBS: [&[Action]; 5] = [
     &[
         Action::Start,
         Action::Resume,
@@ -22,6 +22,7 @@ const VERBS: [&[Action]; 4] = [
         Action::Save,
         Action::DiscardSaved,
     ],
+    &[Action::Snapshot, Action::Rewind],
     &[Action::OpenConsole, Action::Screenshot, Action::SendKeys],
     &[Action::Edit],
     &[Action::Delete],

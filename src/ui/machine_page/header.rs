@@ -14,7 +14,7 @@ use crate::ui::view::View;
 use crate::ui::{Ask, kit, screens};
 
 /// What every machine offers in the menu behind the three dots.
-const MORE: [Action; 12] = [
+const MORE: [Action; 14] = [
     Action::Start,
     Action::Pause,
     Action::Resume,
@@ -23,6 +23,8 @@ const MORE: [Action; 12] = [
     Action::DiscardSaved,
     Action::Reset,
     Action::PowerOff,
+    Action::Snapshot,
+    Action::Rewind,
     Action::Screenshot,
     Action::OpenConsole,
     Action::Edit,
@@ -37,7 +39,7 @@ pub(super) fn header_ui(
     asks: &mut Vec<Ask>,
 ) {
     ui.horizontal(|ui| {
-        let buttons = buttons_width(report.state);
+        let buttons = buttons_width(ui, report);
         let width = (ui.available_width() - buttons).max(160.0);
         ui.allocate_ui(vec2(width, 56.0), |ui| {
             ui.set_width(width);
@@ -55,8 +57,31 @@ pub(super) fn header_ui(
 }
 
 /// Room kept for the buttons at the right, so that a long name is cut and not they.
-fn buttons_width(state: State) -> f32 {
-    if state.has_screen() { 440.0 } else { 220.0 }
+fn buttons_width(ui: &Ui, report: &MachineReport) -> f32 {
+    let icons = if report.state.has_screen() { 7.0 } else { 2.0 };
+    let word = tr(actions::word(report, main_action(report.state)));
+    let font = theme::semibold(theme::BODY);
+    let word = ui
+        .painter()
+        .layout_no_wrap(word.to_owned(), font, palette(ui).text);
+    let spacing = ui.spacing();
+    let main = word.size().x + 2.0 * spacing.button_padding.x + 24.0;
+    main + icons * (theme::CONTROL + spacing.item_spacing.x) + 16.0
+}
+
+/// What a machine that stands so is asked most likely.
+fn main_action(state: State) -> Action {
+    match state {
+        State::Paused => Action::Resume,
+        State::Running | State::Stopping | State::Saving => Action::Pause,
+        State::NotResponding => Action::PowerOff,
+        State::Off
+        | State::Starting
+        | State::Saved
+        | State::Crashed
+        | State::Broken
+        | State::Unavailable => Action::Start,
+    }
 }
 
 fn name_ui(
@@ -302,7 +327,7 @@ fn buttons_ui(ui: &mut Ui, view: &View, report: &MachineReport, asks: &mut Vec<A
             }
             if matches!(
                 action,
-                Action::DiscardSaved | Action::PowerOff | Action::OpenConsole
+                Action::DiscardSaved | Action::PowerOff | Action::Rewind | Action::OpenConsole
             ) {
                 ui.separator();
             }
@@ -315,17 +340,12 @@ fn buttons_ui(ui: &mut Ui, view: &View, report: &MachineReport, asks: &mut Vec<A
         button(ui, Action::Save, Shape::Icon, asks);
         button(ui, Action::ShutDown, Shape::Icon, asks);
     }
-    match report.state {
-        State::Paused => button(ui, Action::Resume, Shape::Primary, asks),
-        State::Running | State::Stopping | State::Saving => {
-            button(ui, Action::Pause, Shape::Secondary, asks);
-        }
-        State::NotResponding => button(ui, Action::PowerOff, Shape::Danger, asks),
-        State::Off
-        | State::Starting
-        | State::Saved
-        | State::Crashed
-        | State::Broken
-        | State::Unavailable => button(ui, Action::Start, Shape::Primary, asks),
-    }
+    button(ui, Action::Snapshot, Shape::Icon, asks);
+    let main = main_action(report.state);
+    let shape = match main {
+        Action::Pause => Shape::Secondary,
+        Action::PowerOff => Shape::Danger,
+        _ => Shape::Primary,
+    };
+    button(ui, main, shape, asks);
 }

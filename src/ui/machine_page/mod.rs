@@ -10,6 +10,7 @@ mod screen;
 mod sharing;
 pub mod sound;
 mod terminal;
+mod timeline;
 mod trouble;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use super::{Ask, kit};
 use crate::language::tr;
 use crate::model::{Device, DeviceKind, MachineId, MachineReport, Timestamp};
 use hardware::HardwareTab;
+use timeline::TimelineTab;
 
 /// Machines with edits that were not applied; a person works on a few.
 const MAX_UNFINISHED: usize = 16;
@@ -35,15 +37,17 @@ pub enum Tab {
     Overview,
     Screen,
     Terminal,
+    Timeline,
     Hardware,
     Log,
 }
 
 impl Tab {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Overview,
         Self::Screen,
         Self::Terminal,
+        Self::Timeline,
         Self::Hardware,
         Self::Log,
     ];
@@ -53,6 +57,7 @@ impl Tab {
             Self::Overview => "Overview",
             Self::Screen => "Screen",
             Self::Terminal => "Terminal",
+            Self::Timeline => "Timeline",
             Self::Hardware => "Hardware",
             Self::Log => "Log",
         }
@@ -70,6 +75,7 @@ pub struct MachinePage {
     terminal: TerminalView,
     /// Just turned to: which tab suits the machine is not looked at yet.
     fresh: bool,
+    pub timeline: TimelineTab,
     hardware: HardwareTab,
     /// Edits of other machines that were not applied yet.
     unfinished: BTreeMap<MachineId, HardwareTab>,
@@ -99,7 +105,7 @@ impl MachinePage {
                 machine: Some(machine),
                 tab: match tab {
                     Tab::Screen | Tab::Terminal => tab,
-                    Tab::Overview | Tab::Hardware | Tab::Log => Tab::Overview,
+                    Tab::Overview | Tab::Timeline | Tab::Hardware | Tab::Log => Tab::Overview,
                 },
                 fresh: true,
                 hardware,
@@ -131,6 +137,13 @@ impl MachinePage {
             (Tab::Terminal, false) => self.tab = Tab::Overview,
             _ => {}
         }
+    }
+
+    /// Shows the timeline.
+    pub fn show_timeline(&mut self, machine: MachineId) {
+        self.turn_to(machine);
+        self.fresh = false;
+        self.tab = Tab::Timeline;
     }
 
     /// Shows the hardware tab.
@@ -177,6 +190,9 @@ impl MachinePage {
         match self.tab {
             Tab::Screen => screen::screen_tab_ui(ui, self, view, report, asks),
             Tab::Terminal => terminal::terminal_tab_ui(ui, self, view, report, asks),
+            Tab::Timeline => {
+                timeline::timeline_tab_ui(ui, &mut self.timeline, view, report, asks);
+            }
             Tab::Hardware => hardware::hardware_tab_ui(ui, self, view, report, asks),
             Tab::Overview | Tab::Log => self.scrolled_ui(ui, view, report, asks),
         }
@@ -227,7 +243,7 @@ impl MachinePage {
                     match self.tab {
                         Tab::Overview => overview::overview_ui(ui, self, view, report, asks),
                         Tab::Log => log::log_ui(ui, self, view, report, asks),
-                        Tab::Screen | Tab::Terminal | Tab::Hardware => {}
+                        Tab::Screen | Tab::Terminal | Tab::Timeline | Tab::Hardware => {}
                     }
                 });
             });

@@ -68,6 +68,7 @@ pub struct NewMachineDialog {
     disk: String,
     firmware: FirmwareKind,
     era: Era,
+    experiment: bool,
     more: bool,
     /// Complaints about what was never touched wait for the first try.
     tried: bool,
@@ -94,6 +95,7 @@ impl NewMachineDialog {
             disk: String::new(),
             firmware: FirmwareKind::Bios,
             era: Era::default(),
+            experiment: false,
             more: false,
             tried: false,
             focused: false,
@@ -132,6 +134,7 @@ impl NewMachineDialog {
             disk: spec.disk_size.to_string(),
             firmware: spec.firmware,
             era: spec.era,
+            experiment: spec.experiment,
             tried: true,
             ..Self::new(view, None)
         }
@@ -292,6 +295,13 @@ impl NewMachineDialog {
                 create = Some(false);
             }
             cancel = kit::secondary(ui, true, None, tr("Cancel")).clicked();
+            // At the left end, whatever the direction that buttons are laid out in.
+            ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                let tick = kit::check(ui, &mut self.experiment, tr("Experiment"));
+                tick.on_hover_text(tr(
+                    "Checkpoints every 5 minutes and before each change, in up to 10 GiB: whatever you try, you can go back",
+                ));
+            });
         });
         if entered && create.is_none() && !cancel {
             self.tried = true;
@@ -325,6 +335,7 @@ impl NewMachineDialog {
             disk_size: self.disk.parse().ok()?,
             firmware: self.firmware,
             era: self.era,
+            experiment: self.experiment,
         })
     }
 

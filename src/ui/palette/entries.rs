@@ -8,7 +8,7 @@ use crate::model::{Action, MachineReport, Settings, ThemeChoice};
 use crate::ui::actions::{self, Errand};
 use crate::ui::icon::Icon;
 use crate::ui::view::View;
-use crate::ui::{Ask, kit, library, screens};
+use crate::ui::{Ask, kit, library, screens, snapshot_dialog};
 
 /// One command.
 #[derive(Clone, Debug)]
@@ -114,6 +114,13 @@ fn verbs(view: &View, report: &MachineReport, all: &mut Vec<Entry>) {
         let title = fill("{verb}: {name}", &parts);
         all.push(Entry::new(title, Icon::AppWindow, offer.ask).verdict(offer.verdict));
     }
+    let title = fill(
+        "{verb}: {name}",
+        &[("verb", &tr(snapshot_dialog::TAKE)), ("name", &report.name)],
+    );
+    let named = Entry::new(title, Icon::BookmarkPlus, Ask::NewSnapshot(report.id));
+    let may = actions::verdict(report, Action::Snapshot, view.handed_over);
+    all.push(named.verdict(may));
     let may = actions::verdict(report, Action::Edit, view.handed_over);
     for (icon, verb, ask) in [
         (Icon::PencilLine, tr("Rename"), Ask::Rename(report.id)),

@@ -13,7 +13,7 @@ use super::actions::Errand;
 use super::icon::Icon;
 use super::theme::{self, palette};
 use super::view::View;
-use super::{Ask, kit, shell};
+use super::{Ask, kit, page};
 use crate::engine::message::Command;
 use crate::language::tr;
 use crate::model::Settings;
@@ -120,7 +120,7 @@ impl SettingsPage {
     }
 
     pub fn ui(&mut self, ui: &mut Ui, view: &View, asks: &mut Vec<Ask>) {
-        shell::page_head_ui(ui, tr(Errand::ShowSettings.word()), asks, |_, _| {});
+        page::head_ui(ui, tr(Errand::ShowSettings.word()), asks, |_, _| {});
         let mut settings = view.settings.clone();
         let margin = egui::Margin::symmetric(22, 0);
         egui::Frame::NONE.inner_margin(margin).show(ui, |ui| {

@@ -39,7 +39,9 @@ fn is_data(text: &str) -> bool {
 }
 
 fn is_key(word: &str) -> bool {
-    egui::Key::from_name(word).is_some() || ["kB", "MiB", "GiB", "s", "%"].contains(&word)
+    egui::Key::from_name(word).is_some()
+        || word.parse::<f64>().is_ok()
+        || ["kB", "MiB", "GiB", "s", "%"].contains(&word)
 }
 
 /// What stands on the window without a mark.
@@ -106,6 +108,10 @@ fn full() -> Harness<'static, Window> {
         Event::Trash(TrashReport {
             machines: vec![trashed],
         }),
+        Event::Timeline {
+            machine: id(1),
+            timeline: Box::new(crate::ui_timeline::dozen()),
+        },
         Event::Whereabouts(Whereabouts {
             library: "/home/ada/vms".into(),
             library_from: LibraryFrom::Start,
@@ -168,7 +174,9 @@ fn every_part_of_the_window_speaks_the_chosen_language() {
         let mut harness = full();
         harness.state_mut().events = vec![show(report(1, "Debian", state))];
         harness.run_ok();
-        for tab in ["Screen", "Terminal", "Hardware", "Log", "Overview"] {
+        for tab in [
+            "Screen", "Terminal", "Timeline", "Hardware", "Log", "Overview",
+        ] {
             let label = format!("⟦{tab}⟧");
             let tab = harness.get_by_role_and_label(egui::accesskit::Role::Tab, &label);
             tab.click();

@@ -57,6 +57,7 @@ impl Bench {
             disk_size: ByteSize::gib(1),
             firmware: FirmwareKind::Bios,
             era: Default::default(),
+            experiment: false,
         };
         let parts = defaults::Parts {
             id,

@@ -36,7 +36,7 @@ fn what_waits_for_the_next_start_is_listed_and_dropped() {
 fn the_header_leads_to_what_waits() {
     let mut harness = harness(Window::new([show(pending())]));
     harness.run_ok();
-    harness.get_by_label("changes wait").click();
+    harness.get_by_label_contains("changes wait").click();
     harness.run_ok();
     harness.get_by_label("Drop these changes");
 }

@@ -14,11 +14,12 @@ use orangery::ui::theme;
 use orangery::ui::toasts::Toast;
 use orangery::ui::view::{Leaving, LiveScreen};
 
+use super::timelines;
 use crate::ui_fixture::{self as fixture, Window, id, report, show};
 use crate::ui_hardware;
 use crate::ui_hardware::whole::PARTS;
 
-type Shown<'a> = Harness<'a, Window>;
+pub type Shown<'a> = Harness<'a, Window>;
 
 /// One page or dialog.
 pub struct Scene {
@@ -27,7 +28,11 @@ pub struct Scene {
     pub steps: Box<dyn Fn(&mut Shown<'_>)>,
 }
 
-fn scene(name: &str, window: fn() -> Window, steps: impl Fn(&mut Shown<'_>) + 'static) -> Scene {
+pub fn scene(
+    name: &str,
+    window: fn() -> Window,
+    steps: impl Fn(&mut Shown<'_>) + 'static,
+) -> Scene {
     Scene {
         name: name.to_owned(),
         window,
@@ -44,6 +49,7 @@ pub fn scenes() -> Vec<Scene> {
         let name = format!("hardware-{}", part.to_lowercase().replace(' ', "-"));
         scene(&name, hardware, move |h| show_part(h, part))
     }));
+    all.extend(timelines::all());
     all.extend(own_pages());
     all.extend(dialogs());
     all
@@ -386,7 +392,7 @@ fn errand(harness: &mut Shown<'_>, errand: Errand) {
 }
 
 /// Clicks the last control of that name, given in English: a dialog's or a menu's.
-fn click(harness: &mut Shown<'_>, label: &'static str) {
+pub fn click(harness: &mut Shown<'_>, label: &'static str) {
     control(harness, label).click_accesskit();
     harness.run_ok();
 }
@@ -405,7 +411,7 @@ fn control<'a>(harness: &'a Shown<'_>, label: &'static str) -> egui_kittest::Nod
     found.unwrap()
 }
 
-fn row<'a>(harness: &'a Shown<'_>, name: &'a str) -> egui_kittest::Node<'a> {
+pub fn row<'a>(harness: &'a Shown<'_>, name: &'a str) -> egui_kittest::Node<'a> {
     harness.get_by(|node| node.role() == Role::ListItem && node.label().as_deref() == Some(name))
 }
 

@@ -1,0 +1,172 @@
+//! The timeline with nothing, one, a dozen and two hundred snapshots, and its questions.
+
+use egui::Modifiers;
+use egui::accesskit::Role;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use orangery::language::tr;
+use orangery::model::Timeline;
+use orangery::ui::toasts::Toast;
+
+use super::scenes::{Scene, Shown, click, row, scene};
+use crate::ui_fixture::{Window, id};
+use crate::ui_timeline::{LONG, dozen, many, one, picture, snapshot_id, window};
+
+/// All of them.
+pub fn all() -> Vec<Scene> {
+    let mut all = trees();
+    all.extend(questions());
+    all
+}
+
+fn trees() -> Vec<Scene> {
+    vec![
+        scene(
+            "timeline-empty",
+            || window(Timeline::default()),
+            |h| {
+                click(h, "Timeline");
+            },
+        ),
+        scene("timeline-1", || window(one()), timeline),
+        scene(
+            "timeline-12",
+            || window(dozen()),
+            |h| {
+                timeline(h);
+                click(h, "Not now");
+            },
+        ),
+        scene("timeline-deep", || window(dozen()), timeline),
+        scene(
+            "timeline-200",
+            || window(many()),
+            |h| {
+                timeline(h);
+                click(h, "Not now");
+                timeline(h);
+            },
+        ),
+        scene(
+            "timeline-run",
+            || window(many()),
+            |h| {
+                timeline(h);
+                click(h, "Not now");
+                let rows = h.get_all_by_role(Role::ListItem);
+                let is_run = |row: &egui_kittest::Node<'_>| {
+                    let label = row.accesskit_node().label().unwrap_or_default();
+                    label.contains(
+                        tr("{checkpoints}, {from} to {to}")
+                            .split(['{', '}'])
+                            .nth(4)
+                            .unwrap(),
+                    )
+                };
+                rows.filter(is_run).for_each(|run| run.click());
+                timeline(h);
+            },
+        ),
+        scene(
+            "timeline-marked",
+            || window(dozen()),
+            |h| {
+                choose(h);
+                row(h, tr("Now")).click_modifiers(Modifiers::SHIFT);
+                timeline(h);
+            },
+        ),
+    ]
+}
+
+fn questions() -> Vec<Scene> {
+    vec![
+        scene(
+            "timeline-rewind",
+            || window(dozen()),
+            |h| {
+                choose(h);
+                click(h, "Go back…");
+            },
+        ),
+        scene(
+            "timeline-rewind-lose",
+            || window(dozen()),
+            |h| {
+                choose(h);
+                click(h, "Go back…");
+                click(h, "Keep the present as a branch");
+            },
+        ),
+        scene(
+            "timeline-delete",
+            || window(dozen()),
+            |h| {
+                choose(h);
+                click(h, "Delete…");
+            },
+        ),
+        scene(
+            "timeline-checkpoints",
+            || window(many()),
+            |h| {
+                row(h, "FreeBSD router").click();
+                h.run_ok();
+                timeline(h);
+                click(h, "Checkpoints off");
+            },
+        ),
+        scene(
+            "timeline-named",
+            || window(one()),
+            |h| {
+                timeline(h);
+                click(h, "Named…");
+            },
+        ),
+        scene(
+            "timeline-edit",
+            || window(one()),
+            |h| {
+                timeline(h);
+                click(h, "Name and note");
+            },
+        ),
+        scene(
+            "timeline-toast",
+            || window(one()),
+            |h| {
+                timeline(h);
+                let view = &mut h.state_mut().view;
+                let text = tr("You can come back to this moment").to_owned();
+                let name = orangery::language::fill(
+                    "Snapshot of {name} taken",
+                    &[("name", &"Debian web server")],
+                );
+                let done = Toast::done(name, text, view.now);
+                view.toasts.push(done.name(id(1), snapshot_id(1)));
+            },
+        ),
+    ]
+}
+
+/// Shows the timeline with all pictures it would show.
+fn timeline(harness: &mut Shown<'_>) {
+    click(harness, "Timeline");
+    for _ in 0..2 {
+        let ctx = harness.ctx.clone();
+        let Window { shell, view, .. } = harness.state_mut();
+        for wish in view.pictures.follow(shell.wanted_pictures(view)) {
+            let number = wish.snapshot.0.as_u128() >> 96;
+            let image = picture(number);
+            view.pictures.put(&ctx, wish, Some(image));
+        }
+        harness.run_ok();
+    }
+}
+
+/// Looks at one of a dozen.
+fn choose(harness: &mut Shown<'_>) {
+    timeline(harness);
+    row(harness, LONG).click();
+    harness.run_ok();
+}
