@@ -166,7 +166,7 @@ class Keeper:
             try:
                 # The sum is not in the echo of the line, only in what it prints.
                 stream.sendall(f"\n{line}; echo done-$(({number}+1000))\n".encode())
-                if heard(stream, f"done-{number + 1000}".encode(), 60 if line != "true" else 4):
+                if heard(stream, f"done-{number + 1000}".encode(), patience if line != "true" else 4):
                     return
             finally:
                 end()
@@ -248,6 +248,7 @@ class Ours(Keeper):
     def settle(self):
         while any(moment["writing"] for moment in self.moments()):
             time.sleep(0.02)
+        time.sleep(0.5)  # The job that wrote it ends.
 
     def monitor(self):
         """The second monitor of the QEMU that runs now; the engine keeps to the first."""

@@ -19,7 +19,9 @@ BUSY = ("touch /run/busy; (for file in /dev/shm/busy /root/busy; do while [ -e /
         "dd if=/dev/urandom of=$file bs=1M count=64 conv=notrunc; done & done) >/dev/null 2>&1")
 CALM = "rm /run/busy; sleep 2; sync"
 WRITE = "dd if=/dev/urandom of=/root/{0} bs=1M count=64 conv=fsync 2>/dev/null"
-X = "(startx -- vt7 >/dev/null 2>&1 &); sleep 20; (DISPLAY=:0 xterm >/dev/null 2>&1 &); sleep 5"
+# A desktop with something on it, that does not go dark.
+X = ("(startx -- vt7 >/dev/null 2>&1 &); export DISPLAY=:0; until xset s off -dpms 2>/dev/null; do sleep 1; done; "
+     "xsetroot -mod 16 16; (xterm >/dev/null 2>&1 &); sleep 5")
 CHECKPOINTS = 100
 DEPTHS = 1, 8, 32
 LAYERED_MIB = 256
@@ -70,10 +72,11 @@ def with_guest(bench, amount, guest):
         for keeper in keepers:
             keeper.start()
         for keeper in keepers:
-            keeper.shell("true", 300)
+            keeper.shell("true", 600)  # Three at once, and emulated.
             keeper.shell("stty -echo; sync")
             if guest.graphical:
                 keeper.shell(X)
+                wait_for_picture(keeper)
             keeper.hold()
         bench.say(f"{guest.name}: booted {len(keepers)} times in {time.monotonic() - began:.0f} s")
         what = f"{guest.memory} MiB {'desktop (X, openbox, xterm)' if guest.graphical else 'text'}"
@@ -174,11 +177,16 @@ def rewinding(bench, keepers, amount, what):
 def rewound(keeper, rewind):
     began = time.monotonic()
     rewind("home")
-    while not keeper.has_picture():
-        if time.monotonic() - began > 120:
-            raise RuntimeError(f"{keeper.name}: no picture after a rewind")
-        time.sleep(0.005)
+    wait_for_picture(keeper)
     return time.monotonic() - began
+
+
+def wait_for_picture(keeper, patience=120):
+    deadline = time.monotonic() + patience
+    while not keeper.has_picture():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{keeper.name}: the guest's screen is of one colour")
+        time.sleep(0.005)
 
 
 def after_a_rewind(bench, keepers, amount, what):
@@ -188,6 +196,7 @@ def after_a_rewind(bench, keepers, amount, what):
     for keeper in keepers:
         with Awake(keeper):
             keeper.rewind("home")
+            keeper.settle()  # Ours packs the present that it kept.
             times = []
             for number in range(amount.series):
                 time.sleep(1)
