@@ -7,6 +7,7 @@ mod clicked;
 pub mod debian;
 mod graphs;
 mod hardware;
+mod journeys;
 mod life;
 mod others;
 mod parts;
