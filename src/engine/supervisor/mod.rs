@@ -13,6 +13,7 @@ mod checkpoints;
 mod commands;
 mod hardware;
 mod leaving;
+mod looking;
 mod making;
 mod message;
 mod own;
@@ -39,17 +40,17 @@ use super::hub::{Asker, Hub, Listener, ListenerId};
 use super::load::LoadMeter;
 use super::message::{Command, Event};
 use super::screen::FrameSlot;
-use super::worker::{Live, Order};
+use super::worker::Live;
 use crate::library::{Library, Places};
 use crate::model::{
     Answer, ComputerReport, Failure, HostLoad, JobId, JobReport, JobState, MachineId, Settings,
     State,
 };
 use checkpoints::Clockwork;
+use looking::Timelines;
 pub use message::{Message, record};
 pub use records::read_slots;
 pub use slot::Slot;
-use timeline::Timelines;
 use trash::Trash;
 
 /// How soon after its start a machine gets its first one.
@@ -247,11 +248,8 @@ impl Supervisor {
                 id,
                 command,
             } => {
-                let asker = Asker {
-                    listener,
-                    request: id,
-                };
-                return self.command(asker, *command);
+                let request = id;
+                return self.command(Asker { listener, request }, *command);
             }
             Message::Yield | Message::Stop => return Next::End,
             Message::Live(machine, number, live) => self.live(machine, number, *live),
@@ -284,11 +282,7 @@ impl Supervisor {
                 machine,
                 relayering,
                 reply,
-            } => {
-                if let Some(slot) = self.slots.get(&machine) {
-                    slot.order(Order::Relayered { relayering, reply }); // Without a worker the reply is dropped.
-                }
-            }
+            } => self.relayered(machine, relayering, reply),
             Message::Sleeping(delay) => self.about_to_sleep(delay),
             Message::TimelineChanged(machine) => self.timeline_changed(machine),
             Message::TimelineSeen {

@@ -83,26 +83,23 @@ fn one(launch: &Launch<'_>, device: &Device, line: &mut Line) -> Result<(), Comm
             let properties = vec![("id", id.to_owned()), ("chardev", chardev)];
             plain(line, "isa-serial", properties)
         }
-        DeviceKind::Tpm => {
-            let (chardev, backend) = (format!("{id}-socket"), format!("{id}-emulator"));
-            // The other way round than our other sockets: QEMU connects.
-            let path = escape(text(&launch.sockets.tpm)?);
-            line.option("-chardev", format!("socket,id={chardev},path={path}"));
-            line.option(
-                "-tpmdev",
-                format!("emulator,id={backend},chardev={chardev}"),
-            );
-            let model = match launch.machine.board() {
-                Board::Q35 => "tpm-crb",
-                Board::I440fx => "tpm-tis",
-            };
-            plain(
-                line,
-                model,
-                vec![("id", id.to_owned()), ("tpmdev", backend)],
-            )
-        }
+        DeviceKind::Tpm => add_tpm(launch, id, line),
     }
+}
+
+/// The other way round than our other sockets: QEMU connects.
+fn add_tpm(launch: &Launch<'_>, id: &str, line: &mut Line) -> Result<(), CommandLineError> {
+    let (chardev, backend) = (format!("{id}-socket"), format!("{id}-emulator"));
+    let path = escape(text(&launch.sockets.tpm)?);
+    line.option("-chardev", format!("socket,id={chardev},path={path}"));
+    let emulator = format!("emulator,id={backend},chardev={chardev}");
+    line.option("-tpmdev", emulator);
+    let model = match launch.machine.board() {
+        Board::Q35 => "tpm-crb",
+        Board::I440fx => "tpm-tis",
+    };
+    let properties = vec![("id", id.to_owned()), ("tpmdev", backend)];
+    plain(line, model, properties)
 }
 
 fn plain(line: &mut Line, kind: &str, properties: Properties) -> Result<(), CommandLineError> {

@@ -306,12 +306,12 @@ struct Logind {
     bus: zbus::blocking::Connection,
 }
 
-struct Manager {
+struct Login {
     hands: std::sync::mpsc::SyncSender<std::fs::File>,
 }
 
 #[zbus::interface(name = "org.freedesktop.login1.Manager")]
-impl Manager {
+impl Login {
     fn inhibit(&self, what: &str, _who: &str, _why: &str, mode: &str) -> zbus::zvariant::OwnedFd {
         assert_eq!((what, mode), ("sleep", "delay"));
         let (reader, writer) = std::io::pipe().unwrap();
@@ -328,7 +328,7 @@ impl Logind {
             .unwrap()
             .name("org.freedesktop.login1")
             .unwrap()
-            .serve_at("/org/freedesktop/login1", Manager { hands })
+            .serve_at("/org/freedesktop/login1", Login { hands })
             .unwrap()
             .build()
             .unwrap();
