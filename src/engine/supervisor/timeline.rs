@@ -263,7 +263,7 @@ impl Supervisor {
     }
 
     /// The machine's record if `action` is allowed and nothing else works on its files; else the asker is told.
-    fn free_for(&mut self, asker: Asker, machine: MachineId, action: Action) -> Option<Machine> {
+    pub(super) fn free_for(&mut self, asker: Asker, machine: MachineId, action: Action) -> Option<Machine> {
         if !self.permitted(asker, machine, action) {
             return None;
         }
