@@ -25,13 +25,11 @@ const NOW: &str = "now";
 /// Files are told for ext4, FAT and NTFS; of other file systems only how much differs. Nothing is
 /// changed, and a machine that runs goes on.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
-#[command(
-    after_long_help = "Signs: + added, ~ changed, - removed.\n\n\
+#[command(after_long_help = "Signs: + added, ~ changed, - removed.\n\n\
                        With --json: disks, each with device, before and after (sizes in bytes or \
                        null), bytes that differ, ranges of them, notes, and partitions with \
                        changes, more (changes beyond those), added, changed, removed and notes.\n\n\
-                       Example:\n  orangery snapshot diff Debian 'before the upgrade'"
-)]
+                       Example:\n  orangery snapshot diff Debian 'before the upgrade'")]
 pub struct Diff {
     #[command(flatten)]
     target: Target,
@@ -208,8 +206,9 @@ impl Session<'_> {
         let (Some(disk), Some(number)) = (typed.disk, typed.partition.filter(|_| !name.is_empty()))
         else {
             let why = "Its path begins with a disk and a partition: disk0/1/etc/fstab";
-            return Err(Failure::new(what, why)
-                .fix("See what there is: orangery snapshot files NAME SNAP"));
+            return Err(
+                Failure::new(what, why).fix("See what there is: orangery snapshot files NAME SNAP")
+            );
         };
         let to = absolute(&self.cwd, get.to.as_deref().unwrap_or(".".as_ref()))?;
         let to = if to.is_dir() { to.join(name) } else { to };

@@ -148,14 +148,14 @@ fn a_file_goes_into_a_folder_by_its_own_name_and_replaces_nothing() {
         "disk0/1/etc/hosts",
         Some(folder.path().to_owned()),
     );
-    assert_eq!(
-        done.unwrap().text,
-        format!("{} (3 bytes)\n", to.display())
-    );
+    assert_eq!(done.unwrap().text, format!("{} (3 bytes)\n", to.display()));
     let Some((Command::TakeFile { place, target, .. }, None)) = asked.asked.last() else {
         panic!("{:?}", asked.asked);
     };
-    assert_eq!((place.partition, place.path.as_str()), (1 << 20, "etc/hosts"));
+    assert_eq!(
+        (place.partition, place.path.as_str()),
+        (1 << 20, "etc/hosts")
+    );
     assert_eq!(target, &to);
     std::fs::write(&to, b"mine").unwrap();
     let mut asked = fake(vec![disks()]);
@@ -167,7 +167,10 @@ fn a_file_goes_into_a_folder_by_its_own_name_and_replaces_nothing() {
 #[test]
 fn a_place_that_is_not_there_is_refused_with_what_is() {
     for (path, why) in [
-        ("etc/hosts", "Its path begins with a disk and a partition: disk0/1/etc/fstab"),
+        (
+            "etc/hosts",
+            "Its path begins with a disk and a partition: disk0/1/etc/fstab",
+        ),
         ("disk9/1/etc", "It had disk0"),
         ("disk0/7/etc", "It has 1"),
     ] {

@@ -4,6 +4,7 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use orangery::confine;
 use orangery::storage::{ConvertError, copy_chain};
 
 use super::House;
@@ -103,7 +104,9 @@ fn files_come_back(house: &House) {
 
 fn a_disk_comes_back(house: &House, chain: &[PathBuf]) {
     house.done(&["create", "Other", "--disk-size", "1M"]);
-    let words = ["snapshot", "disk", "Box", "before", "disk0", "--into", "Other"];
+    let words = [
+        "snapshot", "disk", "Box", "before", "disk0", "--into", "Other",
+    ];
     let made = house.json(&words);
     let disk = format!("{}.qcow2", made["disk"].as_str().unwrap());
     let copy = house.machine("Other").join("disks").join(disk);
@@ -112,8 +115,14 @@ fn a_disk_comes_back(house: &House, chain: &[PathBuf]) {
         let words = ["compare", "-f", "qcow2", "-F", "raw", text(image), raw];
         tool(house.path(), "qemu-img", &words).unwrap();
     }
-    house.done(&["disk", "attach", "Other", &made["disk"].as_str().unwrap()[..8]]);
+    house.done(&[
+        "disk",
+        "attach",
+        "Other",
+        &made["disk"].as_str().unwrap()[..8],
+    ]);
     // Stopped on the way it leaves nothing.
+    confine::set_own_program(env!("CARGO_BIN_EXE_orangery"));
     let folder = house.path().join("stopped");
     fs::create_dir(&folder).unwrap();
     let mut looks = 0;
@@ -125,6 +134,9 @@ fn a_disk_comes_back(house: &House, chain: &[PathBuf]) {
         }
     };
     let stopped = copy_chain(chain, &folder.join("copy.qcow2"), &mut stop);
-    assert!(matches!(stopped, Err(ConvertError::Cancelled)), "{stopped:?}");
+    assert!(
+        matches!(stopped, Err(ConvertError::Cancelled)),
+        "{stopped:?}"
+    );
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
 }
