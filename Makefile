@@ -20,7 +20,7 @@ APP := io.orangery.Orangery
 # Tests run as an ordinary user also where root runs make.
 AS_USER := CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER=$(CURDIR)/tests/as-user
 
-.PHONY: run build test bench bench-console soak \
+.PHONY: run build test bench bench-console bench-time soak \
 	check fmt clippy docs deny guests setup setup-tests install uninstall icons clean
 .DEFAULT_GOAL := run
 
@@ -47,6 +47,11 @@ bench: setup-tests
 bench-console: setup-tests
 	cargo build --release --locked
 	ORANGERY="$(BINARY)" tests/bench/run console console-keys console-still
+
+# Snapshots beside virsh's and QEMU's own (packaging/install-packages --bench), 20 minutes. QUICK=1 is a short look.
+bench-time: setup-tests guests
+	cargo build --release --locked
+	ORANGERY="$(BINARY)" tests/bench/run time
 
 check: fmt clippy docs deny
 

@@ -69,6 +69,7 @@ pub fn word(kind: &DeviceKind) -> &'static str {
         DeviceKind::Balloon => "balloon",
         DeviceKind::GenerationId => "generation-id",
         DeviceKind::Serial => "serial",
+        DeviceKind::Tpm => "tpm",
     }
 }
 
@@ -91,6 +92,7 @@ pub fn plain(text: &str, mac: Mac) -> Result<DeviceKind, String> {
         DeviceKind::Balloon,
         DeviceKind::GenerationId,
         DeviceKind::Serial,
+        DeviceKind::Tpm,
     ];
     if text == "disk" {
         return Err("a disk is added by orangery disk add".to_owned());

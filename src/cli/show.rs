@@ -270,6 +270,7 @@ pub fn device_line(device: &Device) -> Option<(&'static str, String)> {
             let model = nic.model.word();
             Some(("Network", format!("{}, {model}, {network}{link}", nic.mac)))
         }
+        DeviceKind::Tpm => Some(("TPM", "2.0".to_owned())),
         DeviceKind::Display(_)
         | DeviceKind::Keyboard
         | DeviceKind::Tablet

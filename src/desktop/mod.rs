@@ -7,6 +7,7 @@ mod key_grab;
 mod link;
 mod pointer;
 mod shortcut_inhibit;
+pub mod sleep;
 pub mod sound;
 mod system_keys;
 mod wayland_window;

@@ -70,6 +70,7 @@ pub fn clear_unstarted(folder: &Path) -> bool {
 
 /// Removes a launch's folder: its QEMU is gone.
 pub fn forget(folder: &Path) {
+    process::end_tpm(folder);
     // Sockets and logs of an ended process, in a private folder; what can't be removed is
     // passed over at the next start.
     fs::remove_dir_all(folder).ok();

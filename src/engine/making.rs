@@ -12,8 +12,8 @@ use super::jobs::{Cancelled, Job};
 use crate::confine::{self, Jail, Outcome, Program};
 use crate::library::{Library, Newcomer};
 use crate::model::{
-    ByteSize, Checkpoints, DiskSource, Failure, FirmwareKind, ImageFormat, InPlaceImage, LayerId, LayerRef,
-    Machine, MachineId, NewMachine, Source, check_cpus, check_memory,
+    ByteSize, Checkpoints, DiskSource, Failure, FirmwareKind, ImageFormat, InPlaceImage, LayerId,
+    LayerRef, Machine, MachineId, NewMachine, Source, check_cpus, check_memory,
 };
 use crate::qemu::defaults::{self, Parts};
 use crate::storage::{ConvertError, NewLayer, copy_in, read_header, write_layer};

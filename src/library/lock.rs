@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::document::{self, Format};
 use super::machines::at;
 use super::{LibraryError, files, save};
-use crate::model::{LayerRef, MachineId, SnapshotId};
+use crate::model::{LayerRef, MachineId, SnapshotId, TpmId};
 
 const LIBRARY: Format = Format {
     version: 1,
@@ -193,6 +193,11 @@ impl Library {
     /// The folder of a snapshot's memory: `device.state` and `pages`.
     pub fn memory_dir(&self, snapshot: SnapshotId) -> PathBuf {
         self.dir.join("memory").join(snapshot.to_string())
+    }
+
+    /// Where a TPM's state lies.
+    pub fn tpm_dir(&self, machine: MachineId, tpm: TpmId) -> PathBuf {
+        self.machine_dir(machine).join("tpm").join(tpm.to_string())
     }
 
     pub fn snapshot_dir(&self, machine: MachineId, snapshot: SnapshotId) -> PathBuf {

@@ -23,6 +23,7 @@ mod settings;
 mod snapshot;
 mod sweep;
 mod text;
+mod tpm;
 mod trash;
 
 #[cfg(test)]

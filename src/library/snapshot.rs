@@ -107,11 +107,11 @@ pub struct SnapshotRecord {
 impl SnapshotRecord {
     /// Says whether one of its chains is another one then.
     pub fn relayer(&mut self, relayering: Relayering) -> bool {
-        let points = self.disks.iter_mut();
-        let changed = points.fold(false, |changed, point| {
-            relayering.apply(&mut point.chain) || changed
-        });
-        self.hardware.relayer(relayering) || changed
+        let mut changed = self.hardware.relayer(relayering);
+        for point in &mut self.disks {
+            changed |= relayering.apply(&mut point.chain);
+        }
+        changed
     }
 }
 
@@ -250,6 +250,8 @@ impl Library {
             });
         }
         // Without its record the snapshot does not exist; only then may the large files go.
+        let record = self.snapshot(machine, snapshot);
+        let tpm = record.ok().and_then(|record| record.hardware.tpm);
         let folder = self.snapshot_dir(machine, snapshot);
         let path = self.snapshot_file(machine, snapshot);
         match std::fs::remove_file(&path) {
@@ -260,6 +262,7 @@ impl Library {
         let place = ["snapshots", &snapshot.to_string()];
         let mut stayed = super::trash::remove_tree_at(&folder, &place);
         stayed.extend(self.remove_memory(snapshot));
+        stayed.extend(tpm.map_or_else(Vec::new, |tpm| self.remove_tpm(machine, tpm)));
         Ok(stayed)
     }
 }

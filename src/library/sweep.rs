@@ -54,6 +54,7 @@ impl Library {
                 .is_some_and(|name| name.parse::<Uuid>().is_ok());
             if is_machine && files::check_folder(&folder.path()).is_ok() {
                 gone.extend(remove_partial_layers(&folder.path().join("disks")));
+                gone.extend(self.sweep_tpms(&folder.path()));
             }
         }
         for leftover in self.leftovers() {

@@ -312,7 +312,7 @@ fn is_ours(relative: &[&str]) -> bool {
             (id(stem) && record(name, &format!("{stem}.ron"))) || save::is_temp(name)
         }
         ["log", name] => name.ends_with(".log") || name.ends_with(".log.1"),
-        ["tpm", name] => matches!(*name, "tpm2-00.permall" | "tpm2-00.volatilestate" | ".lock"),
+        ["tpm", state, name] => id(state) && super::tpm::is_ours(name),
         _ => false,
     }
 }

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{DeviceKind, Disk, DiskSource, LayerRef, Machine};
+use super::{DeviceKind, Disk, DiskSource, LayerRef, Machine, TpmId};
 
 /// A new layer, and the one that it rests on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,14 +115,19 @@ impl Machine {
             DiskSource::Layers(chain) => Some(chain),
             DiskSource::InPlace(_) => None,
         });
-        let all = chains.chain(std::iter::once(&mut self.firmware.variables));
-        all.fold(false, |changed, chain| relayering.apply(chain) || changed)
+        let mut changed = false;
+        for chain in chains.chain(std::iter::once(&mut self.firmware.variables)) {
+            changed |= relayering.apply(chain);
+        }
+        changed
     }
 
-    /// Takes the hardware of an earlier time, on fresh layers. Disks that are not plugged in stay as they are.
-    pub fn go_back(&mut self, then: &Self, overlays: &[Overlay]) {
+    /// Takes the hardware of an earlier time, on fresh layers and with `tpm`, a copy of what the TPM kept then. Disks that
+    /// are not plugged in stay as they are.
+    pub fn go_back(&mut self, then: &Self, overlays: &[Overlay], tpm: Option<TpmId>) {
         self.take_parts(then);
         self.firmware = then.firmware.clone();
+        self.tpm = tpm;
         self.grow_plugged(overlays);
         self.detached
             .retain(|disk| then.disks().all(|plugged| plugged.source != disk.source));
@@ -154,6 +159,7 @@ impl Machine {
             }
             variables.clone_from(&present.firmware.variables);
         }
+        resumed.tpm = present.tpm;
         Some(resumed)
     }
 }
@@ -222,14 +228,17 @@ mod tests {
         now.name = "renamed since".to_owned();
         now.detached = vec![disk(&[7, 8])];
         let overlays = [overlay(1, 21), overlay(90, 91)];
-        now.go_back(&then, &overlays);
+        let tpm = Some(TpmId(Uuid::from_u128(4)));
+        now.go_back(&then, &overlays, tpm);
         assert_eq!(now.devices.len(), 1);
         assert_eq!(now.tops(), [layer(21), layer(91)]);
         assert_eq!(now.name, "renamed since");
+        assert_eq!(now.tpm, tpm);
         assert_eq!(now.detached, [disk(&[7, 8])]);
         // The memory of then goes on over these chains, and over no others.
         let resumed = then.on_chains_of(&now).unwrap();
         assert_eq!(resumed.tops(), now.tops());
+        assert_eq!(resumed.tpm, now.tpm);
         assert_eq!(then.on_chains_of(&then), None);
         now.devices.clear();
         assert_eq!(then.on_chains_of(&now), None);
@@ -240,7 +249,7 @@ mod tests {
         let then = machine(&[("disk0", &[1])]);
         let mut now = machine(&[]);
         now.detached = vec![disk(&[1])];
-        now.go_back(&then, &[overlay(1, 21)]);
+        now.go_back(&then, &[overlay(1, 21)], None);
         assert_eq!(now.detached, []);
         assert_eq!(now.depth(), 2);
     }

@@ -186,6 +186,8 @@ pub enum DeviceKind {
     GenerationId,
     /// ttyS0, reached through a socket.
     Serial,
+    /// A TPM 2.0: keeps keys that belong to this machine. Its state is the machine's `tpm`.
+    Tpm,
 }
 
 /// One part of a machine.

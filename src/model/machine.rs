@@ -49,6 +49,17 @@ impl fmt::Display for SnapshotId {
     }
 }
 
+/// Identifies the state of a TPM in a machine's folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TpmId(pub Uuid);
+
+impl fmt::Display for TpmId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// How the machine came to be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Origin {
@@ -110,6 +121,10 @@ pub struct Machine {
     /// The snapshot that the present came from.
     #[serde(default)]
     pub point: Option<SnapshotId>,
+    /// What its TPM keeps; `None` before the first start with one. It stays while the TPM is taken out. In a snapshot's
+    /// record it is a copy that nothing writes to.
+    #[serde(default)]
+    pub tpm: Option<TpmId>,
     #[serde(default)]
     pub checkpoints: Checkpoints,
     #[serde(default)]
@@ -145,6 +160,7 @@ impl Machine {
             sharing: Sharing::default(),
             saved: None,
             point: None,
+            tpm: None,
             checkpoints: Checkpoints::default(),
             sound: SoundSettings::default(),
             trashed: None,

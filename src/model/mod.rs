@@ -54,7 +54,7 @@ pub use hardware::{
     Address, Board, BootOrder, Clock, Cpu, Device, DeviceKind, Firmware, FirmwareKind,
     MemoryBacking, Topology,
 };
-pub use machine::{Machine, MachineId, Origin, SavedState, SnapshotId};
+pub use machine::{Machine, MachineId, Origin, SavedState, SnapshotId, TpmId};
 pub use parts::{
     Display, DisplayModel, Mac, MacError, Nic, NicModel, NicNetwork, Sound, SoundModel, Watchdog,
     WatchdogAction,

@@ -255,6 +255,11 @@ mod tests {
                 A::Edit,
             ],
         );
+    }
+
+    #[test]
+    fn states_on_the_way_and_without_a_guest_offer_less() {
+        use Action as A;
         check(State::Saving, false, &[]);
         check(
             State::Saved,

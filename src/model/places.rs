@@ -48,7 +48,7 @@ fn socket(board: Board, kind: &DeviceKind) -> Socket {
         | DeviceKind::Watchdog(_)
         | DeviceKind::Rng
         | DeviceKind::Balloon => Socket::Pci,
-        DeviceKind::GenerationId | DeviceKind::Serial => Socket::Board,
+        DeviceKind::GenerationId | DeviceKind::Serial | DeviceKind::Tpm => Socket::Board,
     }
 }
 
@@ -71,6 +71,7 @@ pub fn stem(kind: &DeviceKind) -> &'static str {
         DeviceKind::Balloon => "balloon",
         DeviceKind::GenerationId => "generation",
         DeviceKind::Serial => "serial",
+        DeviceKind::Tpm => "tpm",
     }
 }
 

@@ -213,7 +213,7 @@ fn single(machine: &Machine) -> Result<(), String> {
         devices.filter(|device| wanted(&device.kind)).count()
     };
     type Wanted = fn(&DeviceKind) -> bool;
-    let kinds: [(Wanted, &str); 8] = [
+    let kinds: [(Wanted, &str); 9] = [
         (
             |kind| matches!(kind, DeviceKind::Display(_)),
             "graphics card",
@@ -225,6 +225,7 @@ fn single(machine: &Machine) -> Result<(), String> {
             "generation id",
         ),
         (|kind| matches!(kind, DeviceKind::Serial), "serial port"),
+        (|kind| matches!(kind, DeviceKind::Tpm), "TPM"),
         (
             |kind| matches!(kind, DeviceKind::ScsiController),
             "SCSI controller",
@@ -326,7 +327,8 @@ fn kind(machine: &Machine, device: &Device) -> Result<(), String> {
         | DeviceKind::Rng
         | DeviceKind::Balloon
         | DeviceKind::GenerationId
-        | DeviceKind::Serial => Ok(()),
+        | DeviceKind::Serial
+        | DeviceKind::Tpm => Ok(()),
     }
 }
 

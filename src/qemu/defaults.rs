@@ -2,8 +2,8 @@
 
 use crate::model::{
     Board, Cdrom, Change, Cpu, DeviceKind, Disk, DiskBus, DiskSource, Display, DisplayModel, Era,
-    Mac, Machine, MachineId, NewMachine, Nic, NicModel, Origin, Sound, SoundModel, Source,
-    Timestamp, apply,
+    FirmwareKind, Mac, Machine, MachineId, NewMachine, Nic, NicModel, Origin, Sound, SoundModel,
+    Source, Timestamp, apply,
 };
 
 /// The first resolution of a new machine's screen, pixels.
@@ -62,7 +62,10 @@ pub fn machine(spec: &NewMachine, parts: Parts) -> Machine {
     let sound = DeviceKind::Sound(Sound {
         model: sound_model(spec),
     });
-    let last = [cdrom, sound];
+    // Windows asks for one where it asks for Secure Boot.
+    let windows = spec.era == Era::Sata && spec.firmware == FirmwareKind::Secure;
+    let tpm = windows.then_some(DeviceKind::Tpm);
+    let last = [cdrom, sound].into_iter().chain(tpm);
     for kind in before.into_iter().chain(disk).chain(after).chain(last) {
         // A new board has room for all of them.
         if let Some(device) = machine.new_device(kind) {
@@ -144,16 +147,20 @@ fn after_disk(era: Era, mac: Mac) -> Vec<DeviceKind> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Address, ByteSize, FirmwareKind, complaints};
+    use crate::model::{Address, ByteSize, complaints};
 
     fn made(era: Era) -> Machine {
+        made_with(era, FirmwareKind::Bios)
+    }
+
+    fn made_with(era: Era, firmware: FirmwareKind) -> Machine {
         let spec = NewMachine {
             name: "Debian".to_owned(),
             source: Source::Iso("/tmp/a.iso".into()),
             cpus: 2,
             memory: ByteSize::gib(1),
             disk_size: ByteSize::gib(8),
-            firmware: FirmwareKind::Bios,
+            firmware,
             era,
             experiment: false,
         };
@@ -166,6 +173,14 @@ mod tests {
             created: Timestamp(1),
         };
         machine(&spec, parts)
+    }
+
+    #[test]
+    fn what_starts_windows_11_has_the_tpm_that_it_asks_for() {
+        let tpm = |machine: Machine| machine.has(|kind| matches!(kind, DeviceKind::Tpm));
+        assert!(tpm(made_with(Era::Sata, FirmwareKind::Secure)));
+        assert!(!tpm(made_with(Era::Sata, FirmwareKind::Uefi)));
+        assert!(!tpm(made_with(Era::Virtio, FirmwareKind::Secure)));
     }
 
     #[test]

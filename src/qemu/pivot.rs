@@ -113,7 +113,12 @@ pub fn written(client: &Client) -> Result<BTreeMap<String, Written>, QmpError> {
         };
         Some((disk.get("node-name")?.as_str()?.to_owned(), written))
     };
-    Ok(disks.as_array().into_iter().flatten().filter_map(of).collect())
+    Ok(disks
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(of)
+        .collect())
 }
 
 /// Whether QEMU has the layer on top of another one: the guest writes to it.

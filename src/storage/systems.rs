@@ -246,11 +246,6 @@ fn system(name: String, class: Class) -> System {
         Class::Windows7 => (FirmwareKind::Bios, Era::Sata),
         Class::WindowsXp | Class::Dos => (FirmwareKind::Bios, Era::Ide),
     };
-    let note = (class == Class::Windows11).then(|| {
-        "Windows 11 also asks for a TPM, which Orangery does not have yet: its installer stops \
-         unless that check is switched off"
-            .to_owned()
-    });
     System {
         name,
         cpus,
@@ -258,7 +253,7 @@ fn system(name: String, class: Class) -> System {
         disk,
         firmware,
         era,
-        note,
+        note: None,
     }
 }
 
@@ -315,7 +310,6 @@ mod tests {
             (found.firmware, found.era),
             (FirmwareKind::Secure, Era::Sata)
         );
-        assert!(found.note.unwrap().contains("TPM"));
         let nameless = Says {
             makers: vec!["", "CDIMAGE 2.56 (01/01/2005 TM)"],
             ..Says::default()

@@ -89,7 +89,7 @@ pub const USB: Help = Help {
 };
 pub const OTHER: Help = Help {
     title: "Other devices",
-    text: "Small helpers that most guests use by themselves: a source of random numbers, a watchdog that acts when the guest hangs, a serial port. They cost next to nothing.",
+    text: "Small helpers that most guests use by themselves: a source of random numbers, a watchdog that acts when the guest hangs, a serial port, a TPM for the keys of Windows 11 and encrypted disks. They cost next to nothing.",
     link: "https://www.qemu.org/docs/master/system/device-emulation.html",
 };
 pub const CLOCK: Help = Help {

@@ -8,6 +8,7 @@ pub mod debian;
 mod graphs;
 mod hardware;
 mod inside;
+mod journeys;
 mod life;
 mod others;
 mod parts;
@@ -16,8 +17,9 @@ mod save;
 mod serial;
 mod shapes;
 mod sound;
-mod touch;
 mod time;
+mod touch;
+mod tpm;
 mod typing;
 
 use std::ffi::OsString;

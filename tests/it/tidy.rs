@@ -74,6 +74,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "guest",
             "gallery",
             "hosts",
+            // The owner keeps what runs before this computer sleeps, with or without a window.
+            "desktop::sleep",
             "desktop::sound",
             "model",
         ],

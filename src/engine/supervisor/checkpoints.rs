@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use super::{Slot, Supervisor};
+use super::{Message, Slot, Supervisor};
+use crate::desktop::sleep::{self, Delay};
 use crate::engine::clock;
 use crate::engine::hub::{Asker, WINDOW};
 use crate::engine::message::{Command, RequestId};
 use crate::engine::timeline::Taking;
 use crate::engine::worker::Order;
 use crate::model::{
-    Action, Change, JobState, MachineId, SnapshotId, SnapshotKind, State, Timeline, outlived,
-    permit,
+    Action, Change, JobId, JobState, MachineId, SnapshotId, SnapshotKind, State, Timeline,
+    outlived, permit,
 };
 
 /// What the clock wants of which machine.
@@ -20,6 +21,23 @@ pub(super) struct Clockwork {
     due: BTreeMap<MachineId, Instant>,
     /// Machines that wait for the checkpoint before a change; then the change is made.
     before_change: BTreeSet<MachineId>,
+    /// Somebody tells when this computer is about to sleep.
+    hears_of_sleep: bool,
+    /// Sleep waits for these jobs.
+    sleep: Option<(Delay, BTreeSet<JobId>)>,
+}
+
+impl Clockwork {
+    /// A job is over; the last one that sleep waited for lets it go on.
+    pub(super) fn ended(&mut self, job: JobId) {
+        let is_last = self.sleep.as_mut().is_some_and(|(_, jobs)| {
+            jobs.remove(&job);
+            jobs.is_empty()
+        });
+        if is_last {
+            self.sleep = None;
+        }
+    }
 }
 
 /// The answer goes to nobody.
@@ -38,6 +56,7 @@ impl Supervisor {
 
     /// Takes the checkpoints that are due, of machines that run.
     pub(super) fn take_due_checkpoints(&mut self, now: Instant) {
+        self.hear_of_sleep();
         let wanted: BTreeMap<MachineId, Duration> = self
             .slots
             .iter()
@@ -58,30 +77,59 @@ impl Supervisor {
         }
     }
 
-    /// Takes a checkpoint of a machine that runs, if its settings want one of this kind. Says whether one is taken; the
-    /// worker does not if nothing happened since the last.
-    pub(super) fn take_checkpoint(&mut self, machine: MachineId, kind: SnapshotKind) -> bool {
-        let Some(slot) = self.slots.get(&machine) else {
-            return false;
-        };
+    /// Takes a checkpoint of a machine that runs, if its settings want one of this kind. Gives the job; the worker does
+    /// nothing if nothing happened since the last.
+    pub(super) fn take_checkpoint(
+        &mut self,
+        machine: MachineId,
+        kind: SnapshotKind,
+    ) -> Option<JobId> {
+        let slot = self.slots.get(&machine)?;
         let wanted = slot.machine.as_ref().is_some_and(|record| {
             record.checkpoints.wants(kind) && record.disks_in_place().is_empty()
         });
-        let able = permit(slot.standing(), Action::Snapshot).is_ok() && !self.is_worked_on(slot);
+        let able = permit(slot.standing(), Action::Snapshot).is_ok() && !self.is_worked_on(machine);
         if !wanted || !able || !slot.runs() {
-            return false;
+            return None;
         }
         let title = format!("Taking a checkpoint of {}", slot.name);
         let job = Box::new(self.new_job(Some(machine), title));
+        let id = job.id();
         let taking = Box::new(Taking::new(kind, String::new(), String::new()));
         let asker = unasked();
-        let slot = self.slots.get(&machine);
-        slot.is_some_and(|slot| slot.order(Order::Snapshot { taking, job, asker }))
+        let slot = self.slots.get(&machine)?;
+        let taken = slot.order(Order::Snapshot { taking, job, asker });
+        taken.then_some(id)
     }
 
-    pub(super) fn is_worked_on(&self, slot: &Slot) -> bool {
-        let job = slot.job.and_then(|job| self.jobs.get(&job));
-        job.is_some_and(|(report, _)| report.state == JobState::Running)
+    /// Hears when this computer is about to sleep, once a machine that runs wants a checkpoint then.
+    fn hear_of_sleep(&mut self) {
+        let wants = |slot: &Slot| {
+            let record = slot.machine.as_ref().filter(|_| slot.runs());
+            record.is_some_and(|record| record.checkpoints.before_suspend)
+        };
+        if self.clockwork.hears_of_sleep || !self.slots.values().any(wants) {
+            return;
+        }
+        let sender = self.sender.clone();
+        let heard = sleep::watch(move |delay| {
+            sender.send(Message::Sleeping(delay)).ok(); // The engine is ending, and sleep goes on.
+        });
+        self.clockwork.hears_of_sleep = heard.is_ok();
+    }
+
+    /// Sleep goes on once the checkpoints are taken, or when logind has waited long enough.
+    pub(super) fn about_to_sleep(&mut self, delay: Delay) {
+        let machines: Vec<MachineId> = self.slots.keys().copied().collect();
+        let take = |machine| self.take_checkpoint(machine, SnapshotKind::BeforeSuspend);
+        let jobs: BTreeSet<JobId> = machines.into_iter().filter_map(take).collect();
+        self.clockwork.sleep = (!jobs.is_empty()).then_some((delay, jobs));
+    }
+
+    /// Whether a job works on the machine.
+    pub(super) fn is_worked_on(&self, machine: MachineId) -> bool {
+        let mut jobs = self.jobs.values().map(|(report, _)| report);
+        jobs.any(|job| job.machine == Some(machine) && job.state == JobState::Running)
     }
 
     /// Before hardware is changed. `true` if the change has to wait: it is asked for again once the machine is frozen.
@@ -105,9 +153,11 @@ impl Supervisor {
         let wanted = slot.machine.as_ref().is_some_and(|record| {
             record.checkpoints.wants(kind) && record.disks_in_place().is_empty()
         });
-        if !wanted || self.is_worked_on(slot) || permit(slot.standing(), Action::Snapshot).is_err()
-        {
+        if !wanted || permit(slot.standing(), Action::Snapshot).is_err() {
             return false;
+        }
+        if self.waits_for_work(asker, command) {
+            return true;
         }
         self.clockwork.before_change.insert(machine);
         self.waiting.push((asker, command.clone()));
@@ -121,7 +171,7 @@ impl Supervisor {
             return;
         };
         let Some(record) = &slot.machine else { return };
-        if record.checkpoints.is_off() || self.is_worked_on(slot) || self.leaving {
+        if record.checkpoints.is_off() || self.is_worked_on(machine) || self.leaving {
             return;
         }
         let mut gone: Vec<SnapshotId> = outlived(timeline, record.checkpoints.budget, clock::now());

@@ -14,6 +14,9 @@ impl Supervisor {
         let Some(machine) = command.machine() else {
             return;
         };
+        if self.waits_for_work(asker, &command) {
+            return;
+        }
         if let Command::DiskFromSnapshot { into, .. } = command
             && !self.permitted(asker, into, Action::Edit)
         {

@@ -261,12 +261,11 @@ impl Supervisor {
         work: impl FnOnce(&mut Job) -> Result<Answer, Failure> + Send + 'static,
     ) {
         let sender = self.sender.clone();
-        let job = self.new_job(machine, title);
-        on_thread(job, move |mut job| {
-            let result = work(&mut job);
-            // Its end is told first: whoever has the answer may go on with the same machine at once.
-            job.end(result.as_ref().map(|_answer| ()).map_err(Clone::clone));
+        self.run_job_later(machine, title, move |job| {
+            let result = work(job);
+            let ended = result.as_ref().map(|_answer| ()).map_err(Clone::clone);
             sender.send(Message::Answer(asker, result, None)).ok(); // The engine is ending.
+            ended
         });
     }
 
@@ -277,20 +276,15 @@ impl Supervisor {
         title: String,
         work: impl FnOnce(&mut Job) -> Result<(), Failure> + Send + 'static,
     ) -> Option<JobId> {
-        let job = self.new_job(machine, title);
-        on_thread(job, move |mut job| {
-            let result = work(&mut job);
-            job.end(result);
-        })
+        let mut job = self.new_job(machine, title);
+        let id = job.id();
+        std::thread::Builder::new()
+            .name(format!("job-{}", id.0))
+            .spawn(move || {
+                let result = work(&mut job);
+                job.end(result);
+            })
+            .ok()
+            .map(|_handle| id)
     }
-}
-
-/// Gives a job a thread, if there is one.
-fn on_thread(job: Job, body: impl FnOnce(Job) + Send + 'static) -> Option<JobId> {
-    let id = job.id();
-    std::thread::Builder::new()
-        .name(format!("job-{}", id.0))
-        .spawn(move || body(job))
-        .ok()
-        .map(|_handle| id)
 }

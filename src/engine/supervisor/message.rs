@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Sender, bounded};
 
+use crate::desktop::sleep::Delay;
 use crate::engine::facts::Facts;
 use crate::engine::hub::{Asker, Listener, ListenerId};
 use crate::engine::message::{Command, Event, RequestId};
@@ -87,6 +88,8 @@ pub enum Message {
         relayering: Relayering,
         reply: Sender<()>,
     },
+    /// This computer is about to sleep, and waits.
+    Sleeping(Delay),
     /// A machine's snapshots are others than before.
     TimelineChanged(MachineId),
     /// What a machine's timeline holds now; answers who asked.
@@ -121,6 +124,7 @@ impl std::fmt::Debug for Message {
             Self::Made { .. } => "Made",
             Self::StartAgain { .. } => "StartAgain",
             Self::Relayered { .. } => "Relayered",
+            Self::Sleeping(_) => "Sleeping",
             Self::Rested { .. } => "Rested",
             Self::TimelineChanged(_) => "TimelineChanged",
             Self::TimelineSeen { .. } => "TimelineSeen",

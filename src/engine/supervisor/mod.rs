@@ -14,6 +14,7 @@ mod commands;
 mod hardware;
 mod inside;
 mod leaving;
+mod looking;
 mod making;
 mod message;
 mod own;
@@ -40,17 +41,17 @@ use super::hub::{Asker, Hub, Listener, ListenerId};
 use super::load::LoadMeter;
 use super::message::{Command, Event};
 use super::screen::FrameSlot;
-use super::worker::{Live, Order};
+use super::worker::Live;
 use crate::library::{Library, Places};
 use crate::model::{
     Answer, ComputerReport, Failure, HostLoad, JobId, JobReport, JobState, MachineId, Settings,
     State,
 };
 use checkpoints::Clockwork;
+use looking::Timelines;
 pub use message::{Message, record};
 pub use records::read_slots;
 pub use slot::Slot;
-use timeline::Timelines;
 use trash::Trash;
 
 /// How soon after its start a machine gets its first one.
@@ -248,11 +249,8 @@ impl Supervisor {
                 id,
                 command,
             } => {
-                let asker = Asker {
-                    listener,
-                    request: id,
-                };
-                return self.command(asker, *command);
+                let request = id;
+                return self.command(Asker { listener, request }, *command);
             }
             Message::Yield | Message::Stop => return Next::End,
             Message::Live(machine, number, live) => self.live(machine, number, *live),
@@ -285,11 +283,8 @@ impl Supervisor {
                 machine,
                 relayering,
                 reply,
-            } => {
-                if let Some(slot) = self.slots.get(&machine) {
-                    slot.order(Order::Relayered { relayering, reply }); // Without a worker the reply is dropped.
-                }
-            }
+            } => self.relayered(machine, relayering, reply),
+            Message::Sleeping(delay) => self.about_to_sleep(delay),
             Message::TimelineChanged(machine) => self.timeline_changed(machine),
             Message::TimelineSeen {
                 machine,
@@ -392,6 +387,7 @@ impl Supervisor {
         let machine = report.machine;
         let over = report.state != JobState::Running;
         if over {
+            self.clockwork.ended(report.id);
             self.reserved.remove(&report.id);
         }
         if let Some(slot) = machine.and_then(|machine| self.slots.get_mut(&machine)) {

@@ -1,40 +1,25 @@
 //! Requests about a machine's timeline.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crossbeam_channel::bounded;
+use crossbeam_channel::{Sender, bounded};
 
 use super::commands::busy;
 use super::{Message, Supervisor};
 use crate::engine::hub::Asker;
 use crate::engine::jobs::Job;
-use crate::engine::message::{Command, Event};
+use crate::engine::message::Command;
 use crate::engine::timeline::{self, RunWith, Taking};
 use crate::engine::worker::{Leaving, Order};
 use crate::model::{
-    Accelerator, Action, Answer, Checkpoints, Failure, JobId, Machine, MachineId, SnapshotId,
-    SnapshotKind, Timeline,
+    Accelerator, Action, Answer, Checkpoints, Failure, JobId, Machine, MachineId, Relayering,
+    SnapshotId, SnapshotKind,
 };
 use crate::qemu::command_line::resolve_cpu;
 
 /// The most that a snapshot's name and note have, in characters.
 const MOST_NAME: usize = 80;
 const MOST_NOTE: usize = 2000;
-
-/// Machines whose timelines were asked for.
-pub(super) type Timelines = BTreeMap<MachineId, Look>;
-
-/// Someone looks at a machine's snapshots on a thread of its own.
-#[derive(Default)]
-pub(super) struct Look {
-    looking: bool,
-    /// Something changed since the look under way began.
-    again: bool,
-    /// Answered by the next look.
-    askers: Vec<Asker>,
-    seen: Option<Box<Timeline>>,
-}
 
 enum DiskWork {
     Delete(Vec<SnapshotId>),
@@ -43,6 +28,13 @@ enum DiskWork {
 
 impl Supervisor {
     pub(super) fn timeline(&mut self, asker: Asker, command: Command) {
+        let needs_files = !matches!(
+            command,
+            Command::ShowTimeline { .. } | Command::SetCheckpoints { .. }
+        );
+        if needs_files && self.waits_for_work(asker, &command) {
+            return;
+        }
         match command {
             Command::TakeSnapshot {
                 machine,
@@ -89,11 +81,7 @@ impl Supervisor {
             return;
         };
         let title = format!("Taking a snapshot of {}", record.name);
-        if self
-            .slots
-            .get(&machine)
-            .is_some_and(super::Slot::runs)
-        {
+        if self.slots.get(&machine).is_some_and(super::Slot::runs) {
             let job = Box::new(self.new_job(Some(machine), title));
             let order = |asker| Order::Snapshot {
                 taking: Box::new(taking),
@@ -166,11 +154,7 @@ impl Supervisor {
         };
         let taking = keep.then(|| Taking::new(SnapshotKind::Kept, String::new(), String::new()));
         let title = format!("Going back with {}", record.name);
-        if self
-            .slots
-            .get(&machine)
-            .is_some_and(super::Slot::runs)
-        {
+        if self.slots.get(&machine).is_some_and(super::Slot::runs) {
             let kept = format!("Keeping the present of {}", record.name);
             let keep = taking.map(|taking| (taking, self.new_job(Some(machine), kept)));
             let job = Box::new(self.new_job(Some(machine), title));
@@ -262,25 +246,32 @@ impl Supervisor {
         }
     }
 
-    /// The machine's record if `action` is allowed and nothing else works on its files; else the asker is told.
-    pub(super) fn free_for(&mut self, asker: Asker, machine: MachineId, action: Action) -> Option<Machine> {
+    /// Puts a request off while a job works on its machine's files; whether it did.
+    pub(super) fn waits_for_work(&mut self, asker: Asker, command: &Command) -> bool {
+        let waits = command
+            .machine()
+            .is_some_and(|machine| self.is_worked_on(machine));
+        if waits {
+            self.waiting.push((asker, command.clone()));
+        }
+        waits
+    }
+
+    /// The machine's record if `action` is allowed; else the asker is told.
+    pub(super) fn free_for(
+        &mut self,
+        asker: Asker,
+        machine: MachineId,
+        action: Action,
+    ) -> Option<Machine> {
         if !self.permitted(asker, machine, action) {
             return None;
         }
-        let slot = self.slots.get(&machine)?;
-        let working = slot.job.filter(|_| self.is_worked_on(slot));
-        let working = working.and_then(|job| self.jobs.get(&job));
-        let refusal = match (working, &slot.machine) {
-            (Some((job, _)), _) => Failure::new(
-                format!("{}: “{}” is not possible now", slot.name, action.name()),
-                format!("Something else is under way: {}", job.title),
-            )
-            .fix("Wait for it, or cancel it"),
-            (None, None) => busy(),
-            (None, Some(record)) => return Some(record.clone()),
-        };
-        self.hub.answer(asker, Err(refusal), None);
-        None
+        let record = self.slots.get(&machine)?.machine.clone();
+        if record.is_none() {
+            self.hub.answer(asker, Err(busy()), None);
+        }
+        record
     }
 
     /// What a machine that rests would be run with.
@@ -390,104 +381,10 @@ impl Supervisor {
         self.hub.answer(asker, result.map(|()| Answer::Done), None);
     }
 
-    fn show_timeline(&mut self, asker: Asker, machine: MachineId) {
-        if self
-            .slots
-            .get(&machine)
-            .is_none_or(|slot| slot.machine.is_none())
-        {
-            let failure = Failure::new("There is no timeline", "The machine can't be read");
-            return self.hub.answer(asker, Err(failure), None);
-        }
-        self.timelines
-            .entry(machine)
-            .or_default()
-            .askers
-            .push(asker);
-        self.look_at_timeline(machine);
-    }
-
-    /// Those who asked for it once are told what it holds now.
-    ///
-    /// Where checkpoints are taken, someone looks anyway: old ones are let go then.
-    pub(super) fn timeline_changed(&mut self, machine: MachineId) {
-        let record = self
-            .slots
-            .get(&machine)
-            .and_then(|slot| slot.machine.as_ref());
-        if record.is_some_and(|record| !record.checkpoints.is_off()) {
-            self.timelines.entry(machine).or_default();
-        }
-        if self.timelines.contains_key(&machine) {
-            self.look_at_timeline(machine);
-        }
-    }
-
-    fn look_at_timeline(&mut self, machine: MachineId) {
-        let record = self
-            .slots
-            .get(&machine)
-            .and_then(|slot| slot.machine.clone());
-        let (Some(record), Some(look)) = (record, self.timelines.get_mut(&machine)) else {
-            return;
-        };
-        if look.looking {
-            look.again = true;
-            return;
-        }
-        look.again = false;
-        let askers = std::mem::take(&mut look.askers);
-        let (library, sender) = (Arc::clone(&self.library), self.sender.clone());
-        let refused = askers.clone();
-        let thread = std::thread::Builder::new().name("timeline".to_owned());
-        let looking = thread.spawn(move || {
-            let timeline = Box::new(timeline::timeline(&library, &record));
-            let seen = Message::TimelineSeen {
-                machine,
-                timeline,
-                askers,
-            };
-            sender.send(seen).ok(); // A supervisor that is gone does not take it.
-        });
-        match looking {
-            Ok(_thread) => look.looking = true,
-            Err(_) => {
-                for asker in refused {
-                    self.hub.answer(asker, Err(busy()), None);
-                }
-            }
-        }
-    }
-
-    pub(super) fn timeline_seen(
-        &mut self,
-        machine: MachineId,
-        timeline: Box<Timeline>,
-        askers: Vec<Asker>,
-    ) {
-        let Some(look) = self.timelines.get_mut(&machine) else {
-            return;
-        };
-        look.looking = false;
-        let again = look.again || !look.askers.is_empty();
-        let is_news = look.seen.as_ref() != Some(&timeline);
-        if is_news {
-            look.seen = Some(timeline.clone());
-        }
-        if is_news || !askers.is_empty() {
-            self.hub.publish(&Event::Timeline {
-                machine,
-                timeline: timeline.clone(),
-            });
-        }
-        for asker in askers {
-            let answer = Answer::Timeline((*timeline).clone());
-            self.hub.answer(asker, Ok(answer), None);
-        }
-        if again {
-            self.look_at_timeline(machine);
-        } else if is_news {
-            self.thin(machine, &timeline);
+    /// Tells the worker of layers that were merged. Without one the reply is dropped.
+    pub(super) fn relayered(&self, machine: MachineId, relayering: Relayering, reply: Sender<()>) {
+        if let Some(slot) = self.slots.get(&machine) {
+            slot.order(Order::Relayered { relayering, reply });
         }
     }
 }

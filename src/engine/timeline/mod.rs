@@ -31,7 +31,7 @@ use crate::library::{
 };
 use crate::model::{
     Accelerator, ByteSize, DeviceKind, DiskSource, Failure, LayerRef, Machine, MachineId,
-    Relayering, SnapshotId, SnapshotKind,
+    Relayering, SnapshotId, SnapshotKind, TpmId,
 };
 use crate::qemu::memory_store::{Content, Saved};
 use crate::storage::is_untouched;
@@ -64,7 +64,7 @@ pub fn check_in_library(machine: &Machine) -> Result<(), Failure> {
             format!("{}: no snapshot", machine.name),
             format!("Its disk {disk} lies outside the library, where others can change it"),
         )
-        .fix("Bring it into the library: Hardware, the disk, “Copy into the library”")),
+        .fix("Add a copy of it under Hardware → Add a disk, and take this one out")),
     }
 }
 
@@ -122,6 +122,16 @@ pub fn idle_tops(library: &Library, machine: &Machine) -> Vec<LayerRef> {
         .filter_map(<[LayerRef]>::last);
     let is_idle = |layer: &&LayerRef| is_untouched(&library.layer_file(**layer)).unwrap_or(false);
     tops.filter(is_idle).copied().collect()
+}
+
+/// A copy of what the TPM keeps, for a snapshot; `None` for a machine that never had one. The guest must not run.
+pub fn keep_tpm(
+    library: &Library,
+    machine: &Machine,
+    what: &str,
+) -> Result<Option<TpmId>, Failure> {
+    let copy = machine.tpm.map(|tpm| library.copy_tpm(machine.id, tpm));
+    copy.transpose().map_err(|error| error.failure(what))
 }
 
 /// The record of `machine` as it is now, without memory. `idle` are tops that it does without.

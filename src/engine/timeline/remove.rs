@@ -41,25 +41,8 @@ pub fn delete(
     let present = library
         .machine(machine)
         .map_err(|error| error.failure(what))?;
-    if let Some(saved) = present.saved
-        && doomed.contains(&saved.snapshot)
-    {
-        return Err(
-            Failure::new(what, "The next start goes on from one of them")
-                .fix("Start the machine first, or discard the saved state"),
-        );
-    }
     let records = whole_records(library, machine);
-    if let Some(writing) = records
-        .iter()
-        .find(|record| record.writing && doomed.contains(&record.id))
-    {
-        let name = &writing.name;
-        return Err(
-            Failure::new(what, format!("“{name}” is still being written"))
-                .fix("Try again in a moment"),
-        );
-    }
+    check_free(&present, &records, doomed)?;
     let parents: BTreeMap<SnapshotId, Option<SnapshotId>> = records
         .iter()
         .map(|record| (record.id, record.parent))
@@ -106,6 +89,32 @@ pub fn delete(
     library
         .remove_layers(machine, &layers)
         .map_err(|error| error.failure("The snapshots' disks were not removed"))
+}
+
+/// A snapshot that something goes on from, or that is not whole yet, stays.
+fn check_free(
+    present: &Machine,
+    records: &[SnapshotRecord],
+    doomed: &[SnapshotId],
+) -> Result<(), Failure> {
+    let what = "The snapshots were not deleted";
+    if let Some(saved) = present.saved
+        && doomed.contains(&saved.snapshot)
+    {
+        return Err(
+            Failure::new(what, "The next start goes on from one of them")
+                .fix("Start the machine first, or discard the saved state"),
+        );
+    }
+    let is_writing = |record: &&SnapshotRecord| record.writing && doomed.contains(&record.id);
+    match records.iter().find(is_writing) {
+        None => Ok(()),
+        Some(writing) => {
+            let name = &writing.name;
+            let why = format!("“{name}” is still being written");
+            Err(Failure::new(what, why).fix("Try again in a moment"))
+        }
+    }
 }
 
 /// The snapshots of a machine that can be read, saved states too.

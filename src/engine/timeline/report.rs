@@ -68,6 +68,8 @@ pub fn timeline(library: &Library, machine: &Machine) -> Timeline {
 fn report(library: &Library, record: &SnapshotRecord, own: u64, shared: u64) -> SnapshotReport {
     let folder = library.snapshot_dir(record.machine, record.id);
     let memory = allocated(&library.memory_dir(record.id));
+    let tpm = record.hardware.tpm;
+    let tpm = tpm.map_or(0, |tpm| allocated(&library.tpm_dir(record.machine, tpm)).0);
     SnapshotReport {
         id: record.id,
         parent: record.parent,
@@ -77,7 +79,7 @@ fn report(library: &Library, record: &SnapshotRecord, own: u64, shared: u64) -> 
         kind: record.kind,
         with_memory: record.memory.is_some() || record.writing,
         writing: record.writing,
-        bytes: ByteSize(own + memory.0 + allocated(&folder).0),
+        bytes: ByteSize(own + memory.0 + allocated(&folder).0 + tpm),
         shared: ByteSize(shared),
         picture: folder.join("screen.png").exists(),
         depth: u32::try_from(record.hardware.depth()).unwrap_or(u32::MAX),

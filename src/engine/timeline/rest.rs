@@ -2,7 +2,7 @@
 
 use crossbeam_channel::Sender;
 
-use super::{Overlays, RunWith, Taking, check_in_library, find, idle_tops, record_of};
+use super::{Overlays, RunWith, Taking, check_in_library, find, idle_tops, keep_tpm, record_of};
 use crate::engine::supervisor::{Message, record};
 use crate::library::{Library, SnapshotRecord};
 use crate::model::{Failure, LayerRef, Machine, SavedState, SnapshotId, SnapshotKind};
@@ -19,9 +19,10 @@ pub fn take_resting(
     check_in_library(machine)?;
     let what = || format!("{}: no snapshot", machine.name);
     let idle = idle_tops(library, machine);
-    let taken = record_of(library, machine, &idle, taking, with);
+    let mut taken = record_of(library, machine, &idle, taking, with);
     let mut busy = machine.tops();
     busy.retain(|top| !idle.contains(top));
+    taken.hardware.tpm = keep_tpm(library, machine, &what())?;
     let overlays = Overlays::make(library, machine.id, &busy, &[], false)?;
     let result = library
         .write_snapshot(&taken)
@@ -53,13 +54,14 @@ pub fn keep_saved(
             "Nothing has happened since the snapshot that it goes on from",
         ));
     }
-    let kept = SnapshotRecord {
+    let mut kept = SnapshotRecord {
         kind: taking.kind,
         parent: machine.point,
         name: taking.name.clone(),
         note: taking.note.clone(),
         ..before.clone()
     };
+    kept.hardware.tpm = keep_tpm(library, machine, &what())?;
     let overlays = Overlays::make(library, machine.id, &machine.tops(), &[], false)?;
     let result = library
         .write_snapshot(&kept)
@@ -125,10 +127,13 @@ fn has_changed(library: &Library, machine: &Machine) -> bool {
         return true;
     }
     let waits = machine.saved.is_some();
+    let same_tpm = library
+        .same_tpm(machine.id, point.hardware.tpm, machine.tpm)
+        .unwrap_or(false);
     let untouched = |layer: &LayerRef| is_untouched(&library.layer_file(*layer)).unwrap_or(false);
     let same = point.hardware.on_chains_of(machine);
     let same = same.is_some_and(|hardware| hardware.same_hardware(machine));
-    !(same && waits == point.memory.is_some() && machine.tops().iter().all(untouched))
+    !(same && same_tpm && waits == point.memory.is_some() && machine.tops().iter().all(untouched))
 }
 
 /// Makes the present of a machine without QEMU begin again at `then`. Its next start goes on from the memory, if there is
@@ -144,13 +149,18 @@ pub fn go_back(
         .into_iter()
         .filter(|layer| layer.machine == machine.id)
         .collect();
+    let tpm = keep_tpm(
+        library,
+        &then.hardware,
+        &format!("{}: not gone back", machine.name),
+    )?;
     let overlays = Overlays::make(library, machine.id, &then.hardware.tops(), &unneeded, false)?;
     let pairs = overlays.pairs.clone();
     let (hardware, point, when) = (then.hardware.clone(), then.id, then.when);
     let has_memory = then.memory.is_some();
     let left = machine.saved;
     let result = record(sender, machine.id, move |record| {
-        record.go_back(&hardware, &pairs);
+        record.go_back(&hardware, &pairs, tpm);
         record.point = Some(point);
         record.saved = has_memory.then_some(SavedState {
             snapshot: point,
@@ -159,6 +169,10 @@ pub fn go_back(
         Ok(())
     });
     overlays.settle(library);
+    // Of the two states the record names one.
+    for state in machine.tpm.into_iter().chain(tpm) {
+        library.remove_tpm(machine.id, state);
+    }
     if let (Ok(()), Some(saved)) = (&result, left)
         && saved.snapshot != then.id
         && let Err(error) = library.forget_saved(machine.id, saved)

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use crossbeam_channel::{Sender, unbounded};
+use crossbeam_channel::{Sender, bounded};
 
 use super::*;
 use crate::confine::{find_program, set_own_program};
@@ -49,30 +49,33 @@ impl World {
         let disks = library.machine_dir(record.id).join("disks");
         std::fs::create_dir_all(disks).unwrap();
         write_layer(&library.layer_file(record.tops()[0]), &layer).unwrap();
-        let (sender, inbox) = unbounded();
-        let supervisor = std::thread::spawn({
-            let library = Arc::clone(&library);
-            move || {
-                for message in inbox {
-                    match message {
-                        Message::Record {
-                            machine,
-                            change,
-                            reply,
-                        } => {
-                            let mut record = library.machine(machine).unwrap();
-                            let result = change(&mut record);
-                            if result.is_ok() {
-                                library.save(&record).unwrap();
+        let (sender, inbox) = bounded(64);
+        let thread = std::thread::Builder::new().name("supervisor".to_owned());
+        let supervisor = thread
+            .spawn({
+                let library = Arc::clone(&library);
+                move || {
+                    for message in inbox {
+                        match message {
+                            Message::Record {
+                                machine,
+                                change,
+                                reply,
+                            } => {
+                                let mut record = library.machine(machine).unwrap();
+                                let result = change(&mut record);
+                                if result.is_ok() {
+                                    library.save(&record).unwrap();
+                                }
+                                reply.send(result).unwrap();
                             }
-                            reply.send(result).unwrap();
+                            Message::Relayered { reply, .. } => reply.send(()).unwrap(),
+                            _ => {}
                         }
-                        Message::Relayered { reply, .. } => reply.send(()).unwrap(),
-                        _ => {}
                     }
                 }
-            }
-        });
+            })
+            .unwrap();
         Self {
             _folder: folder,
             id: record.id,
@@ -193,7 +196,7 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         self.inbox = None;
-        let (sender, _) = unbounded();
+        let (sender, _) = bounded(1);
         self.sender = sender;
         if let Some(supervisor) = self.supervisor.take() {
             supervisor.join().ok(); // Its panic was reported.

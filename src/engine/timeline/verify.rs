@@ -60,6 +60,10 @@ pub fn verify(
                 })?;
             }
         }
+        if let Some(tpm) = record.hardware.tpm {
+            let read = library.check_tpm(machine, tpm);
+            read.map_err(|error| damaged(error.to_string()))?;
+        }
         if record.memory.is_some() {
             let places = |id| library.memory_dir(id);
             let folder = library.memory_dir(record.id);

@@ -14,6 +14,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::events::not_responding;
 use super::files::{Files, arguments, layers, rights};
+use super::firsts::{make_tpm, make_variables};
 use super::{
     Begun, Live, Order, PATIENCE, Post, hardware, refuse_order, resume, serial::Line, take,
 };
@@ -23,10 +24,10 @@ use crate::engine::hub::Asker;
 use crate::engine::launches;
 use crate::library::SnapshotRecord;
 use crate::model::{
-    Action, Answer, ByteSize, DisplayPath, Failure, Firmware, FirmwareKind, Machine, MemoryBacking,
-    SavedState, State,
+    Action, Answer, ByteSize, DisplayPath, Failure, Machine, MemoryBacking, SavedState, State,
 };
 use crate::qemu::command_line::{self, MEMORY_NUMBER};
+use crate::qemu::doctor;
 use crate::qemu::explain;
 use crate::qemu::memory::{self, MemoryFile};
 use crate::qemu::memory_store;
@@ -206,8 +207,8 @@ impl<'a> Start<'a> {
     }
 
     fn run(mut self) -> Result<Begun, Failure> {
-        let spawned = self
-            .make_variables()
+        let spawned = make_variables(self.post, &mut self.machine)
+            .and_then(|()| make_tpm(self.post, &mut self.machine))
             .and_then(|()| self.make_memory())
             .and_then(|memory| {
                 let ours = memory.as_ref().map(OwnedFd::try_clone).transpose();
@@ -356,6 +357,11 @@ impl<'a> Start<'a> {
 
     /// What QEMU's end or silence at the start means.
     fn explain(&self, error: &ProcessError, process: Option<&Process>) -> Failure {
+        if matches!(error, ProcessError::NoTpmProgram) {
+            return self
+                .not_started(error.to_string())
+                .fix(doctor::install_tpm());
+        }
         let log = process.map_or_else(String::new, Process::log_tail);
         let (error, status) = match error {
             ProcessError::EndedEarly { status } => (None, *status),
@@ -448,20 +454,6 @@ impl<'a> Start<'a> {
             let again = self.post.record(move |record| record.saved = Some(saved));
             again.ok(); // The failure that led here is told.
         }
-    }
-
-    /// UEFI keeps its variables in a layer of the machine's own, made before the first start.
-    fn make_variables(&mut self) -> Result<(), Failure> {
-        let Firmware { kind, variables } = &self.machine.firmware;
-        if *kind == FirmwareKind::Bios || !variables.is_empty() {
-            return Ok(());
-        }
-        let made =
-            crate::engine::making::firmware_variables(&self.post.library, self.machine.id, *kind)?;
-        self.post
-            .record(move |record| record.firmware.variables = vec![made])?;
-        self.machine.firmware.variables = vec![made];
-        Ok(())
     }
 }
 

@@ -47,7 +47,7 @@ pub fn rights(machine: &Machine, library: &Library) -> Rights {
     };
     // Not the folder itself: its records say what the next start may touch.
     let own = library.machine_dir(machine.id);
-    rights.writes.extend([own.join("disks"), own.join("tpm")]);
+    rights.writes.push(own.join("disks"));
     for path in layers(machine, library).into_values() {
         rights.reads.push(path); // Foreign ones; our own are writable anyway.
     }
@@ -66,6 +66,9 @@ pub fn rights(machine: &Machine, library: &Library) -> Rights {
             DeviceKind::Cdrom(cdrom) => rights.reads.extend(cdrom.medium.clone()),
             // Guests write to floppies.
             DeviceKind::Floppy(floppy) => rights.writes.extend(floppy.medium.clone()),
+            DeviceKind::Tpm => {
+                rights.tpm = machine.tpm.map(|tpm| library.tpm_dir(machine.id, tpm));
+            }
             DeviceKind::Nic(nic) if nic.network == NicNetwork::User => {
                 rights.network = Network::Outgoing;
             }

@@ -12,6 +12,7 @@ mod act;
 mod begin;
 mod events;
 mod files;
+mod firsts;
 mod hardware;
 mod input;
 mod network;

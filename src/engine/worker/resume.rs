@@ -29,7 +29,10 @@ pub(super) fn prepare(
     check_accelerator(&post.name, &record, facts)?;
     let hardware = if record.kind == SnapshotKind::Saved {
         check_disks(&post.name, &record, &post.library)?;
-        record.hardware.clone()
+        Machine {
+            tpm: machine.tpm,
+            ..record.hardware.clone()
+        }
     } else {
         on_fresh_layers(&post.name, &record, &machine, &post.library)?
     };

@@ -12,8 +12,6 @@ use std::fs::File;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use serde_json::json;
-
 use super::act::END_PATIENCE;
 use super::{Flow, PATIENCE, Post, Worker};
 use crate::engine::hub::Asker;
@@ -29,7 +27,7 @@ use crate::model::{
 use crate::qemu::command_line::layer_node;
 use crate::qemu::memory_store::{self, Base, Draft};
 use crate::qemu::pivot::{self, NewTop};
-use crate::qemu::process::Process;
+use crate::qemu::process::{Process, end_tpm};
 use crate::qemu::qmp::Client;
 
 /// Going back to a snapshot while the machine runs.
@@ -171,6 +169,7 @@ impl Worker {
             .map_err(|error| failed(&error));
         // The new layers are on the disks: the record must name them before the guest writes, with a snapshot or without.
         let kept = taken.and_then(|taken| {
+            record.hardware.tpm = timeline::keep_tpm(&self.post.library, &self.machine, what)?;
             record.writing = true;
             self.post
                 .library
@@ -335,6 +334,7 @@ impl Worker {
                 return Err((failure, stuck));
             }
         }
+        end_tpm(self.process.folder());
         let supervisor = &self.post.supervisor;
         let result = library
             .machine(self.post.id)

@@ -83,7 +83,7 @@ fn damaged_texts_are_shown_with_line_and_key() {
     );
     check(
         |folder| edit(folder, "\"count\": 2", "\"count\": \"two\""),
-        "line 14, key “cpu/count”: invalid type: string \"two\", expected u32",
+        "line 22, key “cpu/count”: invalid type: string \"two\", expected u32",
     );
     check(
         |folder| edit(folder, "\"count\": 2", "\"count\": 4096"),

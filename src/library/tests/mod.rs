@@ -6,6 +6,7 @@ mod libraries;
 mod memories;
 mod places;
 mod texts;
+mod tpms;
 mod trash;
 
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! Each device of a machine as QEMU's `-device`, at its own address.
 
 use super::places::{FLOPPY_CONTROLLER, Properties, in_drive, on_pci};
-use super::{CommandLineError, Launch, Line, blocks, socket, sound};
+use super::{CommandLineError, Launch, Line, blocks, escape, socket, sound, text};
 use crate::model::{
     Address, Board, Cdrom, Device, DeviceKind, Disk, DiskBus, DiskCache, Display, DisplayModel,
     Nic, NicModel, NicNetwork,
@@ -83,7 +83,23 @@ fn one(launch: &Launch<'_>, device: &Device, line: &mut Line) -> Result<(), Comm
             let properties = vec![("id", id.to_owned()), ("chardev", chardev)];
             plain(line, "isa-serial", properties)
         }
+        DeviceKind::Tpm => add_tpm(launch, id, line),
     }
+}
+
+/// The other way round than our other sockets: QEMU connects.
+fn add_tpm(launch: &Launch<'_>, id: &str, line: &mut Line) -> Result<(), CommandLineError> {
+    let (chardev, backend) = (format!("{id}-socket"), format!("{id}-emulator"));
+    let path = escape(text(&launch.sockets.tpm)?);
+    line.option("-chardev", format!("socket,id={chardev},path={path}"));
+    let emulator = format!("emulator,id={backend},chardev={chardev}");
+    line.option("-tpmdev", emulator);
+    let model = match launch.machine.board() {
+        Board::Q35 => "tpm-crb",
+        Board::I440fx => "tpm-tis",
+    };
+    let properties = vec![("id", id.to_owned()), ("tpmdev", backend)];
+    plain(line, model, properties)
 }
 
 fn plain(line: &mut Line, kind: &str, properties: Properties) -> Result<(), CommandLineError> {

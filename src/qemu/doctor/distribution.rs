@@ -7,6 +7,7 @@ pub(super) enum Part {
     DbusDisplay,
     QemuImg,
     Firmware,
+    Tpm,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +62,7 @@ fn debian(part: Part) -> &'static str {
         Part::DbusDisplay => "qemu-system-modules-opengl",
         Part::QemuImg => "qemu-utils",
         Part::Firmware => "ovmf",
+        Part::Tpm => "swtpm",
     }
 }
 
@@ -70,6 +72,7 @@ fn fedora(part: Part) -> &'static str {
         Part::DbusDisplay => "qemu-ui-dbus",
         Part::QemuImg => "qemu-img",
         Part::Firmware => "edk2-ovmf",
+        Part::Tpm => "swtpm",
     }
 }
 
@@ -79,6 +82,7 @@ fn arch(part: Part) -> &'static str {
         Part::DbusDisplay => "qemu-ui-dbus",
         Part::QemuImg => "qemu-img",
         Part::Firmware => "edk2-ovmf",
+        Part::Tpm => "swtpm",
     }
 }
 
@@ -88,6 +92,7 @@ fn suse(part: Part) -> &'static str {
         Part::DbusDisplay => "qemu-ui-dbus",
         Part::QemuImg => "qemu-img",
         Part::Firmware => "qemu-ovmf-x86_64",
+        Part::Tpm => "swtpm",
     }
 }
 
@@ -97,6 +102,7 @@ fn other(part: Part) -> &'static str {
         Part::DbusDisplay => "Install QEMU's D-Bus display module (ui-dbus)",
         Part::QemuImg => "Install qemu-img",
         Part::Firmware => "Install the UEFI firmware OVMF (edk2)",
+        Part::Tpm => "Install swtpm",
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use self::distribution::{Distribution, Part, install};
 use super::binary::{self, BinaryError, Capabilities, Qemu};
 use super::cpu_models::cpu_models;
+use super::process::TPM_PROGRAM;
 use super::{firmware, kvm};
 use crate::confine::{self, Confinement};
 use crate::model::{
@@ -47,6 +48,7 @@ pub fn doctor(places: &Places) -> ComputerReport {
     checks.push(check_accelerator(&verdict, &choice, known));
     checks.push(check_qemu_img(on));
     checks.push(check_firmware(on));
+    checks.push(check_tpm(on));
     checks.push(check_memory(memory_total, memory_free));
     checks.push(check_disk(disk_free));
     checks.push(check_sandbox(&confine::probe()));
@@ -267,6 +269,31 @@ fn check_firmware(on: Distribution) -> Check {
             install(Part::Firmware, on),
         )
     }
+}
+
+fn check_tpm(on: Distribution) -> Check {
+    match confine::find_program(TPM_PROGRAM) {
+        Some(path) => check(
+            "tpm",
+            "TPM",
+            CheckLevel::Good,
+            format!("swtpm at {}", path.display()),
+        ),
+        None => with_fix(
+            check(
+                "tpm",
+                "TPM",
+                CheckLevel::Note,
+                "swtpm was not found; machines with a TPM can't start",
+            ),
+            install(Part::Tpm, on),
+        ),
+    }
+}
+
+/// The command that installs the program for machines' TPMs.
+pub fn install_tpm() -> String {
+    install(Part::Tpm, distribution::here())
 }
 
 fn check_memory(total: ByteSize, free: ByteSize) -> Check {

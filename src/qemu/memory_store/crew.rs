@@ -41,6 +41,11 @@ where
         }
         crew.work(worker(), progress);
     });
+    // Others may have been quicker than the thread that tells.
+    let done = crew.done.load(Ordering::Relaxed).min(of);
+    if progress(done, of).is_break() {
+        crew.fail(MemoryError::Cancelled);
+    }
     let failed = crew.failed.into_inner();
     match failed.unwrap_or_else(PoisonError::into_inner) {
         Some(error) => Err(error),

@@ -37,6 +37,9 @@ pub struct Sockets {
     pub spice_agent: PathBuf,
     /// RFB, when that is the display path.
     pub rfb: PathBuf,
+    /// The TPM's emulator, which QEMU connects to. Empty in a manifest of an older Orangery.
+    #[serde(default)]
+    pub tpm: PathBuf,
 }
 
 impl Sockets {
@@ -51,6 +54,7 @@ impl Sockets {
             guest_agent: folder.join("qga"),
             spice_agent: folder.join("spice"),
             rfb: folder.join("rfb"),
+            tpm: folder.join("tpm"),
         }
     }
 
@@ -67,6 +71,7 @@ impl Sockets {
             &self.guest_agent,
             &self.spice_agent,
             &self.rfb,
+            &self.tpm,
         ]
         .into_iter()
     }

@@ -4,6 +4,7 @@
 //! checked, so a reused pid can't be hit.
 
 mod manifest;
+mod tpm;
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -19,6 +20,7 @@ use rustix::process::{Pid, PidfdFlags, Signal};
 use rustix::time::Timespec;
 
 pub use manifest::{Manifest, PidRecord, Sockets};
+pub use tpm::{PROGRAM as TPM_PROGRAM, end as end_tpm};
 
 use super::proc;
 use super::qmp::{Client, QmpError, QmpEvent};
@@ -44,6 +46,8 @@ pub struct Rights {
     /// With their numbers in QEMU: the memory file.
     pub files: Vec<(OwnedFd, i32)>,
     pub network: Network,
+    /// Where what the machine's TPM keeps lies; for the TPM's emulator alone.
+    pub tpm: Option<PathBuf>,
 }
 
 /// Why QEMU did not start or could not be adopted.
@@ -51,6 +55,10 @@ pub struct Rights {
 pub enum ProcessError {
     #[error(transparent)]
     Spawn(#[from] SpawnError),
+    #[error("The machine has a TPM, and swtpm, the program for it, is not installed")]
+    NoTpmProgram,
+    #[error("The TPM did not start: {0}")]
+    Tpm(SpawnError),
     #[error("{} could not be written: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },
     #[error("{} could not be read: {source}", path.display())]
@@ -99,7 +107,11 @@ impl Process {
             .map_err(write)?;
         manifest.write(folder).map_err(write)?;
         let log = create_log(folder).map_err(write)?;
-        let mut spawned = confine::spawn(program(folder, &manifest, rights, log))?;
+        if let Some(state) = &rights.tpm {
+            tpm::start(folder, &manifest.sockets.tpm, state)?;
+        }
+        let spawned = confine::spawn(program(folder, &manifest, rights, log));
+        let mut spawned = spawned.inspect_err(|_| tpm::end(folder))?;
         match settle(folder, &spawned.child, &spawned.confinement) {
             Ok((pidfd, record)) => Ok(Self {
                 folder: folder.to_owned(),
@@ -112,6 +124,7 @@ impl Process {
                 // It must not run unknown to anyone. Both fail only if it is gone already.
                 spawned.child.kill().ok();
                 spawned.child.wait().ok();
+                tpm::end(folder);
                 Err(error)
             }
         }
@@ -226,16 +239,7 @@ impl Process {
 
     /// Waits until the process ended, at most `within`; says whether it did.
     pub fn wait(&self, within: Duration) -> io::Result<bool> {
-        let timeout = Timespec {
-            tv_sec: i64::try_from(within.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: i64::from(within.subsec_nanos()),
-        };
-        let mut fds = [PollFd::new(&self.pidfd, PollFlags::IN)];
-        match rustix::event::poll(&mut fds, Some(&timeout)) {
-            Ok(ready) => Ok(ready > 0),
-            Err(rustix::io::Errno::INTR) => Ok(false),
-            Err(errno) => Err(errno.into()),
-        }
+        poll(&self.pidfd, within)
     }
 
     /// Ends it at once; the guest loses what it has not written. Fine if it is gone already.
@@ -279,28 +283,50 @@ pub fn end_unrecorded(folder: &Path) {
         return; // Not even that was written, so nothing was started.
     };
     let monitor = manifest.sockets.monitor.to_string_lossy();
-    for pid in proc::all().unwrap_or_default() {
-        let Ok(pidfd) = open_pidfd(pid) else {
-            continue;
-        };
-        let uuid = manifest.uuid.to_string();
-        let is_it = proc::arguments(pid).is_ok_and(|arguments| {
-            arguments.contains(&uuid) && arguments.iter().any(|one| one.contains(&*monitor))
-        });
-        if is_it && rustix::process::pidfd_send_signal(&pidfd, Signal::KILL).is_ok() {
-            let second = Timespec {
-                tv_sec: 1,
-                tv_nsec: 0,
-            };
-            let mut fds = [PollFd::new(&pidfd, PollFlags::IN)];
-            rustix::event::poll(&mut fds, Some(&second)).ok(); // The next start finds out.
-        }
+    let uuid = manifest.uuid.to_string();
+    for pidfd in running_with(|arguments| {
+        arguments.contains(&uuid) && arguments.iter().any(|one| one.contains(&*monitor))
+    }) {
+        end_now(&pidfd);
     }
 }
 
-/// The end of what the QEMU of this launch folder wrote, at most 16 KiB; empty if nothing.
+/// The processes whose arguments are wanted.
+fn running_with(wanted: impl Fn(&[String]) -> bool) -> Vec<OwnedFd> {
+    let all = proc::all().unwrap_or_default().into_iter();
+    all.filter_map(|pid| {
+        // Opened first: what has these arguments then is what it stands for.
+        let pidfd = open_pidfd(pid).ok()?;
+        let is_it = proc::arguments(pid).is_ok_and(|arguments| wanted(&arguments));
+        is_it.then_some(pidfd)
+    })
+    .collect()
+}
+
+fn end_now(pidfd: &OwnedFd) {
+    // Both fail only if it is gone or hangs in the kernel: the next start finds out.
+    rustix::process::pidfd_send_signal(pidfd, Signal::KILL).ok();
+    poll(pidfd, Duration::from_secs(1)).ok();
+}
+
+/// Waits until the process ended, at most `within`; says whether it did.
+fn poll(pidfd: &OwnedFd, within: Duration) -> io::Result<bool> {
+    let timeout = Timespec {
+        tv_sec: i64::try_from(within.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: i64::from(within.subsec_nanos()),
+    };
+    let mut fds = [PollFd::new(pidfd, PollFlags::IN)];
+    match rustix::event::poll(&mut fds, Some(&timeout)) {
+        Ok(ready) => Ok(ready > 0),
+        Err(rustix::io::Errno::INTR) => Ok(false),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// The end of what the QEMU of this launch folder wrote and of what its TPM did, at most 16 KiB each; empty if nothing.
 pub fn log_tail(folder: &Path) -> String {
-    read_tail(&folder.join(LOG)).unwrap_or_default()
+    let own = read_tail(&folder.join(LOG)).unwrap_or_default();
+    own + &read_tail(&folder.join(tpm::LOG)).unwrap_or_default()
 }
 
 fn read_tail(path: &Path) -> io::Result<String> {

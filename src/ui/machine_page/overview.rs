@@ -224,7 +224,8 @@ fn device_ui(ui: &mut Ui, kind: &DeviceKind) {
         | DeviceKind::Rng
         | DeviceKind::Balloon
         | DeviceKind::GenerationId
-        | DeviceKind::Serial => {}
+        | DeviceKind::Serial
+        | DeviceKind::Tpm => {}
     }
 }
 

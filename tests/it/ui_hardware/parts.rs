@@ -226,7 +226,13 @@ fn sound_usb_and_the_small_devices_come_and_go() {
     page.click("Tablet");
     page.click("Touchscreen");
     page.click("Other devices");
-    for word in ["Serial port", "Random numbers", "Watchdog", "Generation id"] {
+    for word in [
+        "Serial port",
+        "Random numbers",
+        "TPM 2.0",
+        "Watchdog",
+        "Generation id",
+    ] {
         page.click(word);
     }
     page.pick("When the guest hangs", "Power off");
@@ -241,6 +247,7 @@ fn sound_usb_and_the_small_devices_come_and_go() {
         DeviceKind::Touchscreen,
         DeviceKind::Serial,
         DeviceKind::Rng,
+        DeviceKind::Tpm,
         DeviceKind::Watchdog(Watchdog { action }),
         DeviceKind::GenerationId,
         DeviceKind::ScsiController,

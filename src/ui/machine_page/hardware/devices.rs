@@ -172,6 +172,18 @@ pub(super) fn other_ui(ui: &mut Ui, form: &mut HardwareForm, _desk: &mut Desk<'_
         |kind| matches!(kind, DeviceKind::Rng),
         DeviceKind::Rng,
     );
+    device_switch(
+        ui,
+        form,
+        (
+            tr("TPM 2.0"),
+            tr(
+                "Keeps keys that belong to this machine, as Windows 11 and encrypted disks want. What it keeps goes back in time with the machine, and stays while the TPM is taken out",
+            ),
+        ),
+        |kind| matches!(kind, DeviceKind::Tpm),
+        DeviceKind::Tpm,
+    );
     watchdog_ui(ui, form);
     device_switch(
         ui,

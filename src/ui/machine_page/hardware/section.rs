@@ -139,7 +139,8 @@ impl Section {
             | DeviceKind::Rng
             | DeviceKind::Balloon
             | DeviceKind::GenerationId
-            | DeviceKind::Serial => Self::Other,
+            | DeviceKind::Serial
+            | DeviceKind::Tpm => Self::Other,
         }
     }
 

@@ -74,6 +74,7 @@ pub(super) fn kind_word(kind: &DeviceKind) -> String {
         DeviceKind::Balloon => tr("Balloon"),
         DeviceKind::GenerationId => tr("Generation id"),
         DeviceKind::Serial => tr("Serial port"),
+        DeviceKind::Tpm => tr("TPM 2.0"),
     };
     word.to_owned()
 }

@@ -228,7 +228,10 @@ fn line_ui(
             });
         }
         Line::Note(note) => {
-            indented(ui, &told(&note.to_string()), p.warn);
+            use DifferenceNote::{JournalApplied, OnlyAfter, OnlyBefore, Same};
+            let is_fine = matches!(note, Same | OnlyBefore | OnlyAfter | JournalApplied);
+            let color = if is_fine { p.dim } else { p.warn };
+            indented(ui, &told(&note.to_string()), color);
         }
         Line::Partition(disk, number) => {
             let partition = &difference.disks[disk].partitions[number];

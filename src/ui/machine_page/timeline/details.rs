@@ -139,7 +139,7 @@ fn snapshot_ui(
         edit_ui(ui, tab, scene, asks);
         ui.separator();
     } else {
-        title_ui(ui, tab, scene, snapshot);
+        title_ui(ui, tab, scene, snapshot, asks);
         if !snapshot.note.is_empty() {
             let note = RichText::new(&snapshot.note).color(p.text);
             ui.add(egui::Label::new(note).wrap().selectable(true));
@@ -159,10 +159,17 @@ fn snapshot_ui(
     facts_ui(ui, tab, scene, snapshot);
 }
 
-fn title_ui(ui: &mut Ui, tab: &mut TimelineTab, scene: &Scene<'_>, snapshot: &SnapshotReport) {
+fn title_ui(
+    ui: &mut Ui,
+    tab: &mut TimelineTab,
+    scene: &Scene<'_>,
+    snapshot: &SnapshotReport,
+    asks: &mut Vec<Ask>,
+) {
     let p = palette(ui);
     ui.horizontal(|ui| {
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            disk_menu_ui(ui, scene, snapshot, asks);
             if !scene.view.handed_over
                 && kit::small_icon(ui, Icon::Pencil, tr("Name and note")).clicked()
             {
@@ -369,7 +376,6 @@ fn verbs_ui(
             if kit::icon_or_why(ui, Icon::GitCompare, word, why.as_deref()) {
                 tab.compare = Some(CompareDialog::new(scene.report, snapshot.id, None, asks));
             }
-            disk_menu_ui(ui, scene, snapshot, why.is_none(), asks);
         });
     });
 }
@@ -379,10 +385,10 @@ fn disk_menu_ui(
     ui: &mut Ui,
     scene: &Scene<'_>,
     snapshot: &SnapshotReport,
-    free: bool,
     asks: &mut Vec<Ask>,
 ) {
     let report = scene.report;
+    let free = rewind_verdict(scene.view, report, snapshot).is_ok();
     let Some(machine) = &report.machine else {
         return;
     };
