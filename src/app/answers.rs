@@ -8,7 +8,7 @@ use super::links::Link;
 use crate::engine::Cancelled;
 use crate::engine::message::{Command, Event, RequestId};
 use crate::language::{fill, later, told, tr};
-use crate::model::{Action, Answer, Failure, MachineId, NewMachine, SnapshotId};
+use crate::model::{Action, Answer, Difference, Failure, MachineId, NewMachine, SnapshotId};
 use crate::ui::toasts::Toast;
 
 /// What a request was for, to make sense of its answer.
@@ -47,6 +47,12 @@ pub(super) enum Purpose {
     Verify(MachineId),
     Flatten(MachineId),
     Timeline(MachineId),
+    /// Two points, or one and the present.
+    Compare((MachineId, SnapshotId, Option<SnapshotId>)),
+    /// Copied a file from inside a disk to there.
+    TakeFile(PathBuf),
+    /// Gave a machine a copy of a snapshot's disk.
+    NewDisk(MachineId),
     /// Changed what lies in the trash.
     Trash,
     /// Gave our clipboard to a guest.
@@ -79,7 +85,9 @@ impl Purpose {
             | Command::Watch(_)
             | Command::ReadLog
             | Command::Note(_)
-            | Command::ShowTrash => Self::Quiet,
+            | Command::ShowTrash
+            | Command::ListDisks { .. }
+            | Command::ListFiles { .. } => Self::Quiet,
             Command::TakeSnapshot { machine, name, .. } => Self::Snapshot {
                 machine: *machine,
                 named: !name.is_empty(),
@@ -92,6 +100,9 @@ impl Purpose {
             } => Self::Rewind(*machine, *snapshot, *keep),
             Command::VerifySnapshots { machine, .. } => Self::Verify(*machine),
             Command::Flatten { machine } => Self::Flatten(*machine),
+            Command::Compare { machine, from, to } => Self::Compare((*machine, *from, *to)),
+            Command::TakeFile { target, .. } => Self::TakeFile(target.clone()),
+            Command::DiskFromSnapshot { into, .. } => Self::NewDisk(*into),
             Command::ShowTimeline { machine } => Self::Timeline(*machine),
             Command::OfferClipboard { .. } => Self::OfferClipboard,
             Command::TakeClipboard { machine } => Self::TakeClipboard(*machine),
@@ -186,6 +197,9 @@ impl App {
                 }
             }
             Purpose::OfferClipboard => self.clipboard_offered(Err(failure)),
+            Purpose::Compare(key) => self.compared(key, Err(failure)),
+            // Whoever cancels knows.
+            Purpose::TakeFile(_) | Purpose::NewDisk(_) if failure == Cancelled.into() => {}
             Purpose::Timeline(machine) => {
                 self.view.unread_timelines.insert(machine, failure);
             }
@@ -223,11 +237,16 @@ impl App {
             (Purpose::Timeline(machine), Answer::Timeline(timeline)) => {
                 self.view.put_timeline(machine, timeline);
             }
+            (Purpose::Compare(key), Answer::Difference(difference)) => {
+                self.compared(key, Ok(difference));
+            }
             (
                 purpose @ (Purpose::Snapshot { .. }
                 | Purpose::Rewind(..)
                 | Purpose::Verify(_)
-                | Purpose::Flatten(_)),
+                | Purpose::Flatten(_)
+                | Purpose::TakeFile(_)
+                | Purpose::NewDisk(_)),
                 answer,
             ) => {
                 self.tell_of_time(&purpose, &answer);
@@ -276,9 +295,29 @@ impl App {
                 let text = tr("Each of its disks is one layer now").to_owned();
                 toast(*machine, later("{name} is flat"), text)
             }
+            (Purpose::TakeFile(path), _) => {
+                let title = tr("The file is copied").to_owned();
+                Toast::done(title, path.display().to_string(), now)
+            }
+            (Purpose::NewDisk(machine), _) => {
+                let text = tr("It is detached: plug it in under Hardware").to_owned();
+                toast(*machine, later("{name} has a new disk"), text)
+            }
             _ => return,
         };
         self.view.toasts.push(toast);
+    }
+
+    /// A comparison is there, or why not; nobody waits for an older one any more.
+    fn compared(
+        &mut self,
+        key: (MachineId, SnapshotId, Option<SnapshotId>),
+        result: Result<Difference, Failure>,
+    ) {
+        let shown = self.view.comparison.as_mut();
+        if let Some(comparison) = shown.filter(|it| it.key == key && it.result.is_none()) {
+            comparison.result = Some(result);
+        }
     }
 
     fn keep_picture(&mut self, shot: Shot, ctx: &egui::Context) {

@@ -13,7 +13,7 @@ use crate::desktop::{Place, keep, new_recording};
 use crate::engine::screen::{End, FrameSlot, RECORDING_LIMIT, RecordError, Recorder, Recording};
 use crate::language::{later, spoken, tr};
 use crate::model::Failure;
-use crate::ui::FilePick;
+use crate::ui::{FilePick, InsideFile};
 
 /// What to say when there is no recording.
 const NOT_RECORDED: &str = later("The recording was not kept");
@@ -29,9 +29,18 @@ const IMAGES: &[&str] = &[
     "iso", "ISO", "qcow2", "img", "raw", "vmdk", "vdi", "vhdx", "vhd", "dd",
 ];
 
+/// What a chooser is opened for.
+pub enum Wanted {
+    File(FilePick),
+    /// A new file for a copy.
+    Copy(InsideFile),
+}
+
 /// What came of a file chooser.
 pub enum Picked {
     File(FilePick, PathBuf),
+    /// Where a copy goes.
+    Target(InsideFile, PathBuf),
     Cancelled,
     /// There is no portal on this desktop.
     NoChooser,
@@ -57,7 +66,7 @@ impl Chooser {
     }
 
     /// Opens the chooser unless one is open.
-    pub fn open(&mut self, pick: FilePick) -> Result<(), Failure> {
+    pub fn open(&mut self, wanted: Wanted) -> Result<(), Failure> {
         if self.open {
             return Ok(());
         }
@@ -67,7 +76,7 @@ impl Chooser {
             .name("file chooser".to_owned())
             .spawn(move || {
                 crate::language::choose(language);
-                sender.send(choose(pick)).ok(); // The window has gone.
+                sender.send(choose(wanted)).ok(); // The window has gone.
                 waker.wake();
             })
             .map_err(|error| Failure::new("The file chooser did not open", error.to_string()))?;
@@ -82,8 +91,26 @@ impl Chooser {
     }
 }
 
-fn choose(pick: FilePick) -> Picked {
+fn choose(wanted: Wanted) -> Picked {
     let begun = Instant::now();
+    let picked = match wanted {
+        Wanted::File(pick) => choose_file(pick).map(|path| Picked::File(pick, path)),
+        Wanted::Copy(file) => {
+            let name = file.place.path.rsplit('/').next().unwrap_or_default();
+            let dialog = rfd::FileDialog::new()
+                .set_title(tr("Save a copy as"))
+                .set_file_name(name);
+            dialog.save_file().map(|path| Picked::Target(file, path))
+        }
+    };
+    match picked {
+        Some(picked) => picked,
+        None if begun.elapsed() < NEVER_OPENED => Picked::NoChooser,
+        None => Picked::Cancelled,
+    }
+}
+
+fn choose_file(pick: FilePick) -> Option<PathBuf> {
     let dialog = rfd::FileDialog::new();
     let dialog = match pick {
         FilePick::NewMachine => dialog
@@ -107,17 +134,12 @@ fn choose(pick: FilePick) -> Picked {
             .add_filter(tr("All files"), &["*"]),
         FilePick::LibraryFolder => dialog.set_title(tr("Choose the library folder")),
     };
-    let picked = match pick {
+    match pick {
         FilePick::LibraryFolder => dialog.pick_folder(),
         FilePick::NewMachine
         | FilePick::Medium(_)
         | FilePick::Floppy(_)
         | FilePick::DiskImage(_) => dialog.pick_file(),
-    };
-    match picked {
-        Some(path) => Picked::File(pick, path),
-        None if begun.elapsed() < NEVER_OPENED => Picked::NoChooser,
-        None => Picked::Cancelled,
     }
 }
 

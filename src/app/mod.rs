@@ -40,12 +40,12 @@ use crate::ui::clock::Zone;
 use crate::ui::pointer::Pointer;
 use crate::ui::settings_page::fitting_scale;
 use crate::ui::shell::{Page, Shell};
-use crate::ui::view::View;
-use crate::ui::{Ask, terminal, theme};
+use crate::ui::view::{Comparison, View};
+use crate::ui::{Ask, InsideFile, terminal, theme};
 use answers::Purpose;
 use batch::Batches;
 use feed::{Feed, Next};
-use files::{Chooser, Keeper, Keepsake, Picked};
+use files::{Chooser, Keeper, Keepsake, Picked, Wanted};
 use keyboard::Keyboard;
 use lines::Lines;
 use links::{Link, Links};
@@ -211,6 +211,21 @@ impl App {
     fn take_files(&mut self, ctx: &egui::Context) {
         match self.chooser.take() {
             Some(Picked::File(pick, path)) => self.shell.picked(&self.view, pick, &path),
+            Some(Picked::Target(
+                InsideFile {
+                    machine,
+                    point,
+                    place,
+                },
+                target,
+            )) => {
+                self.send(Command::TakeFile {
+                    machine,
+                    point,
+                    place,
+                    target,
+                });
+            }
             Some(Picked::NoChooser) => self.tell_failure(files::no_chooser()),
             Some(Picked::Cancelled) | None => {}
         }
@@ -351,6 +366,9 @@ impl App {
 
     fn send(&mut self, command: Command) {
         let purpose = Purpose::of(&command);
+        if let Purpose::Compare(key) = purpose {
+            self.view.comparison = Some(Comparison { key, result: None });
+        }
         match self.backend.send(command) {
             Ok(request) => {
                 if self.pending.len() >= MAX_PENDING {
@@ -369,8 +387,13 @@ impl App {
             Ask::Screenshot(machine) => self.send(Command::Screenshot { machine }),
             Ask::Record(machine) => self.record(machine),
             Ask::CommandLine(machine) => self.send(Command::CommandLine { machine }),
+            Ask::SaveCopy(file) => {
+                if let Err(failure) = self.chooser.open(Wanted::Copy(file)) {
+                    self.tell_failure(failure);
+                }
+            }
             Ask::Pick(pick) => {
-                if let Err(failure) = self.chooser.open(pick) {
+                if let Err(failure) = self.chooser.open(Wanted::File(pick)) {
                     self.tell_failure(failure);
                 }
             }

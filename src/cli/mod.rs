@@ -18,6 +18,7 @@ mod file;
 mod hardware;
 #[cfg(test)]
 mod hardware_tests;
+mod inside;
 mod making;
 mod owner;
 mod parts;

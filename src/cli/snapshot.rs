@@ -4,6 +4,7 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use super::args::Target;
+use super::inside::{CopyDisk, Diff, Files, Get};
 use super::pick::Prefer;
 use super::show;
 use super::tasks::{Done, Session, unexpected};
@@ -78,6 +79,10 @@ pub enum SnapshotTask {
         #[arg(value_name = "SNAP")]
         snapshot: Option<String>,
     },
+    Diff(Diff),
+    Files(Files),
+    Get(Get),
+    Disk(CopyDisk),
     /// Make each disk of the present one layer that rests on nothing. Snapshots keep theirs.
     Flatten(Target),
     /// Show when checkpoints are taken by themselves, or change it.
@@ -162,6 +167,10 @@ impl Session<'_> {
                 note,
             } => self.rename_snapshot(&target, &snapshot, called, note),
             SnapshotTask::Verify { target, snapshot } => self.verify(&target, snapshot.as_deref()),
+            SnapshotTask::Diff(diff) => self.diff(&diff),
+            SnapshotTask::Files(files) => self.files(&files),
+            SnapshotTask::Get(get) => self.get(&get),
+            SnapshotTask::Disk(copy) => self.copy_disk(&copy),
             SnapshotTask::Flatten(target) => {
                 let report = self.find(&target, Prefer::InUse)?;
                 let machine = report.id;
@@ -205,7 +214,7 @@ impl Session<'_> {
     }
 
     /// The machine and what its timeline holds.
-    fn known_timeline(&mut self, target: &Target) -> Result<(MachineReport, Timeline), Failure> {
+    pub(super) fn known_timeline(&mut self, target: &Target) -> Result<(MachineReport, Timeline), Failure> {
         let report = self.find(target, Prefer::InUse)?;
         let timeline = self.backend.timeline(report.id)?;
         Ok((report, timeline))
@@ -400,7 +409,7 @@ fn set(checkpoints: &mut Checkpoints, change: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn choose<'a>(timeline: &'a Timeline, wanted: &str) -> Result<&'a SnapshotReport, Failure> {
+pub(super) fn choose<'a>(timeline: &'a Timeline, wanted: &str) -> Result<&'a SnapshotReport, Failure> {
     timeline
         .find(wanted)
         .map_err(|why| Failure::new("No such snapshot", clean(&why)))

@@ -154,6 +154,10 @@ fn asked(command: &Command) -> Option<String> {
         }
         Command::Flatten { .. } => "flatten the disks",
         Command::VerifySnapshots { .. } => "verify snapshots",
+        Command::Compare { .. } => "compare two points",
+        // Not which: names inside disks are the guest's.
+        Command::TakeFile { .. } => "copy a file out of a disk",
+        Command::DiskFromSnapshot { .. } => "make a disk of a snapshot's",
         Command::SetCheckpoints { .. } => "change when checkpoints are taken",
         Command::EmptyTrash => "empty the trash",
         Command::CancelJob(_) => "cancel a job",
@@ -174,6 +178,8 @@ fn asked(command: &Command) -> Option<String> {
         | Command::Stats { .. }
         | Command::CommandLine { .. }
         | Command::ShowTimeline { .. }
+        | Command::ListDisks { .. }
+        | Command::ListFiles { .. }
         | Command::ShowTrash
         | Command::ReadLog
         | Command::ReadQemuLog { .. }

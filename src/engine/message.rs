@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::parcel::Parcel;
 use crate::model::{
-    Action, Answer, Change, Checkpoints, ClipKind, ComputerReport, ConsoleWindow, Failure,
-    HostLoad, JobId, JobReport, LayerId, MachineId, MachineReport, NewDisk, NewMachine, Sample,
-    Settings, SnapshotId, Timeline, TrashReport, Typing, Whereabouts,
+    Action, Answer, Change, Checkpoints, ClipKind, ComputerReport, ConsoleWindow, DiskPlace,
+    Failure, HostLoad, JobId, JobReport, LayerId, MachineId, MachineReport, NewDisk, NewMachine,
+    Sample, Settings, SnapshotId, Timeline, TrashReport, Typing, Whereabouts,
 };
 
 /// Numbers a request so that its answer can be told from others. Chosen by the asker.
@@ -153,6 +153,38 @@ pub enum Command {
         machine: MachineId,
         snapshot: Option<SnapshotId>,
     },
+    /// What differs between two points; without `to` between a snapshot and the present.
+    Compare {
+        machine: MachineId,
+        from: SnapshotId,
+        to: Option<SnapshotId>,
+    },
+    /// Asks for the disks and partitions of a point; without one of the present.
+    ListDisks {
+        machine: MachineId,
+        point: Option<SnapshotId>,
+    },
+    /// Asks what is in a folder inside a disk.
+    ListFiles {
+        machine: MachineId,
+        point: Option<SnapshotId>,
+        place: DiskPlace,
+    },
+    /// Copies a file from inside a disk to `target`, which must not exist.
+    TakeFile {
+        machine: MachineId,
+        point: Option<SnapshotId>,
+        place: DiskPlace,
+        target: PathBuf,
+    },
+    /// Copies a snapshot's disk whole: a detached disk of the machine `into`.
+    DiskFromSnapshot {
+        machine: MachineId,
+        snapshot: SnapshotId,
+        /// The id of its device.
+        disk: String,
+        into: MachineId,
+    },
     /// Asks for the machine's snapshots; changes of them are told from then on, too.
     ShowTimeline {
         machine: MachineId,
@@ -227,6 +259,11 @@ impl Command {
             | Self::DeleteSnapshots { machine, .. }
             | Self::Flatten { machine }
             | Self::VerifySnapshots { machine, .. }
+            | Self::Compare { machine, .. }
+            | Self::ListDisks { machine, .. }
+            | Self::ListFiles { machine, .. }
+            | Self::TakeFile { machine, .. }
+            | Self::DiskFromSnapshot { machine, .. }
             | Self::ShowTimeline { machine }
             | Self::SetCheckpoints { machine, .. }
             | Self::ReadQemuLog { machine }

@@ -119,6 +119,27 @@ pub struct Folder {
     pub notes: Vec<DifferenceNote>,
 }
 
+/// A place inside a disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskPlace {
+    /// The id of the disk's device.
+    pub disk: String,
+    /// First byte of the partition.
+    pub partition: u64,
+    /// Inside the partition, parts joined by `/`, as it is shown; the root is "".
+    pub path: String,
+}
+
+/// What a disk is divided into.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskContents {
+    /// The id of the disk's device.
+    pub device: String,
+    pub partitions: Vec<Partition>,
+    /// Why it could not be looked into.
+    pub trouble: Option<String>,
+}
+
 /// What a partition holds, by its first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum FileSystem {

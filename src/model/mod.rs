@@ -41,8 +41,8 @@ pub use computer::{
 };
 pub use create::{NameError, NewMachine, Source, check_name, free_name};
 pub use difference::{
-    ChangeKind, Difference, DifferenceNote, DiskDifference, DiskRange, FileChange, FileSort,
-    FileSystem, Folder, FolderEntry, Partition, PartitionDifference,
+    ChangeKind, Difference, DifferenceNote, DiskContents, DiskDifference, DiskPlace, DiskRange,
+    FileChange, FileSort, FileSystem, Folder, FolderEntry, Partition, PartitionDifference,
 };
 pub use drive::{
     Cdrom, Disk, DiskBus, DiskCache, DiskSource, Floppy, ImageFormat, InPlaceImage, LayerId,

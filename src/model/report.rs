@@ -244,6 +244,15 @@ pub enum Answer {
     Trash(TrashReport),
     Timeline(super::Timeline),
     Snapshot(super::SnapshotId),
+    Difference(super::Difference),
+    /// The disks of a point and their partitions.
+    Disks(Vec<super::DiskContents>),
+    /// What is in a folder inside a disk.
+    Folder(super::Folder),
+    /// A file from inside a disk was copied: its length.
+    Copied(super::ByteSize),
+    /// A new disk, by its topmost layer.
+    Disk(super::LayerId),
     /// A connected display socket came along as a file descriptor.
     Display {
         machine: MachineId,

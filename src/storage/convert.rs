@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::header::{HeaderError, ImageInfo, ImageKind, Refusal, read_header};
 use super::partial::Partial;
@@ -116,42 +117,51 @@ pub fn copy_in(
         path: source.to_owned(),
         refusal,
     })?;
-    // The jail opens exactly what it is given: no links, no relative names.
-    let image = std::fs::canonicalize(source).map_err(|error| HeaderError::Read {
-        path: source.to_owned(),
-        source: error,
-    })?;
-    let copy = Copy {
-        tool: confine::find_program("qemu-img").ok_or(ConvertError::NoTool)?,
-        image,
-        format,
-    };
+    let copy = Copy::of_image(real(source)?, format)?;
     let size = copy.size(&mut *progress)?;
     let needs = copy.needs(&info, &mut *progress)?;
-    let place = target.parent().unwrap_or(Path::new("/"));
-    let free = free_space(place).map_or(ByteSize(u64::MAX), |space| space.free);
-    if needs.0 > free.0 {
-        return Err(ConvertError::NoRoom { needs, free });
-    }
-    let failed = |source| ConvertError::Write {
-        path: target.to_owned(),
-        source,
-    };
-    let partial = Partial::begin(target).map_err(failed)?;
-    copy.run(&partial, size, needs, &mut *progress)?;
-    verify(&partial.path, size)?;
-    if progress(size.0, size.0).is_break() {
-        return Err(ConvertError::Cancelled);
-    }
-    partial.finish(target).map_err(failed)?;
-    Ok(size)
+    copy.make(target, size, needs, progress)
 }
 
-/// One image on its way in.
+/// Copies what a guest reads through a chain of qcow2 layers, base first, into a new qcow2 file `target` that rests on
+/// nothing; returns the size that a guest sees. What the layers' headers name is never followed.
+pub fn copy_chain(
+    layers: &[PathBuf],
+    target: &Path,
+    progress: Progress<'_>,
+) -> Result<ByteSize, ConvertError> {
+    let layers: Vec<PathBuf> = layers
+        .iter()
+        .map(|layer| real(layer))
+        .collect::<Result<_, _>>()?;
+    let empty = || ConvertError::Refused {
+        path: target.to_owned(),
+        refusal: Refusal::Empty,
+    };
+    let top = read_header(layers.last().ok_or_else(empty)?)?;
+    let size = top.virtual_size.ok_or_else(empty)?;
+    let copy = Copy::of_chain(layers)?;
+    let needs = copy.needs(&top, &mut *progress)?;
+    copy.make(target, size, needs, progress)
+}
+
+/// The path without links: the jail opens exactly what it is given.
+fn real(path: &Path) -> Result<PathBuf, ConvertError> {
+    Ok(
+        std::fs::canonicalize(path).map_err(|error| HeaderError::Read {
+            path: path.to_owned(),
+            source: error,
+        })?,
+    )
+}
+
+/// One disk on its way in.
 struct Copy {
     tool: PathBuf,
-    /// Absolute, without links.
-    image: PathBuf,
+    /// Absolute, without links. The last is what complaints are about.
+    files: Vec<PathBuf>,
+    /// Names the disk to `qemu-img`.
+    words: Vec<OsString>,
     /// Never probed.
     format: &'static str,
 }
@@ -165,9 +175,69 @@ struct Figures {
 }
 
 impl Copy {
+    fn of_image(image: PathBuf, format: &'static str) -> Result<Self, ConvertError> {
+        Ok(Self {
+            tool: tool()?,
+            words: vec!["-f".into(), format.into(), image.clone().into()],
+            files: vec![image],
+            format,
+        })
+    }
+
+    /// Each layer is told which one it rests on.
+    fn of_chain(layers: Vec<PathBuf>) -> Result<Self, ConvertError> {
+        let disk = layers.iter().fold(Value::Null, |below, layer| {
+            let name = layer.to_string_lossy();
+            json!({
+                "driver": "qcow2",
+                "read-only": true,
+                "file": { "driver": "file", "filename": name, "read-only": true },
+                "backing": below,
+            })
+        });
+        Ok(Self {
+            tool: tool()?,
+            words: vec![format!("json:{disk}").into()],
+            files: layers,
+            format: "qcow2",
+        })
+    }
+
+    /// The copy itself, under its own name once it was verified.
+    fn make(
+        &self,
+        target: &Path,
+        size: ByteSize,
+        needs: ByteSize,
+        progress: Progress<'_>,
+    ) -> Result<ByteSize, ConvertError> {
+        let place = target.parent().unwrap_or(Path::new("/"));
+        let free = free_space(place).map_or(ByteSize(u64::MAX), |space| space.free);
+        if needs.0 > free.0 {
+            return Err(ConvertError::NoRoom { needs, free });
+        }
+        let failed = |source| ConvertError::Write {
+            path: target.to_owned(),
+            source,
+        };
+        let partial = Partial::begin(target).map_err(failed)?;
+        self.run(&partial, size, needs, &mut *progress)?;
+        verify(&partial.path, size)?;
+        if progress(size.0, size.0).is_break() {
+            return Err(ConvertError::Cancelled);
+        }
+        partial.finish(target).map_err(failed)?;
+        Ok(size)
+    }
+
+    /// What complaints are about.
+    fn image(&self) -> PathBuf {
+        self.files.last().cloned().unwrap_or_default()
+    }
+
     /// What a guest sees of the disk.
     fn size(&self, progress: Progress<'_>) -> Result<ByteSize, ConvertError> {
-        let words = ["info", "--output=json", "-f", self.format];
+        let words = ["info", "--output=json"];
         let size = self.look(&words, progress)?.virtual_size;
         if size > LARGEST {
             return Err(ConvertError::TooLarge {
@@ -176,7 +246,7 @@ impl Copy {
         }
         if size == 0 {
             return Err(ConvertError::Refused {
-                path: self.image.clone(),
+                path: self.image(),
                 refusal: Refusal::Empty,
             });
         }
@@ -185,7 +255,7 @@ impl Copy {
 
     /// What the copy takes at most.
     fn needs(&self, info: &ImageInfo, progress: Progress<'_>) -> Result<ByteSize, ConvertError> {
-        let words = ["measure", "--output=json", "-f", self.format, "-O", "qcow2"];
+        let words = ["measure", "--output=json", "-O", "qcow2"];
         let measured = self.look(&words, progress)?.required;
         let needs = match info.kind {
             ImageKind::Vhdx => measured.min(info.file_size.0 + info.file_size.0 / 64),
@@ -195,8 +265,7 @@ impl Copy {
     }
 
     fn look(&self, words: &[&str], progress: Progress<'_>) -> Result<Figures, ConvertError> {
-        let mut program = self.program(words);
-        program.args.push(self.image.clone().into());
+        let program = self.program(words);
         let finished = run(program, LOOK, &mut |_| progress(0, 0))?;
         if finished.outcome != Outcome::Success {
             return Err(self.unreadable(&finished));
@@ -214,17 +283,7 @@ impl Copy {
         progress: Progress<'_>,
     ) -> Result<(), ConvertError> {
         let options = "cluster_size=64k,lazy_refcounts=off";
-        let mut program = self.program(&[
-            "convert",
-            "-p",
-            "-f",
-            self.format,
-            "-O",
-            "qcow2",
-            "-o",
-            options,
-        ]);
-        program.args.push(self.image.clone().into());
+        let mut program = self.program(&["convert", "-p", "-O", "qcow2", "-o", options]);
         program.args.push(partial.path.clone().into());
         program.writes.push(partial.path.clone());
         let time = COPY + Duration::from_secs(needs.as_mib());
@@ -250,10 +309,11 @@ impl Copy {
         }
     }
 
-    /// `qemu-img` with the words of a subcommand, allowed to read the image and nothing else.
+    /// `qemu-img` with the words of a subcommand and the disk, allowed to read its files and nothing else.
     fn program(&self, words: &[&str]) -> Program {
-        let mut program = Program::new(&self.tool).args(words.iter().map(OsString::from));
-        program.reads.push(self.image.clone());
+        let words = words.iter().map(OsString::from);
+        let mut program = Program::new(&self.tool).args(words.chain(self.words.iter().cloned()));
+        program.reads.extend(self.files.iter().cloned());
         // An arena for each thread takes 64 MiB of address space.
         program.env.push(("MALLOC_ARENA_MAX".into(), "1".into()));
         program.limits = Limits {
@@ -265,13 +325,13 @@ impl Copy {
 
     fn wrong(&self, problem: String) -> ConvertError {
         ConvertError::Wrong {
-            path: self.image.clone(),
+            path: self.image(),
             problem,
         }
     }
 
     fn unreadable(&self, finished: &Finished) -> ConvertError {
-        let path = self.image.clone();
+        let path = self.image();
         let text = String::from_utf8_lossy(&finished.stderr);
         if text.contains("Failed to get shared") {
             return ConvertError::InUse { path };
@@ -289,6 +349,10 @@ impl Copy {
             said,
         }
     }
+}
+
+fn tool() -> Result<PathBuf, ConvertError> {
+    confine::find_program("qemu-img").ok_or(ConvertError::NoTool)
 }
 
 fn run(

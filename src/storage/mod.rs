@@ -17,7 +17,7 @@ mod recognise;
 mod systems;
 mod vmdk;
 
-pub use convert::{ConvertError, Progress, copy_in};
+pub use convert::{ConvertError, Progress, copy_chain, copy_in};
 pub use create::{create_args, overlay_args};
 pub use header::{Compression, HeaderError, ImageInfo, ImageKind, Qcow2, Refusal, read_header};
 pub use layer::{Backing, LayerError, NewLayer, is_untouched, write_layer};

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::engine::message::Command;
-use crate::model::{ClosePolicy, ListSettings, MachineId, SnapshotId};
+use crate::model::{ClosePolicy, DiskPlace, ListSettings, MachineId, SnapshotId};
 
 use super::actions::Errand;
 use super::pointer::Pointer;
@@ -41,6 +41,8 @@ pub enum Ask {
     Errand(Errand),
     /// Open the file chooser; the answer comes back with the same `FilePick`.
     Pick(FilePick),
+    /// Choose where a copy of a file from inside a disk goes, and make it.
+    SaveCopy(InsideFile),
     /// Keep the guest's screen as a picture.
     Screenshot(MachineId),
     /// Begins to record the screen that is shown, or ends it.
@@ -71,6 +73,15 @@ pub enum Ask {
     /// What was copied in the guest that is shown comes into our clipboard.
     TakeClipboard,
     Leave(LeaveStep),
+}
+
+/// A file inside a disk of a machine, at a point of its life.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InsideFile {
+    pub machine: MachineId,
+    /// `None` is the present.
+    pub point: Option<SnapshotId>,
+    pub place: DiskPlace,
 }
 
 /// What a file is chosen for.

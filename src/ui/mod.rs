@@ -40,4 +40,4 @@ pub mod view;
 
 mod ask;
 
-pub use ask::{Ask, FilePick, LeaveStep};
+pub use ask::{Ask, FilePick, InsideFile, LeaveStep};

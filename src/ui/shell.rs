@@ -265,6 +265,7 @@ impl Shell {
                 | Ask::Capture(_)
                 | Ask::GiveClipboard
                 | Ask::TakeClipboard
+                | Ask::SaveCopy(_)
                 | Ask::Leave(_) => left.push(ask),
             }
         }

@@ -9,8 +9,8 @@ use egui::{ColorImage, TextureHandle, TextureOptions};
 use crate::display::frame::{Following, Reading};
 use crate::engine::message::Event;
 use crate::model::{
-    ComputerReport, Failure, HostLoad, JobId, JobReport, JobState, MachineId, MachineReport,
-    Recorded, Sample, Settings, State, Timeline, Timestamp, TrashReport,
+    ComputerReport, Difference, Failure, HostLoad, JobId, JobReport, JobState, MachineId,
+    MachineReport, Recorded, Sample, Settings, SnapshotId, State, Timeline, Timestamp, TrashReport,
 };
 use crate::terminal::Terminal;
 
@@ -40,6 +40,8 @@ pub struct View {
     pub timelines: BTreeMap<MachineId, Timeline>,
     /// Why one could not be told.
     pub unread_timelines: BTreeMap<MachineId, Failure>,
+    /// The comparison that was asked for last.
+    pub comparison: Option<Comparison>,
     pub pictures: Album,
     pub zone: Zone,
     pub settings: Settings,
@@ -64,6 +66,13 @@ pub struct View {
     pub handed_over: bool,
     /// Closing waits for machines to be saved or shut down.
     pub leaving: Option<Leaving>,
+}
+
+/// What differs between two points, once it is known.
+pub struct Comparison {
+    /// The machine, a point, and another one or the present.
+    pub key: (MachineId, SnapshotId, Option<SnapshotId>),
+    pub result: Option<Result<Difference, Failure>>,
 }
 
 /// The machines outside the trash, by name. Made when it is first asked for after a change, so

@@ -1,7 +1,7 @@
 //! What is inside disks is read in the jail: by the program itself, of real and of damaged disks.
 
 #[path = "../../src/storage/difference/images.rs"]
-mod images;
+pub mod images;
 
 use std::fs::{File, OpenOptions};
 use std::ops::ControlFlow;

@@ -7,6 +7,7 @@ mod clicked;
 pub mod debian;
 mod graphs;
 mod hardware;
+mod inside;
 mod journeys;
 mod life;
 mod others;

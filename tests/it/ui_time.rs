@@ -17,6 +17,58 @@ fn told(timeline: Timeline) -> Event {
     }
 }
 
+/// A disk with two partitions; in one of them files changed.
+pub fn difference() -> Difference {
+    let change = |path: &str, change, before: Option<u64>, after: Option<u64>| FileChange {
+        path: path.to_owned(),
+        kind: FileSort::File,
+        change,
+        before: before.map(ByteSize),
+        after: after.map(ByteSize),
+    };
+    let partition = |number, label: &str, file_system| PartitionDifference {
+        partition: Partition {
+            number,
+            label: label.to_owned(),
+            start: u64::from(number) << 20,
+            size: ByteSize::gib(16),
+            file_system,
+        },
+        notes: Vec::new(),
+        changes: Vec::new(),
+        more: 0,
+        added: 0,
+        changed: 0,
+        removed: 0,
+    };
+    let root = PartitionDifference {
+        changes: vec![
+            change("etc/fresh", ChangeKind::Added, None, Some(9)),
+            change("etc/hosts", ChangeKind::Changed, Some(3), Some(9)),
+            change("var/gone", ChangeKind::Removed, Some(4096), None),
+        ],
+        more: 1,
+        added: 2,
+        changed: 1,
+        removed: 1,
+        ..partition(1, "root", FileSystem::Ext)
+    };
+    let swap = PartitionDifference {
+        notes: vec![DifferenceNote::Same],
+        ..partition(2, "", FileSystem::Swap)
+    };
+    Difference {
+        disks: vec![DiskDifference {
+            device: "disk0".to_owned(),
+            before: Some(ByteSize::gib(32)),
+            after: Some(ByteSize::gib(32)),
+            bytes: ByteSize::mib(3),
+            partitions: vec![root, swap],
+            ..DiskDifference::default()
+        }],
+    }
+}
+
 #[test]
 fn a_timeline_is_asked_for_when_it_is_looked_at_and_told_from_then_on() {
     let is_show = |command: &Command| matches!(command, Command::ShowTimeline { .. });
@@ -114,6 +166,56 @@ fn what_the_page_does_not_show_by_itself_is_told() {
     fake.answer(is_rewind, Ok(Answer::Done));
     harness.run_ok();
     harness.get_by_label_contains("It is as it was at “Fresh install”");
+}
+
+#[test]
+fn a_snapshot_is_compared_with_the_present_file_by_file() {
+    let (mut harness, fake) = open(&[report(1, "Debian", State::Off)]);
+    harness.get_by_label("Timeline").click();
+    fake.tell(told(one()));
+    harness.run_ok();
+    harness.get_by_label("Compare with now…").click();
+    harness.run_ok();
+    harness.get_by_label("What changed since “Fresh install”");
+    harness.get_by_label("Looking at the disks");
+    let is_compare = |command: &Command| {
+        let (from, to) = match command {
+            Command::Compare { from, to, .. } => (*from, *to),
+            _ => return false,
+        };
+        from == snapshot_id(1) && to.is_none()
+    };
+    assert_eq!(fake.sent(is_compare), 1);
+    fake.answer(is_compare, Ok(Answer::Difference(difference())));
+    harness.run_ok();
+    harness.get_by_label("disk0: 3 MiB differ");
+    harness.get_by_label("Partition 1, ext4, 16 GiB, root: 2 added, 1 changed, 1 removed");
+    harness.get_by_label("No block differs");
+    for path in ["etc/fresh", "etc/hosts", "var/gone"] {
+        harness.get_by_label(path);
+    }
+    // What was added can be saved as it is, what is gone as it was, the rest both ways.
+    let mut offered = Vec::new();
+    for path in ["etc/fresh", "etc/hosts", "var/gone"] {
+        for when in ["became", "was"] {
+            let word = format!("Save a copy of {path} as it {when}…");
+            offered.push(harness.query_by_label(&word).is_some());
+        }
+    }
+    assert_eq!(offered, [true, false, true, true, false, true]);
+    harness.get_by_label("Close").click();
+    harness.run_ok();
+    assert!(harness.query_by_label("etc/hosts").is_none());
+    // Asked again it is not shown what was so then.
+    harness.get_by_label("Compare with now…").click();
+    harness.run_ok();
+    harness.get_by_label("Looking at the disks");
+    let failure = Failure::new("The points were not compared", "it is gone");
+    fake.answer(is_compare, Err(failure));
+    harness.run_ok();
+    harness.get_by_label("The points were not compared");
+    let app = harness.state().as_ref().unwrap();
+    assert!(app.view.toasts.is_empty(), "the dialog says it");
 }
 
 #[test]

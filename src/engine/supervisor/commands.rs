@@ -47,6 +47,11 @@ impl Supervisor {
             | Command::VerifySnapshots { .. }
             | Command::ShowTimeline { .. }
             | Command::SetCheckpoints { .. }) => self.timeline(asker, command),
+            command @ (Command::Compare { .. }
+            | Command::ListDisks { .. }
+            | Command::ListFiles { .. }
+            | Command::TakeFile { .. }
+            | Command::DiskFromSnapshot { .. }) => self.look_inside(asker, command),
             Command::Recognise { path } => self.recognise(asker, path),
             Command::Watch(machine) => self.watch(asker, machine),
             command @ (Command::PressKeys { .. }

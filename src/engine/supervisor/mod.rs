@@ -12,6 +12,7 @@
 mod checkpoints;
 mod commands;
 mod hardware;
+mod inside;
 mod leaving;
 mod looking;
 mod making;

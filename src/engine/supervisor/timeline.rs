@@ -258,7 +258,12 @@ impl Supervisor {
     }
 
     /// The machine's record if `action` is allowed; else the asker is told.
-    fn free_for(&mut self, asker: Asker, machine: MachineId, action: Action) -> Option<Machine> {
+    pub(super) fn free_for(
+        &mut self,
+        asker: Asker,
+        machine: MachineId,
+        action: Action,
+    ) -> Option<Machine> {
         if !self.permitted(asker, machine, action) {
             return None;
         }

@@ -6,6 +6,7 @@
 
 mod complete;
 mod headers;
+pub mod inside;
 mod overlays;
 mod remove;
 mod report;

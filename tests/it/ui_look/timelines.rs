@@ -6,15 +6,18 @@ use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use orangery::language::tr;
 use orangery::model::Timeline;
 use orangery::ui::toasts::Toast;
+use orangery::ui::view::Comparison;
 
 use super::scenes::{Scene, Shown, click, row, scene};
 use crate::ui_fixture::{Window, id};
+use crate::ui_time::difference;
 use crate::ui_timeline::{LONG, dozen, many, one, picture, snapshot_id, window};
 
 /// All of them.
 pub fn all() -> Vec<Scene> {
     let mut all = trees();
     all.extend(questions());
+    all.push(comparison());
     all
 }
 
@@ -76,6 +79,22 @@ fn trees() -> Vec<Scene> {
             },
         ),
     ]
+}
+
+fn comparison() -> Scene {
+    scene(
+        "timeline-compare",
+        || window(one()),
+        |h| {
+            timeline(h);
+            click(h, "Compare with now…");
+            h.state_mut().view.comparison = Some(Comparison {
+                key: (id(1), snapshot_id(1), None),
+                result: Some(Ok(difference())),
+            });
+            h.run_ok();
+        },
+    )
 }
 
 fn questions() -> Vec<Scene> {

@@ -3,11 +3,12 @@
 use egui::{Key, Margin, Modifiers, Rect, RichText, ScrollArea, Ui, vec2};
 
 use super::arrange::Point;
+use super::compare::CompareDialog;
 use super::rewind::RewindDialog;
 use super::{Scene, TimelineTab, lines, row, words};
 use crate::engine::message::Command;
 use crate::language::{count, fill, told, tr};
-use crate::model::{Action, MachineReport, SnapshotId, SnapshotReport};
+use crate::model::{Action, DeviceKind, MachineReport, SnapshotId, SnapshotReport};
 use crate::ui::actions::{self, Shape};
 use crate::ui::album::PictureSize;
 use crate::ui::icon::{self, Icon};
@@ -42,9 +43,9 @@ pub(super) fn details_ui(
     foot.show(ui, |ui| {
         ui.set_min_height(theme::CONTROL);
         match (snapshot, point) {
-            _ if marked > 1 => many_verbs_ui(ui, tab, scene),
+            _ if marked > 1 => many_verbs_ui(ui, tab, scene, asks),
             (Some(snapshot), _) => verbs_ui(ui, tab, scene, snapshot, asks),
-            (None, Point::Run(_)) => many_verbs_ui(ui, tab, scene),
+            (None, Point::Run(_)) => many_verbs_ui(ui, tab, scene, asks),
             (None, _) => {
                 let shape = Shape::Secondary;
                 let (report, free) = (scene.report, scene.view.handed_over);
@@ -138,7 +139,7 @@ fn snapshot_ui(
         edit_ui(ui, tab, scene, asks);
         ui.separator();
     } else {
-        title_ui(ui, tab, scene, snapshot);
+        title_ui(ui, tab, scene, snapshot, asks);
         if !snapshot.note.is_empty() {
             let note = RichText::new(&snapshot.note).color(p.text);
             ui.add(egui::Label::new(note).wrap().selectable(true));
@@ -158,10 +159,17 @@ fn snapshot_ui(
     facts_ui(ui, tab, scene, snapshot);
 }
 
-fn title_ui(ui: &mut Ui, tab: &mut TimelineTab, scene: &Scene<'_>, snapshot: &SnapshotReport) {
+fn title_ui(
+    ui: &mut Ui,
+    tab: &mut TimelineTab,
+    scene: &Scene<'_>,
+    snapshot: &SnapshotReport,
+    asks: &mut Vec<Ask>,
+) {
     let p = palette(ui);
     ui.horizontal(|ui| {
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            disk_menu_ui(ui, scene, snapshot, asks);
             if !scene.view.handed_over
                 && kit::small_icon(ui, Icon::Pencil, tr("Name and note")).clicked()
             {
@@ -326,7 +334,7 @@ fn many_ui(ui: &mut Ui, tab: &TimelineTab, scene: &Scene<'_>) {
     fact_ui(ui, Icon::HardDrive, tr("Their own"), &own, hint);
 }
 
-/// What can be done with one snapshot. A comparison with the present has its place after Verify.
+/// What can be done with one snapshot.
 fn verbs_ui(
     ui: &mut Ui,
     tab: &mut TimelineTab,
@@ -362,11 +370,51 @@ fn verbs_ui(
                     snapshot: Some(snapshot.id),
                 }));
             }
+            let verdict = rewind_verdict(scene.view, scene.report, snapshot);
+            let why = verdict.err();
+            let word = tr("Compare with now…");
+            if kit::icon_or_why(ui, Icon::GitCompare, word, why.as_deref()) {
+                tab.compare = Some(CompareDialog::new(scene.report, snapshot.id, None, asks));
+            }
         });
     });
 }
 
-fn many_verbs_ui(ui: &mut Ui, tab: &mut TimelineTab, scene: &Scene<'_>) {
+/// A new disk of one that the snapshot has.
+fn disk_menu_ui(
+    ui: &mut Ui,
+    scene: &Scene<'_>,
+    snapshot: &SnapshotReport,
+    asks: &mut Vec<Ask>,
+) {
+    let report = scene.report;
+    let free = rewind_verdict(scene.view, report, snapshot).is_ok();
+    let Some(machine) = &report.machine else {
+        return;
+    };
+    let disks = machine.devices.iter();
+    let disks = disks.filter(|device| matches!(device.kind, DeviceKind::Disk(_)));
+    let disks: Vec<&str> = disks.map(|device| device.id.as_str()).collect();
+    if disks.is_empty() {
+        return;
+    }
+    kit::menu_button(ui, free, Icon::HardDrive, tr("Make a disk of it"), |ui| {
+        for disk in disks {
+            let word = fill("Copy {disk} as a new disk", &[("disk", &disk)]);
+            if kit::menu_item(ui, true, Some(Icon::Copy), &word, None).clicked() {
+                asks.push(Ask::Engine(Command::DiskFromSnapshot {
+                    machine: report.id,
+                    snapshot: snapshot.id,
+                    disk: disk.to_owned(),
+                    into: report.id,
+                }));
+            }
+        }
+    });
+}
+
+fn many_verbs_ui(ui: &mut Ui, tab: &mut TimelineTab, scene: &Scene<'_>, asks: &mut Vec<Ask>) {
+    let meant = tab.selection.meant(scene.timeline, scene.list);
     ui.horizontal(|ui| {
         if tab.selection.marks.is_empty() {
             if let Some(point @ Point::Run(id)) = tab.selection.point {
@@ -384,6 +432,16 @@ fn many_verbs_ui(ui: &mut Ui, tab: &mut TimelineTab, scene: &Scene<'_>) {
         }
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             delete_button_ui(ui, tab, scene);
+            if let [from, to] = meant[..] {
+                let verdict =
+                    actions::verdict(scene.report, Action::Rewind, scene.view.handed_over);
+                let why = verdict.err();
+                let word = tr("Compare…");
+                if kit::icon_or_why(ui, Icon::GitCompare, word, why.as_deref()) {
+                    let dialog = CompareDialog::new(scene.report, from, Some(to), asks);
+                    tab.compare = Some(dialog);
+                }
+            }
         });
     });
 }

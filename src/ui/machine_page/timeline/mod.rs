@@ -2,6 +2,7 @@
 
 mod arrange;
 mod checkpoints;
+mod compare;
 mod delete;
 mod details;
 mod head;
@@ -25,6 +26,7 @@ use crate::ui::theme::{self, palette};
 use crate::ui::view::View;
 use arrange::{Arranged, Shown};
 use checkpoints::CheckpointsDialog;
+use compare::CompareDialog;
 use delete::DeleteDialog;
 use details::Edit;
 use rewind::RewindDialog;
@@ -51,6 +53,7 @@ pub struct TimelineTab {
     rewind: Option<RewindDialog>,
     delete: Option<DeleteDialog>,
     checkpoints: Option<CheckpointsDialog>,
+    compare: Option<CompareDialog>,
     /// Pictures that the last frame would have shown, the most wanted first.
     wishes: Vec<Wish>,
 }
@@ -66,7 +69,10 @@ struct Scene<'a> {
 impl TimelineTab {
     /// Whether a question is open that has the keyboard.
     pub fn asks_something(&self) -> bool {
-        self.rewind.is_some() || self.delete.is_some() || self.checkpoints.is_some()
+        self.rewind.is_some()
+            || self.delete.is_some()
+            || self.checkpoints.is_some()
+            || self.compare.is_some()
     }
 
     /// Whether a line or the strip has the keyboard.
@@ -191,6 +197,8 @@ impl TimelineTab {
         self.delete.take_if(of);
         let of = |dialog: &mut CheckpointsDialog| !dialog.ui(ui, report, timeline, asks);
         self.checkpoints.take_if(of);
+        let of = |dialog: &mut CompareDialog| !dialog.ui(ui, view, report, timeline, asks);
+        self.compare.take_if(of);
         // A dialog takes the keyboard away from the tree; it comes back with its end.
         if asked && !self.asks_something() {
             self.focus_point = true;
