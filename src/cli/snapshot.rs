@@ -214,7 +214,10 @@ impl Session<'_> {
     }
 
     /// The machine and what its timeline holds.
-    pub(super) fn known_timeline(&mut self, target: &Target) -> Result<(MachineReport, Timeline), Failure> {
+    pub(super) fn known_timeline(
+        &mut self,
+        target: &Target,
+    ) -> Result<(MachineReport, Timeline), Failure> {
         let report = self.find(target, Prefer::InUse)?;
         let timeline = self.backend.timeline(report.id)?;
         Ok((report, timeline))
@@ -409,7 +412,10 @@ fn set(checkpoints: &mut Checkpoints, change: &str) -> Result<(), String> {
     Ok(())
 }
 
-pub(super) fn choose<'a>(timeline: &'a Timeline, wanted: &str) -> Result<&'a SnapshotReport, Failure> {
+pub(super) fn choose<'a>(
+    timeline: &'a Timeline,
+    wanted: &str,
+) -> Result<&'a SnapshotReport, Failure> {
     timeline
         .find(wanted)
         .map_err(|why| Failure::new("No such snapshot", clean(&why)))

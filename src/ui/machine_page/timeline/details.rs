@@ -381,12 +381,7 @@ fn verbs_ui(
 }
 
 /// A new disk of one that the snapshot has.
-fn disk_menu_ui(
-    ui: &mut Ui,
-    scene: &Scene<'_>,
-    snapshot: &SnapshotReport,
-    asks: &mut Vec<Ask>,
-) {
+fn disk_menu_ui(ui: &mut Ui, scene: &Scene<'_>, snapshot: &SnapshotReport, asks: &mut Vec<Ask>) {
     let report = scene.report;
     let free = rewind_verdict(scene.view, report, snapshot).is_ok();
     let Some(machine) = &report.machine else {
