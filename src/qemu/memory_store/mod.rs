@@ -1,12 +1,12 @@
 //! A guest's memory on disk: taken from a machine, read into a new one.
 //!
 //! A memory is a folder. `device.state.zst` is QEMU's migration stream, compressed; `pages.packed`
-//! ([`blocks`]) holds the guest's used pages, or of them those that differ from the memory that it
-//! rests on ([`chain`]); `pages.table` ([`table`]) says which; `memory.json` says what belongs to
+//! (`blocks`) holds the guest's used pages, or of them those that differ from the memory that it
+//! rests on (`chain`); `pages.table` (`table`) says which; `memory.json` says what belongs to
 //! it, with checksums, and is written last: without it there is no memory.
 //!
 //! RAM is copied by us straight out of the memory file (QEMU's capability `x-ignore-shared`
-//! leaves it out of the stream), most of it while the guest runs ([`draft`]). Where the capability is
+//! leaves it out of the stream), most of it while the guest runs (`draft`). Where the capability is
 //! missing or memory is private, the stream holds the RAM as well: then there is only
 //! `device.state`, as it came.
 //!
@@ -89,7 +89,7 @@ pub struct Pages {
     pub table: Content,
     /// Of the pages' hashes.
     pub seed: u64,
-    /// Which one after the last full memory; see [`chain`].
+    /// Which one after the last full memory; see `chain`.
     pub number: u32,
     /// Bytes of the compressed state.
     pub state: u64,
