@@ -343,6 +343,7 @@ fn verbs_ui(
     asks: &mut Vec<Ask>,
 ) {
     ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 4.0; // German has little room in a small window.
         let verdict = rewind_verdict(scene.view, scene.report, snapshot);
         let word = tr("Go back…");
         let go = kit::primary(ui, verdict.is_ok(), Some(Icon::History), word);
