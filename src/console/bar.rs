@@ -130,6 +130,7 @@ pub fn bar_ui(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
                 power_ui(ui, view, requests);
                 picture_ui(ui, view, requests);
                 share::share_ui(ui, view, requests);
+                action_ui(ui, view, Action::Snapshot, Icon::Bookmark, requests);
                 job_ui(ui, view, requests);
                 message_ui(ui, view);
             });
@@ -184,7 +185,6 @@ fn power_ui(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
         requests.push(Request::Screenshot);
     }
     record_ui(ui, view, requests);
-    action_ui(ui, view, Action::Snapshot, Icon::Bookmark, requests);
     if let Some(muted) = view.muted {
         let (icon, word) = if muted {
             (Icon::VolumeX, tr("Sound on"))

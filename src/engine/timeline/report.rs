@@ -54,7 +54,18 @@ pub fn timeline(library: &Library, machine: &Machine) -> Timeline {
             Err(error) => damaged(entry.id, error.to_string()),
         })
         .collect();
-    snapshots.sort_by_key(|snapshot| (snapshot.time, snapshot.id));
+    let parents: BTreeMap<SnapshotId, Option<SnapshotId>> = snapshots
+        .iter()
+        .map(|snapshot| (snapshot.id, snapshot.parent))
+        .collect();
+    // Of those of the same second the one that came first.
+    let generation = |id: SnapshotId| {
+        let next = |id: &SnapshotId| parents.get(id).copied().flatten();
+        std::iter::successors(Some(id), next)
+            .take(parents.len())
+            .count()
+    };
+    snapshots.sort_by_cached_key(|one| (one.time, generation(one.id), one.id));
     let (own, _) = weigh(machine);
     Timeline {
         present: machine.point,
