@@ -285,7 +285,6 @@ class Plain(Keeper):
     """The very QEMU line of the machine, with `snapshot-save` and `snapshot-load` into its disk."""
 
     name = "snapshot-save"
-    NODE = "disk0-image"
 
     def __init__(self, bench, guest, ours):
         super().__init__(bench, guest)
@@ -298,10 +297,12 @@ class Plain(Keeper):
     def job(self, command, moment):
         monitor = Monitor(self.bare.monitor)
         monitor.socket.settimeout(PATIENCE)
-        arguments = {"job-id": "job", "tag": moment, "devices": [self.NODE]}
-        if command != "snapshot-delete":
-            arguments["vmstate"] = self.NODE
         try:
+            disk = next(disk for disk in monitor.ask("query-blockstats") if "disk0" in disk["qdev"])
+            node = disk["node-name"]
+            arguments = {"job-id": "job", "tag": moment, "devices": [node]}
+            if command != "snapshot-delete":
+                arguments["vmstate"] = node
             monitor.ask(command, **arguments)
             while True:
                 job = monitor.ask("query-jobs")[0]
