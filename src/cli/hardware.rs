@@ -376,21 +376,13 @@ impl Session<'_> {
     fn delete_disk(&mut self, target: &Target, disk: &str, yes: bool) -> Result<Done, Failure> {
         let (report, machine) = self.whole(target)?;
         let (id, disk) = detached(&machine, disk)?;
-        let kept = |why: &str| Failure::new("The disk was not deleted", why);
         if !yes {
             let question = format!(
                 "Delete a disk of {} of “{}” for good? This can't be undone.",
                 disk.size,
                 clean(&report.name)
             );
-            match self.backend.confirm(&question) {
-                Some(true) => {}
-                Some(false) => return Err(kept("You did not say yes")),
-                None => {
-                    let why = "It can't be undone, and there is no terminal to ask at";
-                    return Err(kept(why).fix("Add --yes"));
-                }
-            }
+            self.confirm(&question, "The disk was not deleted")?;
         }
         let command = Command::DeleteDisk {
             machine: report.id,

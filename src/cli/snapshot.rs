@@ -251,7 +251,6 @@ impl Session<'_> {
         let (report, timeline) = self.known_timeline(target)?;
         let chosen = wanted.iter().map(|wanted| choose(&timeline, wanted));
         let chosen: Vec<&SnapshotReport> = chosen.collect::<Result<_, _>>()?;
-        let kept = |why: &str| Failure::new("Nothing was deleted", why);
         let bytes = ByteSize(chosen.iter().map(|snapshot| snapshot.bytes.0).sum());
         if !yes {
             let question = format!(
@@ -259,14 +258,7 @@ impl Session<'_> {
                 chosen.len(),
                 clean(&report.name)
             );
-            match self.backend.confirm(&question) {
-                Some(true) => {}
-                Some(false) => return Err(kept("You did not say yes")),
-                None => {
-                    let why = "It can't be undone, and there is no terminal to ask at";
-                    return Err(kept(why).fix("Add --yes"));
-                }
-            }
+            self.confirm(&question, "Nothing was deleted")?;
         }
         let command = Command::DeleteSnapshots {
             machine: report.id,

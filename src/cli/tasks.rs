@@ -363,8 +363,13 @@ impl Session<'_> {
             trash.machines.len(),
             trash.size()
         );
-        let kept = |why: &str| Failure::new("The trash was not emptied", why);
-        match self.backend.confirm(&question) {
+        self.confirm(&question, "The trash was not emptied")
+    }
+
+    /// Asks before what can't be undone; `kept` says what was not done without a yes.
+    pub(super) fn confirm(&mut self, question: &str, kept: &str) -> Result<(), Failure> {
+        let kept = |why: &str| Failure::new(kept, why);
+        match self.backend.confirm(question) {
             Some(true) => Ok(()),
             Some(false) => Err(kept("You did not say yes")),
             None => {

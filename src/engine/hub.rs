@@ -23,6 +23,14 @@ pub struct Asker {
     pub request: RequestId,
 }
 
+impl Asker {
+    /// For what is begun unasked: no request has this number.
+    pub const NOBODY: Self = Self {
+        listener: WINDOW,
+        request: RequestId(0),
+    };
+}
+
 /// One packet for a listener.
 #[derive(Debug)]
 pub struct Delivery {

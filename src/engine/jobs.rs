@@ -1,5 +1,6 @@
 //! Long work on threads of its own, with progress and cancel.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -97,6 +98,19 @@ impl Job {
             self.tell();
         }
         Ok(())
+    }
+
+    /// The same for work that asks whether to go on.
+    pub fn go_on(&mut self, step: &str, done: u64, of: u64) -> ControlFlow<()> {
+        match self.progress(step, done, of) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(Cancelled) => ControlFlow::Break(()),
+        }
+    }
+
+    /// [`Self::go_on`] of one step.
+    pub fn teller(&mut self, step: &'static str) -> impl FnMut(u64, u64) -> ControlFlow<()> {
+        move |done, of| self.go_on(step, done, of)
     }
 
     /// From here on the job can't be cancelled.

@@ -66,10 +66,7 @@ pub(super) fn copy_disk(
     layer: &Path,
     job: &mut Job,
 ) -> Result<ByteSize, Failure> {
-    let mut progress = |done, of| match job.progress("Copying the disk", done, of) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(Cancelled) => ControlFlow::Break(()),
-    };
+    let mut progress = job.teller("Copying the disk");
     copy_in(image, layer, &mut progress).map_err(|error| match error {
         ConvertError::Cancelled => Cancelled.into(),
         error => failed(error.to_string()),

@@ -69,11 +69,8 @@ impl Library {
         } = self.intent(machine, intent)?;
         let made = overlays.iter().map(|overlay| overlay.new);
         let mut layers: Vec<LayerRef> = made.chain(unneeded).collect();
-        let present = self.machine(machine)?;
-        layers.retain(|layer| {
-            let mut chains = present.chains();
-            chains.all(|(_, chain)| !chain.contains(layer))
-        });
+        let named = self.machine(machine)?.layers();
+        layers.retain(|layer| !named.contains(layer));
         if !layers.is_empty() {
             self.remove_layers(machine, &layers)?; // It reads the whole library.
         }

@@ -1,6 +1,8 @@
 //! How a machine's chains of layers change when time does: a snapshot puts new layers on top, going back begins again on
 //! old ones.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{DeviceKind, Disk, DiskSource, LayerRef, Machine, TpmId};
@@ -65,6 +67,12 @@ impl Machine {
             .chain(self.firmware.variables.last())
             .copied()
             .collect()
+    }
+
+    /// Every layer that it names.
+    pub fn layers(&self) -> BTreeSet<LayerRef> {
+        let chains = self.chains();
+        chains.flat_map(|(_, chain)| chain).copied().collect()
     }
 
     /// Layers of its deepest disk.

@@ -54,12 +54,8 @@ pub enum Merge {
         into: LayerId,
         base: Option<LayerId>,
     },
-    /// `base` gets everything of `from`, the layer above it; `root` is the top of the chain that is open.
-    Down {
-        root: LayerId,
-        from: LayerId,
-        base: LayerId,
-    },
+    /// `base` gets everything of `from`, the layer above it, in which the open chain ends.
+    Down { from: LayerId, base: LayerId },
 }
 
 /// A layer in the middle of a chain that a running QEMU has open.
@@ -120,10 +116,10 @@ pub fn run(client: &Client, merge: Merge, progress: Progress<'_>) -> Result<(), 
             }
             ("block-stream", arguments)
         }
-        Merge::Down { root, from, base } => (
+        Merge::Down { from, base } => (
             "block-commit",
             json!({
-                "device": layer_node(root),
+                "device": layer_node(from),
                 "top-node": layer_node(from),
                 "base-node": layer_node(base),
             }),

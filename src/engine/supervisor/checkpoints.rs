@@ -6,13 +6,12 @@ use std::time::{Duration, Instant};
 use super::{Message, Slot, Supervisor};
 use crate::desktop::sleep::{self, Delay};
 use crate::engine::clock;
-use crate::engine::hub::{Asker, WINDOW};
-use crate::engine::message::{Command, RequestId};
+use crate::engine::hub::Asker;
+use crate::engine::message::Command;
 use crate::engine::timeline::Taking;
 use crate::engine::worker::Order;
 use crate::model::{
-    Action, Change, JobId, JobState, MachineId, SnapshotId, SnapshotKind, State, Timeline,
-    outlived, permit,
+    Change, JobId, JobState, MachineId, SnapshotId, SnapshotKind, State, Timeline, outlived,
 };
 
 /// What the clock wants of which machine.
@@ -37,14 +36,6 @@ impl Clockwork {
         if is_last {
             self.sleep = None;
         }
-    }
-}
-
-/// The answer goes to nobody.
-fn unasked() -> Asker {
-    Asker {
-        listener: WINDOW,
-        request: RequestId(0),
     }
 }
 
@@ -85,18 +76,14 @@ impl Supervisor {
         kind: SnapshotKind,
     ) -> Option<JobId> {
         let slot = self.slots.get(&machine)?;
-        let wanted = slot.machine.as_ref().is_some_and(|record| {
-            record.checkpoints.wants(kind) && record.disks_in_place().is_empty()
-        });
-        let able = permit(slot.standing(), Action::Snapshot).is_ok() && !self.is_worked_on(machine);
-        if !wanted || !able || !slot.runs() {
+        if !slot.wants_checkpoint(kind) || self.is_worked_on(machine) || !slot.runs() {
             return None;
         }
         let title = format!("Taking a checkpoint of {}", slot.name);
         let job = Box::new(self.new_job(Some(machine), title));
         let id = job.id();
         let taking = Box::new(Taking::new(kind, String::new(), String::new()));
-        let asker = unasked();
+        let asker = Asker::NOBODY;
         let slot = self.slots.get(&machine)?;
         let taken = slot.order(Order::Snapshot { taking, job, asker });
         taken.then_some(id)
@@ -150,10 +137,7 @@ impl Supervisor {
             self.take_checkpoint(machine, kind); // The worker takes it before the change.
             return false;
         }
-        let wanted = slot.machine.as_ref().is_some_and(|record| {
-            record.checkpoints.wants(kind) && record.disks_in_place().is_empty()
-        });
-        if !wanted || permit(slot.standing(), Action::Snapshot).is_err() {
+        if !slot.wants_checkpoint(kind) {
             return false;
         }
         if self.waits_for_work(asker, command) {

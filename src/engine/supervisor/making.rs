@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::records::resting;
 use super::{Message, Slot, Supervisor};
 use crate::engine::facts;
-use crate::engine::hub::{Asker, WINDOW};
+use crate::engine::hub::Asker;
 use crate::engine::jobs::Job;
 use crate::engine::message::{Command, Event};
 use crate::engine::worker::{self, Adoption, Launching, Live, Post};
@@ -212,11 +212,7 @@ impl Supervisor {
         self.hub.answer(asker, Ok(Answer::Created(id)), None);
         if start {
             // The answer to the start goes to nobody: the machine's page shows what becomes of it.
-            let unasked = Asker {
-                listener: WINDOW,
-                request: crate::engine::RequestId(0),
-            };
-            self.start(unasked, id);
+            self.start(Asker::NOBODY, id);
         }
     }
 

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use crate::engine::hub::ListenerId;
 use crate::engine::worker::{Handle, Level, Live, Order};
 use crate::model::{
-    ConsoleWindow, JobId, Machine, MachineId, MachineReport, Standing, State, Timestamp,
+    Action, ConsoleWindow, JobId, Machine, MachineId, MachineReport, SnapshotKind, Standing, State,
+    Timestamp, permit,
 };
 
 /// One machine in the library, running or not.
@@ -98,6 +99,14 @@ impl Slot {
     /// Whether there is a QEMU, and a worker that has it.
     pub fn runs(&self) -> bool {
         self.worker.is_some() && self.live.state.has_process()
+    }
+
+    /// Whether its settings want a checkpoint of this kind, and one can be taken now.
+    pub fn wants_checkpoint(&self, kind: SnapshotKind) -> bool {
+        let record = self.machine.as_ref();
+        record.is_some_and(|record| {
+            record.checkpoints.wants(kind) && record.disks_in_place().is_empty()
+        }) && permit(self.standing(), Action::Snapshot).is_ok()
     }
 
     pub fn worker_number(&self) -> Option<u64> {

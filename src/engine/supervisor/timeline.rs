@@ -185,24 +185,24 @@ impl Supervisor {
 
     /// The machine was made to begin elsewhere and does not run.
     pub(super) fn rested(&mut self, asker: Asker, machine: MachineId) {
-        if let Some(slot) = self.slots.get_mut(&machine)
-            && !slot.has_worker()
-            && let Some(record) = &slot.machine
-        {
-            slot.live = super::records::resting(&self.library, record);
-        }
+        self.see_rest(machine);
         self.publish(machine);
         self.hub.answer(asker, Ok(Answer::Done), None);
     }
 
+    /// The same, and it goes on from there.
     pub(super) fn start_again(&mut self, asker: Asker, machine: MachineId) {
+        self.see_rest(machine);
+        self.start(asker, machine);
+    }
+
+    fn see_rest(&mut self, machine: MachineId) {
         if let Some(slot) = self.slots.get_mut(&machine)
             && !slot.has_worker()
             && let Some(record) = &slot.machine
         {
             slot.live = super::records::resting(&self.library, record);
         }
-        self.start(asker, machine);
     }
 
     /// Ends what an earlier owner was killed at, for all machines that can be ended at once.

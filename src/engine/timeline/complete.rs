@@ -14,9 +14,9 @@ use super::{Overlays, as_recorded};
 use crate::engine::jobs::Job;
 use crate::engine::picture::read_ppm;
 use crate::engine::supervisor::{Message, record};
-use crate::library::{Library, SnapshotRecord};
+use crate::library::{Library, LibraryError, SnapshotRecord};
 use crate::model::{Failure, MachineId, SnapshotId};
-use crate::qemu::memory_store;
+use crate::qemu::memory_store::{self, Saved};
 
 /// How nice the packing threads are (setpriority(2)): the guest comes first.
 const NICE: i32 = 10;
@@ -66,16 +66,11 @@ fn make_whole(
     supervisor: &Sender<Message>,
     job: &mut Job,
 ) -> Result<(), Failure> {
-    let (machine, id) = (record.machine, record.id);
+    let (machine, id, parent) = (record.machine, record.id, record.parent);
     let name = record.hardware.name.clone();
     let what = || format!("{name}: no snapshot");
     let picture = screen.and_then(|screen| read_ppm(screen).ok()?.to_png().ok());
-    let packed = memory.pack(
-        &mut |done, of| match job.progress("Packing memory", done, of) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(_cancelled) => ControlFlow::Break(()),
-        },
-    );
+    let packed = memory.pack(&mut job.teller("Packing memory"));
     let result = packed
         .map_err(|error| Failure::new(what(), error.to_string()).fix("The machine goes on"))
         .and_then(|saved| {
@@ -84,16 +79,25 @@ fn make_whole(
             {
                 record.picture = Some("screen.png".to_owned());
             }
-            record.memory = Some(as_recorded(&saved));
-            record.writing = false;
-            library
-                .write_snapshot(&record)
-                .map_err(|error| error.failure(what()))
+            write_whole(library, record, &saved).map_err(|error| error.failure(what()))
         });
     if result.is_err() {
-        give_up(library, supervisor, machine, id, record.parent);
+        give_up(library, supervisor, machine, id, parent);
     }
     result
+}
+
+/// Has the record say that the snapshot is whole.
+fn write_whole(
+    library: &Library,
+    record: SnapshotRecord,
+    saved: &Saved,
+) -> Result<(), LibraryError> {
+    library.write_snapshot(&SnapshotRecord {
+        memory: Some(as_recorded(saved)),
+        writing: false,
+        ..record
+    })
 }
 
 /// Lets a snapshot go that never became whole. The layers stay: the present rests on them.
@@ -128,10 +132,7 @@ pub fn complete_left(
         let (id, parent) = (record.id, record.parent);
         if let Ok(saved) = memory_store::read(&library.memory_dir(id)) {
             // It was packed, and only the record does not say so.
-            let mut record = record;
-            record.memory = Some(as_recorded(&saved));
-            record.writing = false;
-            let written = library.write_snapshot(&record);
+            let written = write_whole(library, record, &saved);
             written.map_err(|error| error.failure("A snapshot was not completed"))?;
             continue;
         }

@@ -8,7 +8,7 @@ use super::overlays::relative;
 use super::remove::{Live, frozen, whole_records};
 use crate::confine::{self, Jail, Outcome, Program, find_program};
 use crate::library::Library;
-use crate::model::{LayerRef, Machine, MachineId, Overlay};
+use crate::model::{LayerRef, MachineId, Overlay};
 use crate::qemu::merge::{self, MergeError};
 use crate::storage::{ImageKind, read_header};
 
@@ -55,11 +55,7 @@ fn mend_one(
     wanted: &str,
     live: Option<&Live>,
 ) -> Result<(), String> {
-    let has = |machine: &Machine| {
-        let mut chains = machine.chains();
-        chains.any(|(_, chain)| chain.contains(&overlay.new))
-    };
-    if let Some(live) = live.filter(|live| has(&live.machine)) {
+    if let Some(live) = live.filter(|live| live.machine.layers().contains(&overlay.new)) {
         return mend_open(library, live, overlay.new, wanted).map_err(|error| error.to_string());
     }
     let path = library.layer_file(overlay.new);

@@ -136,15 +136,13 @@ pub fn make_disk(
         layer: LayerId(Uuid::new_v4()),
     };
     let path = library.layer_file(layer);
-    let mut progress = |done, of| match job.progress("Copying the disk", done, of) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(Cancelled) => ControlFlow::Break(()),
-    };
     let copied = match &disk.source {
-        DiskSource::InPlace(image) => copy_in(&image.path, &path, &mut progress),
+        DiskSource::InPlace(image) => {
+            copy_in(&image.path, &path, &mut job.teller("Copying the disk"))
+        }
         DiskSource::Layers(chain) => {
             let files: Vec<PathBuf> = chain.iter().map(|one| library.layer_file(*one)).collect();
-            copy_chain(&files, &path, &mut progress)
+            copy_chain(&files, &path, &mut job.teller("Copying the disk"))
         }
     };
     let size = copied.map_err(|error| match error {
@@ -177,10 +175,7 @@ fn telling(job: &mut Job) -> impl FnMut(Option<Stage>) -> ControlFlow<()> {
             None => last,
         };
         let (step, done, of) = last;
-        match job.progress(step, done, of) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(Cancelled) => ControlFlow::Break(()),
-        }
+        job.go_on(step, done, of)
     }
 }
 

@@ -6,7 +6,6 @@
 //! none names it any more. So work may be cut off anywhere: what is left is loose still, and merged the next time.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crossbeam_channel::{Sender, bounded};
@@ -78,7 +77,7 @@ pub fn delete(
     let layers: BTreeSet<LayerRef> = records
         .iter()
         .filter(|record| doomed.contains(&record.id))
-        .flat_map(|record| layers_of(&record.hardware))
+        .flat_map(|record| record.hardware.layers())
         .collect();
     for id in doomed {
         library
@@ -121,13 +120,6 @@ fn check_free(
 pub(super) fn whole_records(library: &Library, machine: MachineId) -> Vec<SnapshotRecord> {
     let entries = library.snapshots(machine).into_iter();
     entries.filter_map(|entry| entry.record.ok()).collect()
-}
-
-fn layers_of(machine: &Machine) -> BTreeSet<LayerRef> {
-    machine
-        .chains()
-        .flat_map(|(_, chain)| chain.iter().copied())
-        .collect()
 }
 
 /// A loose layer and the one that rests on it.
@@ -188,17 +180,15 @@ pub fn merge_loose(
         let still: BTreeSet<LayerRef> = records
             .iter()
             .filter(|record| record.kind == SnapshotKind::Saved || record.writing)
-            .flat_map(|record| layers_of(&record.hardware))
+            .flat_map(|record| record.hardware.layers())
             .collect();
         let pairs = loose(&chains, machine);
-        let pair = pairs.into_iter().find(|pair| {
-            let taken =
-                |layer: &LayerRef| still.contains(layer) || of_others.contains(&layer.layer);
-            !taken(&pair.lower)
-                && !taken(&pair.upper)
-                && plan(library, &chains, *pair, live.as_ref()).is_some()
-        });
-        let Some(plan) = pair.and_then(|pair| plan(library, &chains, pair, live.as_ref())) else {
+        let free = |layer: LayerRef| !still.contains(&layer) && !of_others.contains(&layer.layer);
+        let mut free_pairs = pairs
+            .into_iter()
+            .filter(|pair| free(pair.lower) && free(pair.upper));
+        let planned = free_pairs.find_map(|pair| plan(library, &chains, pair, live.as_ref()));
+        let Some(plan) = planned else {
             headers::mend(library, machine, live.as_ref());
             return Ok(());
         };
@@ -256,7 +246,6 @@ fn plan(
     if down && !in_qemu {
         return Some(Plan {
             merge: Merge::Down {
-                root: pair.upper.layer,
                 from: pair.upper.layer,
                 base: pair.lower.layer,
             },
@@ -287,10 +276,10 @@ fn carry_out(
 ) -> Result<(), MergeError> {
     if let (Some(live), true) = (live, plan.in_qemu) {
         let Some(frozen) = frozen(library, live, plan.written) else {
-            return merge::run(&live.monitor, plan.merge, &mut told(job));
+            return merge::run(&live.monitor, plan.merge, &mut job.teller("Merging layers"));
         };
         merge::set_writable(&live.monitor, &frozen, true)?;
-        let result = merge::run(&live.monitor, plan.merge, &mut told(job));
+        let result = merge::run(&live.monitor, plan.merge, &mut job.teller("Merging layers"));
         let below = match (plan.merge, &result) {
             (Merge::Up { base, .. }, Ok(())) => base,
             _ => frozen.below,
@@ -309,9 +298,12 @@ fn carry_out(
             None => MergeError::Cancelled,
         })?;
     }
-    let mut progress = told(job);
     let daemon = Daemon::open(&layers, &[plan.written.layer])?;
-    merge::run(daemon.client(), plan.merge, &mut progress)
+    merge::run(
+        daemon.client(),
+        plan.merge,
+        &mut job.teller("Merging layers"),
+    )
 }
 
 /// The layer as QEMU has it open; `None` for one that the guest writes to.
@@ -330,13 +322,6 @@ pub(super) fn frozen(library: &Library, live: &Live, layer: LayerRef) -> Option<
         below: at.checked_sub(1).map(|below| chain[below].layer),
         cache,
     })
-}
-
-fn told(job: &mut Job) -> impl FnMut(u64, u64) -> ControlFlow<()> {
-    |done, of| match job.progress("Merging layers", done, of) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(_cancelled) => ControlFlow::Break(()),
-    }
 }
 
 /// Makes chains shorter in all that is written about a machine, then removes what no record names any more.
@@ -416,7 +401,7 @@ pub fn flatten(
             dropped: *top,
             in_qemu: live
                 .as_ref()
-                .is_some_and(|live| layers_of(&live.machine).contains(top)),
+                .is_some_and(|live| live.machine.layers().contains(top)),
             chain: chain.clone(),
         };
         carry_out(library, &plan, live.as_ref(), job).map_err(|error| match error {

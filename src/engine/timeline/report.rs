@@ -1,6 +1,6 @@
 //! What a machine's timeline holds and takes on disk.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::library::{Library, SnapshotEntry, SnapshotRecord, allocated};
 use crate::model::{
@@ -16,9 +16,8 @@ pub fn timeline(library: &Library, machine: &Machine) -> Timeline {
         .collect();
     let mut holders: BTreeMap<LayerRef, u32> = BTreeMap::new();
     let mut hold = |machine: &Machine| {
-        let chains = machine.chains().flat_map(|(_, chain)| chain);
-        for layer in chains.collect::<BTreeSet<_>>() {
-            *holders.entry(*layer).or_default() += 1;
+        for layer in machine.layers() {
+            *holders.entry(layer).or_default() += 1;
         }
     };
     hold(machine);
@@ -34,10 +33,9 @@ pub fn timeline(library: &Library, machine: &Machine) -> Timeline {
         .collect();
     let weigh = |machine: &Machine| {
         let (mut own, mut shared) = (0, 0);
-        let chains = machine.chains().flat_map(|(_, chain)| chain);
-        for layer in chains.collect::<BTreeSet<_>>() {
-            let size = sizes.get(layer).copied().unwrap_or_default();
-            match holders.get(layer) {
+        for layer in machine.layers() {
+            let size = sizes.get(&layer).copied().unwrap_or_default();
+            match holders.get(&layer) {
                 Some(1) => own += size,
                 Some(_) | None => shared += size,
             }

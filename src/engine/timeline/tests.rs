@@ -137,7 +137,7 @@ impl World {
         let top = record.tops()[0];
         let frozen = self.library.snapshots(self.id).into_iter().any(|entry| {
             let hardware = entry.record.unwrap().hardware;
-            hardware.chains().any(|(_, chain)| chain.contains(&top))
+            hardware.layers().contains(&top)
         });
         assert!(!frozen, "the present would write into a snapshot");
         let command = format!("write -P {value} {} {BLOCK}", block * BLOCK);
@@ -174,11 +174,11 @@ impl World {
     fn check(&self, points: &BTreeMap<SnapshotId, Vec<u8>>, present: &[u8]) {
         let record = self.record();
         assert_eq!(self.read(&record), present, "the present");
-        let mut named = layers(&record);
+        let mut named = record.layers();
         for (id, bytes) in points {
             let snapshot = self.library.snapshot(self.id, *id).unwrap();
             assert_eq!(&self.read(&snapshot.hardware), bytes, "the snapshot {id}");
-            named.extend(layers(&snapshot.hardware));
+            named.extend(snapshot.hardware.layers());
         }
         let files = std::fs::read_dir(self.library.machine_dir(self.id).join("disks")).unwrap();
         let mut files: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
@@ -187,7 +187,6 @@ impl World {
             .map(|layer| self.library.layer_file(*layer))
             .collect();
         needed.sort();
-        needed.dedup();
         files.sort();
         assert_eq!(files, needed);
     }
@@ -202,13 +201,6 @@ impl Drop for World {
             supervisor.join().ok(); // Its panic was reported.
         }
     }
-}
-
-fn layers(machine: &Machine) -> Vec<LayerRef> {
-    machine
-        .chains()
-        .flat_map(|(_, chain)| chain.to_vec())
-        .collect()
 }
 
 fn with() -> RunWith {

@@ -4,7 +4,6 @@
 //! in the jail and without following what a header names.
 
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
 use std::time::Duration;
 
 use serde_json::json;
@@ -50,8 +49,7 @@ pub fn verify(
             Failure::new(format!("The snapshot “{name}” is damaged"), why)
                 .fix("Delete it, or keep it for what can still be read; the others are not touched")
         };
-        let chains = record.hardware.chains().flat_map(|(_, chain)| chain);
-        for layer in chains.copied().collect::<BTreeSet<_>>() {
+        for layer in record.hardware.layers() {
             if checked.insert(layer) {
                 job.progress("Checking disks", 0, 0)?;
                 check_layer(library, layer, job).map_err(|why| match why {
@@ -67,10 +65,7 @@ pub fn verify(
         if record.memory.is_some() {
             let places = |id| library.memory_dir(id);
             let folder = library.memory_dir(record.id);
-            let mut progress = |done, of| match job.progress("Checking memory", done, of) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(_cancelled) => ControlFlow::Break(()),
-            };
+            let mut progress = job.teller("Checking memory");
             match memory_store::verify(&folder, &places, &mut progress) {
                 Ok(()) => {}
                 Err(memory_store::MemoryError::Cancelled) => {
@@ -104,10 +99,7 @@ pub(super) fn check_layer(
         deadline: PATIENCE,
         ..Jail::new(program)
     };
-    let mut go_on = |_said: Option<&str>| match job.progress("Checking disks", 0, 0) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(_cancelled) => ControlFlow::Break(()),
-    };
+    let mut go_on = |_said: Option<&str>| job.go_on("Checking disks", 0, 0);
     let finished = match confine::run_jailed(jail, &mut go_on) {
         Ok(finished) => finished,
         Err(confine::JailError::Cancelled) => return Err(None),

@@ -1,5 +1,7 @@
 //! What a start goes on from: a saved state, a snapshot's memory, or only its disks.
 
+use std::collections::BTreeSet;
+
 use super::Post;
 use super::files::written_file;
 use crate::engine::facts::Facts;
@@ -76,15 +78,9 @@ fn above_frozen(post: &Post, mut machine: Machine) -> Result<Machine, Failure> {
     let records = snapshots
         .iter()
         .filter_map(|entry| entry.record.as_ref().ok());
-    let named: Vec<LayerRef> = records
+    let named: BTreeSet<LayerRef> = records
         .filter(|record| record.kind != SnapshotKind::Saved)
-        .flat_map(|record| {
-            record
-                .hardware
-                .chains()
-                .flat_map(|(_, chain)| chain.to_vec())
-                .collect::<Vec<_>>()
-        })
+        .flat_map(|record| record.hardware.layers())
         .collect();
     let mut frozen = machine.tops();
     frozen.retain(|layer| named.contains(layer));

@@ -9,7 +9,6 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::act::END_PATIENCE;
-use super::take::told;
 use super::{Flow, PATIENCE, Worker};
 use crate::engine::hub::Asker;
 use crate::engine::jobs::Job;
@@ -90,7 +89,7 @@ impl Worker {
             Draft::begin(&folder, self.machine.memory, None).map_err(|error| failed(&error))?;
         if let Some(memory) = &memory {
             draft
-                .copy_live(memory, &mut told(job, "Copying memory"))
+                .copy_live(memory, &mut job.teller("Copying memory"))
                 .map_err(|error| failed(&error))?;
         }
         job.progress("Stopping the guest", 0, 0)?;
@@ -98,10 +97,14 @@ impl Worker {
             .call_raw("stop", json!({}), PATIENCE)
             .map_err(|error| self.failure("it was not saved", &error))?;
         let taken = draft
-            .stop(&self.qmp, memory.as_ref(), &mut told(job, "Writing memory"))
+            .stop(
+                &self.qmp,
+                memory.as_ref(),
+                &mut job.teller("Writing memory"),
+            )
             .map_err(|error| failed(&error))?;
         taken
-            .pack(&mut told(job, "Packing memory"))
+            .pack(&mut job.teller("Packing memory"))
             .map_err(|error| failed(&error))
     }
 }

@@ -8,8 +8,9 @@
 //!
 //! Until the machine's record is written the guest can always go on as it was: what the new layers hold is nothing.
 
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::act::END_PATIENCE;
@@ -26,7 +27,7 @@ use crate::model::{
 };
 use crate::qemu::command_line::layer_node;
 use crate::qemu::memory_store::{self, Base, Draft};
-use crate::qemu::pivot::{self, NewTop};
+use crate::qemu::pivot::{self, NewTop, Written};
 use crate::qemu::process::{Process, end_tpm};
 use crate::qemu::qmp::Client;
 
@@ -139,7 +140,7 @@ impl Worker {
         let mut draft = self.begin_draft(taking.id, what)?;
         if let Some(memory) = &memory {
             draft
-                .copy_live(memory, &mut told(job, "Copying memory"))
+                .copy_live(memory, &mut job.teller("Copying memory"))
                 .map_err(|error| failed(&error))?;
         }
         let tops = self.new_tops(overlays);
@@ -150,7 +151,9 @@ impl Worker {
             return Err(failure);
         }
         let screen = self.dump_screen().ok(); // A snapshot without a picture is one, too.
-        let idle = self.idle_tops();
+        // Stopped, the guest asks for nothing more: this stays true behind the new tops.
+        let written = pivot::written(&self.qmp).unwrap_or_default();
+        let idle = self.idle_tops(&written);
         let (unneeded, tops): (Vec<NewTop>, Vec<NewTop>) = tops
             .into_iter()
             .partition(|top| idle.iter().any(|idle| idle.layer == top.below));
@@ -162,10 +165,14 @@ impl Worker {
             let resumed = if ran { self.simple("cont") } else { Ok(()) };
             return Err(resumed.err().unwrap_or_else(|| failed(&error)));
         }
-        self.note_written();
+        self.note_written(&written, &overlays);
         let mut record = self.record_now(taking, &idle);
         let taken = draft
-            .stop(&self.qmp, memory.as_ref(), &mut told(job, "Writing memory"))
+            .stop(
+                &self.qmp,
+                memory.as_ref(),
+                &mut job.teller("Writing memory"),
+            )
             .map_err(|error| failed(&error));
         // The new layers are on the disks: the record must name them before the guest writes, with a snapshot or without.
         let kept = taken.and_then(|taken| {
@@ -185,9 +192,8 @@ impl Worker {
     }
 
     /// The tops that nothing was written to since they were put on. Where QEMU does not tell, none are.
-    fn idle_tops(&self) -> Vec<LayerRef> {
+    fn idle_tops(&self, written: &BTreeMap<String, Written>) -> Vec<LayerRef> {
         let mut idle = timeline::idle_tops(&self.post.library, &self.machine);
-        let written = pivot::written(&self.qmp).unwrap_or_default();
         idle.retain(|top| {
             let node = layer_node(top.layer);
             let then = self.written_when_put_on.get(&node).copied().unwrap_or(0);
@@ -197,12 +203,18 @@ impl Worker {
         idle
     }
 
-    /// Remembers what was written before the new tops.
-    fn note_written(&mut self) {
-        let written = pivot::written(&self.qmp).unwrap_or_default().into_iter();
-        self.written_when_put_on = written
-            .map(|(node, written)| (node, written.requests))
+    /// Remembers what was written before the new tops, by their nodes.
+    fn note_written(&mut self, written: &BTreeMap<String, Written>, overlays: &[Overlay]) {
+        let mut then: BTreeMap<String, u64> = written
+            .iter()
+            .map(|(node, written)| (node.clone(), written.requests))
             .collect();
+        for overlay in overlays {
+            if let Some(requests) = then.remove(&layer_node(overlay.below.layer)) {
+                then.insert(layer_node(overlay.new.layer), requests);
+            }
+        }
+        self.written_when_put_on = then;
     }
 
     fn begin_draft(&self, id: SnapshotId, what: &str) -> Result<Draft, Failure> {
@@ -264,29 +276,26 @@ impl Worker {
             record.point = point.or(record.point);
         })?;
         self.machine.grow(overlays);
-        self.live.hardware = Some(Box::new(self.machine.clone()));
         let added = overlays.iter().map(|overlay| overlay.new);
         let layers = added.map(|layer| (layer, self.post.library.layer_file(layer)));
-        if let Err(error) = self
-            .process
-            .add_layers(self.machine.clone(), layers.collect())
-        {
+        self.tell_hardware(layers.collect());
+        Ok(())
+    }
+
+    /// Tells everyone, and a later owner, what QEMU runs now. It has opened these layers besides.
+    fn tell_hardware(&mut self, layers: Vec<(LayerRef, PathBuf)>) {
+        self.live.hardware = Some(Box::new(self.machine.clone()));
+        if let Err(error) = self.process.add_layers(self.machine.clone(), layers) {
             eprintln!("orangery: {}: {error}", self.post.id); // A later owner reads it from the record.
         }
         self.publish();
-        Ok(())
     }
 
     /// QEMU's chains are shorter than before.
     pub(super) fn relayer(&mut self, relayering: Relayering) {
-        if !self.machine.relayer(relayering) {
-            return;
+        if self.machine.relayer(relayering) {
+            self.tell_hardware(Vec::new());
         }
-        self.live.hardware = Some(Box::new(self.machine.clone()));
-        if let Err(error) = self.process.set_hardware(self.machine.clone()) {
-            eprintln!("orangery: {}: {error}", self.post.id); // A later owner reads it from the record.
-        }
-        self.publish();
     }
 
     /// Leaves the present for a snapshot; the supervisor starts the machine again.
@@ -386,13 +395,5 @@ pub(super) fn adopt_layers(
         if intent.resumes && (was_cut_off || status.as_deref() == Some("postmigrate")) {
             qmp.call_raw("cont", serde_json::json!({}), PATIENCE).ok(); // The first look shows what came of it.
         }
-    }
-}
-
-/// Tells a job how far a memory is.
-pub(super) fn told(job: &mut Job, step: &'static str) -> impl FnMut(u64, u64) -> ControlFlow<()> {
-    move |done, of| match job.progress(step, done, of) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(_cancelled) => ControlFlow::Break(()),
     }
 }

@@ -174,13 +174,7 @@ impl Process {
 
     /// Notes that the guest was given other hardware while it ran, for a later owner.
     pub fn set_hardware(&mut self, hardware: Machine) -> io::Result<()> {
-        let manifest = Manifest {
-            hardware: Some(hardware),
-            ..self.manifest.clone()
-        };
-        manifest.write(&self.folder)?;
-        self.manifest = manifest;
-        Ok(())
+        self.add_layers(hardware, Vec::new())
     }
 
     pub fn folder(&self) -> &Path {
