@@ -19,8 +19,11 @@ APP := io.orangery.Orangery
 
 # Tests run as an ordinary user also where root runs make.
 AS_USER := CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER=$(CURDIR)/tests/as-user
+# Most tests wait for guests and windows: one more at a time than there are processors.
+RUST_TEST_THREADS ?= $(shell echo $$(( $$(nproc) + 1 )))
+export RUST_TEST_THREADS
 
-.PHONY: run build test bench bench-console bench-time soak \
+.PHONY: run build test bench bench-console bench-time bench-fork soak \
 	check fmt clippy docs deny guests setup setup-tests install uninstall icons clean
 .DEFAULT_GOAL := run
 
@@ -30,13 +33,17 @@ run: build
 build: setup
 	cargo build --release --locked
 
-test: setup-tests fmt clippy docs guests
-	$(AS_USER) cargo test --locked $(TESTS)
+# The guests are made beside the building: both wait, the one for the network and the other for one long file.
+test: setup-tests fmt
+	tests/guests/prepare & guests=$$!; trap 'kill $$guests 2>/dev/null || true' EXIT; \
+	$(MAKE) clippy docs; cargo test --locked --no-run; wait $$guests
+	$(AS_USER) cargo test --locked --no-fail-fast $(TESTS)
 
-# The long ones: kills during saves, adoption many times over, real guests to the end.
+# The long ones: kills during saves, adoption many times over, real guests to the end. A release has no steps to stop at.
 soak: setup-tests guests
 	cargo build --release --locked
 	ORANGERY_SOAK=1 $(AS_USER) cargo test --locked --release -- --include-ignored --nocapture --test-threads=1 $(TESTS)
+	ORANGERY_SOAK=1 $(AS_USER) cargo test --locked --test it faults::steps:: -- --nocapture --test-threads=1
 
 # Figures beside a bare QEMU and virt-manager; never passes or fails. RUNS=20 for steadier ones.
 bench: setup-tests
@@ -52,6 +59,11 @@ bench-console: setup-tests
 bench-time: setup-tests guests
 	cargo build --release --locked
 	ORANGERY="$(BINARY)" tests/bench/run time
+
+# Forks beside a restored and a booted machine, 10 minutes. QUICK=1 is a short look.
+bench-fork: setup-tests guests
+	cargo build --release --locked
+	ORANGERY="$(BINARY)" tests/bench/run fork
 
 check: fmt clippy docs deny
 

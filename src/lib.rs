@@ -14,6 +14,7 @@
 //! storage, display, guest → qemu, confine, library, model
 //! qemu     → confine, model
 //! library, confine, desktop → model
+//! engine, storage, qemu, library → step
 //! ```
 //!
 //! | room | its job | knows nothing of |
@@ -32,6 +33,7 @@
 //! | [`terminal`] | a serial console: emulator, its thread, its picture as plain data | egui, machines, the engine |
 //! | [`language`] | texts in the language of the window | everything else |
 //! | [`desktop`] | the host desktop: taking the keyboard, dark or light | machines |
+//! | `step` | named steps of work on disk, for tests; nothing in a release | everything else |
 //! | [`cli`] | subcommands over the same engine | QEMU |
 //!
 //! # One click, from finger to pixel
@@ -67,6 +69,7 @@ pub mod language;
 pub mod library;
 pub mod model;
 pub mod qemu;
+mod step;
 pub mod storage;
 pub mod terminal;
 pub mod ui;

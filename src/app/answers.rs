@@ -6,10 +6,18 @@ use super::App;
 use super::files::{Keepsake, Kept, Kind, Shot};
 use super::links::Link;
 use crate::engine::Cancelled;
-use crate::engine::message::{Command, Event, RequestId};
-use crate::language::{fill, later, told, tr};
-use crate::model::{Action, Answer, Difference, Failure, MachineId, NewMachine, SnapshotId};
-use crate::ui::toasts::Toast;
+use crate::engine::message::{Command, Event, LabCommand, RequestId};
+use crate::language::{fill, tr};
+use crate::model::{
+    Action, Answer, Difference, DiskPlace, Failure, Fork, MachineId, NewMachine, SnapshotId,
+};
+use crate::ui::browsing::{Browsing, Point};
+use crate::ui::toasts::{Offer, Toast};
+use crate::ui::view::Comparison;
+
+/// Answers that are still due. A person asks for a few; an engine that never answers must not
+/// make the window grow.
+const MAX_PENDING: usize = 4096;
 
 /// What a request was for, to make sense of its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,30 +57,59 @@ pub(super) enum Purpose {
     Timeline(MachineId),
     /// Two points, or one and the present.
     Compare((MachineId, SnapshotId, Option<SnapshotId>)),
+    /// Looked what disks a point has.
+    Disks(Point),
+    /// Looked into a folder inside a disk of a point.
+    Folder(Point, DiskPlace),
     /// Copied a file from inside a disk to there.
     TakeFile(PathBuf),
     /// Gave a machine a copy of a snapshot's disk.
     NewDisk(MachineId),
+    /// Made a snapshot of a machine a template of this name.
+    Template(MachineId, String),
+    /// Made machines of another one; whether the page of a single one opens.
+    Fork(MachineId, bool),
+    /// Keeps a copy or throws it away, before the window closes.
+    Part(MachineId),
     /// Changed what lies in the trash.
     Trash,
     /// Gave our clipboard to a guest.
     OfferClipboard,
     /// Fetched a guest's.
     TakeClipboard(MachineId),
+    /// Something with several machines.
+    Lab(LabCommand),
 }
 
 impl Purpose {
+    fn of_act(machine: MachineId, action: Action) -> Self {
+        match action {
+            Action::Delete => Self::Delete(machine),
+            Action::Snapshot => Self::snapshot(machine, ""),
+            Action::Restore | Action::DeleteForever => Self::Trash,
+            // What is tried is done in the copy: whoever stayed here would do it to the machine itself.
+            Action::Fork | Action::Try => Self::Fork(machine, action == Action::Try),
+            _ => Self::Tell,
+        }
+    }
+
+    fn snapshot(machine: MachineId, name: &str) -> Self {
+        let named = !name.is_empty();
+        Self::Snapshot { machine, named }
+    }
+
+    fn of_fork(machine: MachineId, fork: &Fork) -> Self {
+        // Nobody looks at a moment that has passed, or at a template.
+        Self::Fork(machine, fork.disposable || fork.at.is_some())
+    }
+
+    fn of_template(machine: MachineId, name: Option<&String>) -> Self {
+        name.map_or(Self::Tell, |name| Self::Template(machine, name.clone()))
+    }
+
     pub(super) fn of(command: &Command) -> Self {
         match command {
-            Command::Act { machine, action } => match action {
-                Action::Delete => Self::Delete(*machine),
-                Action::Snapshot => Self::Snapshot {
-                    machine: *machine,
-                    named: false,
-                },
-                Action::Restore | Action::DeleteForever => Self::Trash,
-                _ => Self::Tell,
-            },
+            Command::Act { machine, action } => Self::of_act(*machine, *action),
             Command::CommandLine { machine } => Self::CommandLine(*machine),
             Command::TypeText { machine, .. } => Self::Type(*machine),
             Command::ReadQemuLog { machine } => Self::QemuLog(*machine),
@@ -85,19 +122,24 @@ impl Purpose {
             | Command::Watch(_)
             | Command::ReadLog
             | Command::Note(_)
-            | Command::ShowTrash
-            | Command::ListDisks { .. }
-            | Command::ListFiles { .. } => Self::Quiet,
-            Command::TakeSnapshot { machine, name, .. } => Self::Snapshot {
-                machine: *machine,
-                named: !name.is_empty(),
-            },
+            | Command::ShowTrash => Self::Quiet,
+            Command::ListDisks { machine, point } => Self::Disks((*machine, *point)),
+            Command::ListFiles {
+                machine,
+                point,
+                place,
+            } => Self::Folder((*machine, *point), place.clone()),
+            Command::TakeSnapshot { machine, name, .. } => Self::snapshot(*machine, name),
             Command::Rewind {
                 machine,
                 snapshot,
                 keep,
                 ..
             } => Self::Rewind(*machine, *snapshot, *keep),
+            Command::SetTemplate { machine, name, .. } => {
+                Self::of_template(*machine, name.as_ref())
+            }
+            Command::Fork { machine, fork } => Self::of_fork(*machine, fork),
             Command::VerifySnapshots { machine, .. } => Self::Verify(*machine),
             Command::Flatten { machine } => Self::Flatten(*machine),
             Command::Compare { machine, from, to } => Self::Compare((*machine, *from, *to)),
@@ -115,6 +157,7 @@ impl Purpose {
             | Command::EditSnapshot { .. }
             | Command::DeleteSnapshots { .. }
             | Command::SetCheckpoints { .. }
+            | Command::Clone { .. }
             | Command::Insert { .. }
             | Command::DropPending { .. }
             | Command::AddDisk { .. }
@@ -124,16 +167,50 @@ impl Purpose {
             | Command::OpenConsoles { .. }
             | Command::Screenshot { .. }
             | Command::CancelJob(_)
+            | Command::StopLooking { .. }
             | Command::Examine
             | Command::SaveSettings(_)
             | Command::Report { .. }
             | Command::HandOver
             | Command::Raise => Self::Tell,
+            Command::Lab(command) => Self::Lab(command.clone()),
         }
     }
 }
 
 impl App {
+    pub(super) fn send(&mut self, command: Command) {
+        let purpose = Purpose::of(&command);
+        self.send_for(command, purpose);
+    }
+
+    pub(super) fn send_for(&mut self, command: Command, purpose: Purpose) {
+        match &purpose {
+            Purpose::Compare(key) => {
+                self.view.comparison = Some(Comparison {
+                    key: *key,
+                    result: None,
+                });
+            }
+            Purpose::Disks(point) => self.view.browsing = Some(Browsing::new(*point)),
+            Purpose::Folder(point, place) => {
+                if let Some(browsing) = self.browsing(*point) {
+                    browsing.ask(place.clone());
+                }
+            }
+            _ => {}
+        }
+        match self.backend.send(command) {
+            Ok(request) => {
+                if self.pending.len() >= MAX_PENDING {
+                    self.pending.pop_first();
+                }
+                self.pending.insert(request, purpose);
+            }
+            Err(failure) => self.fail(purpose, failure),
+        }
+    }
+
     /// Folds one piece of news into what is shown.
     pub(super) fn take(&mut self, event: Event, ctx: &egui::Context) {
         match event {
@@ -173,6 +250,7 @@ impl App {
         match purpose {
             Purpose::OfferClipboard => return self.clipboard_offered(result),
             Purpose::TakeClipboard(machine) => return self.clipboard_taken(machine, result),
+            Purpose::Part(machine) => return self.parted(machine, result.map(drop)),
             _ => {}
         }
         match result {
@@ -198,8 +276,20 @@ impl App {
             }
             Purpose::OfferClipboard => self.clipboard_offered(Err(failure)),
             Purpose::Compare(key) => self.compared(key, Err(failure)),
+            Purpose::Part(machine) => self.parted(machine, Err(failure)),
+            Purpose::Disks(point) => {
+                if let Some(browsing) = self.browsing(point) {
+                    browsing.disks = Some(Err(failure));
+                }
+            }
+            Purpose::Folder(point, place) => {
+                if let Some(browsing) = self.browsing(point) {
+                    browsing.put(&place, Err(failure));
+                }
+            }
             // Whoever cancels knows.
             Purpose::TakeFile(_) | Purpose::NewDisk(_) if failure == Cancelled.into() => {}
+            Purpose::Lab(_) if failure.why.ends_with(&Failure::from(Cancelled).to_string()) => {}
             Purpose::Timeline(machine) => {
                 self.view.unread_timelines.insert(machine, failure);
             }
@@ -214,6 +304,9 @@ impl App {
                 self.shell.show_screen(machine);
             }
             (_, Answer::Created(machine)) => self.shell.select(machine),
+            (Purpose::Fork(_, true), Answer::Forked(made)) if made.len() == 1 => {
+                made.into_iter().for_each(|one| self.shell.show_screen(one));
+            }
             (Purpose::Recognise(path), Answer::Recognised(found)) => {
                 self.shell.looked(&self.view, &path, Ok(found));
             }
@@ -231,7 +324,9 @@ impl App {
                 let title = fill("{name} is in the trash", &[("name", &name)]);
                 let text = tr("Nothing is lost until the trash is emptied").to_owned();
                 let toast = Toast::done(title, text, self.view.now);
-                self.view.toasts.push(toast.undo(machine, Action::Restore));
+                self.view
+                    .toasts
+                    .push(toast.offer(Offer::Undo(machine, Action::Restore)));
                 self.send(Command::ShowTrash);
             }
             (Purpose::Timeline(machine), Answer::Timeline(timeline)) => {
@@ -240,72 +335,41 @@ impl App {
             (Purpose::Compare(key), Answer::Difference(difference)) => {
                 self.compared(key, Ok(difference));
             }
+            (Purpose::Disks(point), Answer::Disks(disks)) => {
+                if let Some(browsing) = self.browsing(point) {
+                    browsing.disks = Some(Ok(disks));
+                }
+            }
+            (Purpose::Folder(point, place), Answer::Folder(folder)) => {
+                if let Some(browsing) = self.browsing(point) {
+                    browsing.put(&place, Ok(folder));
+                }
+            }
             (
                 purpose @ (Purpose::Snapshot { .. }
                 | Purpose::Rewind(..)
                 | Purpose::Verify(_)
                 | Purpose::Flatten(_)
                 | Purpose::TakeFile(_)
-                | Purpose::NewDisk(_)),
+                | Purpose::NewDisk(_)
+                | Purpose::Template(..)
+                | Purpose::Fork(..)),
                 answer,
             ) => {
                 self.tell_of_time(&purpose, &answer);
             }
+            (Purpose::Lab(_), Answer::Lab(lab)) => self.shell.show_lab(lab),
+            (Purpose::Lab(command), _) => self.tell_of_lab(&command),
             (Purpose::Trash, _) => self.send(Command::ShowTrash),
             (Purpose::Type(machine), _) => drop(self.shell.typed(machine, Ok(()))),
             _ => {}
         }
     }
 
-    /// What was done to a timeline, where the page does not show it by itself.
-    fn tell_of_time(&mut self, purpose: &Purpose, answer: &Answer) {
-        let now = self.view.now;
-        let toast = |machine, title: &'static str, text: String| {
-            let name = self.view.name(machine);
-            Toast::done(fill(title, &[("name", &name)]), text, now)
-        };
-        let toast = match (purpose, answer) {
-            (Purpose::Snapshot { machine, named }, answer) => {
-                let text = tr("You can come back to this moment").to_owned();
-                let toast = toast(*machine, later("Snapshot of {name} taken"), text);
-                match answer {
-                    Answer::Snapshot(snapshot) if !named => toast.name(*machine, *snapshot),
-                    _ => toast,
-                }
-            }
-            (Purpose::Rewind(machine, snapshot, kept), _) => {
-                let timeline = self.view.timelines.get(machine);
-                let point = timeline.and_then(|timeline| timeline.snapshot(*snapshot));
-                let point = point.map(|point| told(point.title()).into_owned());
-                let point = point.unwrap_or_default();
-                let text = match kept {
-                    true => {
-                        later("It is as it was at “{point}”; what was before is kept as a branch")
-                    }
-                    false => later("It is as it was at “{point}”"),
-                };
-                let text = fill(text, &[("point", &point)]);
-                toast(*machine, later("{name} went back"), text)
-            }
-            (Purpose::Verify(machine), _) => {
-                let text = tr("All of it is there, and as it was written").to_owned();
-                toast(*machine, later("The snapshot of {name} is whole"), text)
-            }
-            (Purpose::Flatten(machine), _) => {
-                let text = tr("Each of its disks is one layer now").to_owned();
-                toast(*machine, later("{name} is flat"), text)
-            }
-            (Purpose::TakeFile(path), _) => {
-                let title = tr("The file is copied").to_owned();
-                Toast::done(title, path.display().to_string(), now)
-            }
-            (Purpose::NewDisk(machine), _) => {
-                let text = tr("It is detached: plug it in under Hardware").to_owned();
-                toast(*machine, later("{name} has a new disk"), text)
-            }
-            _ => return,
-        };
-        self.view.toasts.push(toast);
+    /// What is known of the disks of a point, if it is still looked at.
+    fn browsing(&mut self, point: Point) -> Option<&mut Browsing> {
+        let shown = self.view.browsing.as_mut();
+        shown.filter(|browsing| browsing.point == point)
     }
 
     /// A comparison is there, or why not; nobody waits for an older one any more.

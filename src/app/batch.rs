@@ -7,7 +7,7 @@ use super::answers::Purpose;
 use crate::engine::message::Command;
 use crate::language::{count, fill, told, tr};
 use crate::model::{Action, Answer, Failure, MachineId};
-use crate::ui::toasts::Toast;
+use crate::ui::toasts::{Offer, Toast};
 
 /// Requests that are under way at a time; the engine's queue has room for others'.
 const MAX_UNDER_WAY: usize = 16;
@@ -139,8 +139,9 @@ impl App {
                 "{count} machines are in the trash",
             );
             let text = tr("Nothing is lost until the trash is emptied").to_owned();
-            let toast = Toast::done(title, text, self.view.now).restore_all(done);
-            self.view.toasts.push(toast);
+            let toast = Toast::done(title, text, self.view.now);
+            let offer = Offer::RestoreAll(done);
+            self.view.toasts.push(toast.offer(offer));
         }
         if matches!(action, Some(Action::Delete | Action::Restore)) {
             self.send(Command::ShowTrash);

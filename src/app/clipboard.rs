@@ -12,7 +12,7 @@ use crate::engine::relay::Do;
 use crate::language::{fill, tr};
 use crate::model::{Answer, ClipKind, Failure, MachineId};
 use crate::ui::screen_view::room_of_screen;
-use crate::ui::toasts::Toast;
+use crate::ui::toasts::{Offer, Toast};
 
 /// While something is dragged over the window nothing else tells where it is.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -80,7 +80,7 @@ impl App {
         let title = fill(kind.was_copied(), &[("name", &name)]);
         let text = tr("Take it into your clipboard?").to_owned();
         let toast = Toast::done(title, text, self.view.now);
-        self.view.toasts.push(toast.take(machine));
+        self.view.toasts.push(toast.offer(Offer::Take(machine)));
     }
 
     pub(super) fn give_clipboard(&mut self) {

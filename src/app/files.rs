@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::backend::Waker;
-use crate::desktop::{Place, keep, new_recording};
+use crate::desktop::{Place, free_path, keep, new_recording};
 use crate::engine::screen::{End, FrameSlot, RECORDING_LIMIT, RecordError, Recorder, Recording};
 use crate::language::{later, spoken, tr};
 use crate::model::Failure;
@@ -100,7 +100,12 @@ fn choose(wanted: Wanted) -> Picked {
             let dialog = rfd::FileDialog::new()
                 .set_title(tr("Save a copy as"))
                 .set_file_name(name);
-            dialog.save_file().map(|path| Picked::Target(file, path))
+            // Where nobody can be asked, downloads are a good place; the toast says where it went.
+            let target = dialog.save_file().or_else(|| {
+                let asked = begun.elapsed() >= NEVER_OPENED;
+                (!asked).then(|| free_path(Place::Downloads, name))?
+            });
+            target.map(|path| Picked::Target(file, path))
         }
     };
     match picked {

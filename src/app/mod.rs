@@ -15,6 +15,7 @@ mod links;
 mod pictures;
 mod sight;
 mod system_keys;
+mod toasts;
 mod window;
 mod winit_bridge;
 
@@ -40,7 +41,8 @@ use crate::ui::clock::Zone;
 use crate::ui::pointer::Pointer;
 use crate::ui::settings_page::fitting_scale;
 use crate::ui::shell::{Page, Shell};
-use crate::ui::view::{Comparison, View};
+use crate::ui::toasts::Toast;
+use crate::ui::view::View;
 use crate::ui::{Ask, InsideFile, terminal, theme};
 use answers::Purpose;
 use batch::Batches;
@@ -50,10 +52,6 @@ use keyboard::Keyboard;
 use lines::Lines;
 use links::{Link, Links};
 use pictures::Pictures;
-
-/// Answers that are still due. A person asks for a few; an engine that never answers must not
-/// make the window grow.
-const MAX_PENDING: usize = 4096;
 
 /// The window's state.
 pub struct App {
@@ -226,7 +224,10 @@ impl App {
                     target,
                 });
             }
-            Some(Picked::NoChooser) => self.tell_failure(files::no_chooser()),
+            Some(Picked::NoChooser) => {
+                let hint = Toast::hint(files::no_chooser(), self.view.now);
+                self.view.toasts.push(hint);
+            }
             Some(Picked::Cancelled) | None => {}
         }
         let dropped: Vec<_> = ctx.input(|input| {
@@ -364,22 +365,6 @@ impl App {
         self.timeline = wanted;
     }
 
-    fn send(&mut self, command: Command) {
-        let purpose = Purpose::of(&command);
-        if let Purpose::Compare(key) = purpose {
-            self.view.comparison = Some(Comparison { key, result: None });
-        }
-        match self.backend.send(command) {
-            Ok(request) => {
-                if self.pending.len() >= MAX_PENDING {
-                    self.pending.pop_first();
-                }
-                self.pending.insert(request, purpose);
-            }
-            Err(failure) => self.fail(purpose, failure),
-        }
-    }
-
     fn do_ask(&mut self, ask: Ask, ctx: &egui::Context) {
         match ask {
             Ask::Engine(command) => self.send(command),
@@ -426,7 +411,10 @@ impl App {
             | Ask::ShowHardware(_)
             | Ask::ShowKeys(_)
             | Ask::ShowTimeline(_)
+            | Ask::ShowLab(_)
+            | Ask::NewLab(_)
             | Ask::NewSnapshot(_)
+            | Ask::NewClone(..)
             | Ask::NameSnapshot(..)
             | Ask::TypeInto(_)
             | Ask::ConfirmDelete(_)

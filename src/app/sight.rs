@@ -19,8 +19,9 @@ impl App {
 
     /// After a frame was drawn: the rows that were in it.
     pub(super) fn tell_sight(&mut self) {
-        if self.shell.library.in_sight != self.in_sight {
-            self.in_sight = self.shell.library.in_sight.clone();
+        let in_sight = self.shell.in_sight();
+        if in_sight != self.in_sight {
+            self.in_sight = in_sight;
             let rows = self.in_sight.clone();
             // If the engine is too busy for thumbnails, the next scroll tells it again.
             self.backend.send(Command::InSight(rows)).ok();

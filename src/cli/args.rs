@@ -6,12 +6,16 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
+use super::clone::{CloneTask, TemplateTask};
+use super::fork::ForkTask;
 use super::hardware::{DeviceTask, DiskTask, Eject, Insert};
-use super::set::{self, firmware};
+use super::lab::LabTask;
+use super::making::Create;
+use super::set;
 use super::sharing::ClipboardTask;
 use super::snapshot::{SnapshotTask, TIMELINE_JSON};
 use super::typing::TypeTask;
-use crate::model::{Action, ByteSize, Era, FirmwareKind, Flavor};
+use crate::model::Action;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -140,9 +144,31 @@ pub enum Task {
     /// Take, list and delete snapshots, and go back to them.
     #[command(subcommand)]
     Snapshot(SnapshotTask),
+    /// Make machines that go on from a machine's present moment, or from a snapshot; the machine itself goes on, too
+    Fork(ForkTask),
+    /// The same with nothing kept: what was done in it is gone when it ends, unless `keep` comes before
+    Try(ForkTask),
+    /// Make a machine with the same hardware and disks, that does not run yet; the machine itself may run
+    Clone(CloneTask),
+    /// Moments that new machines go on from at once
+    #[command(subcommand)]
+    Template(TemplateTask),
+    /// Keep a machine that `try` made
+    Keep {
+        #[command(flatten)]
+        target: Target,
+        /// Put its moment into the timeline of the machine that it came from instead, and end it
+        #[arg(long)]
+        as_snapshot: bool,
+    },
+    /// End a machine that `try` made, now
+    ThrowAway(Target),
     /// List the machine's snapshots, oldest first.
     #[command(after_long_help = TIMELINE_JSON)]
     Timeline(Target),
+    /// Start, keep and take back several machines together.
+    #[command(subcommand)]
+    Lab(LabTask),
     #[command(about = Action::Repair.explain())]
     Repair(Target),
     /// Keep the guest's screen as a PNG picture.
@@ -258,66 +284,6 @@ pub enum Task {
     },
 }
 
-/// Make a machine.
-///
-/// Without --iso, --disk or --test-card it gets an empty disk. What is not given is
-/// chosen to suit the system in the file and this computer.
-#[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
-#[command(after_long_help = "Examples:
-  orangery create Debian --iso debian-12.iso --memory 4G --firmware uefi --start
-  orangery create Old --disk ~/images/old.vmdk --copy --era old
-  orangery create Box --iso alpine.iso --flavor S
-  orangery create Card --test-card --ballast 256M")]
-pub struct Create {
-    /// What to call it. No two machines of a library have the same name.
-    #[arg(value_name = "NAME")]
-    pub name: String,
-    /// Install from this ISO image onto an empty disk.
-    #[arg(long, value_name = "FILE", group = "source")]
-    pub iso: Option<PathBuf>,
-    /// Use this disk image where it lies (qcow2 or raw); with --copy, a copy of it.
-    #[arg(
-        long,
-        value_name = "FILE",
-        group = "source",
-        conflicts_with = "disk_size"
-    )]
-    pub disk: Option<PathBuf>,
-    /// Copy the disk image into the library, from any format; the file stays as it is.
-    #[arg(long, requires = "disk")]
-    pub copy: bool,
-    /// The built-in tiny guest, which shows what works.
-    #[arg(long, group = "source", conflicts_with = "disk_size")]
-    pub test_card: bool,
-    /// Let the test card fill this much memory with noise and check it.
-    #[arg(long, value_name = "SIZE", requires = "test_card")]
-    pub ballast: Option<ByteSize>,
-    /// A size with a name: S, M or L; --cpus and --memory change it.
-    #[arg(long, value_name = "SIZE")]
-    pub flavor: Option<Flavor>,
-    /// Which hardware the system knows: modern (virtio), sata (Windows) or old (IDE, PCI).
-    #[arg(long, value_name = "ERA", value_parser = era)]
-    pub era: Option<Era>,
-    /// Processors, 1 to 255.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=255))]
-    pub cpus: Option<u32>,
-    /// Memory, for example 512M or 4G.
-    #[arg(long, value_name = "SIZE")]
-    pub memory: Option<ByteSize>,
-    /// Size of the empty disk, for example 32G.
-    #[arg(long, value_name = "SIZE")]
-    pub disk_size: Option<ByteSize>,
-    /// What runs first: bios, uefi or secure (UEFI with Secure Boot).
-    #[arg(long, value_name = "KIND", value_parser = firmware)]
-    pub firmware: Option<FirmwareKind>,
-    /// To try things out: checkpoints are taken by themselves, to go back to.
-    #[arg(long)]
-    pub experiment: bool,
-    /// Start it at once.
-    #[arg(long)]
-    pub start: bool,
-}
-
 /// Change a machine's hardware, name or notes.
 ///
 /// Either all changes are made or none. What a running machine can't take at once it gets at
@@ -393,11 +359,6 @@ pub struct Combination(pub Vec<String>);
 
 /// More fingers than anyone has.
 const MAX_KEYS: usize = 10;
-
-fn era(text: &str) -> Result<Era, String> {
-    let found = Era::ALL.into_iter().find(|era| era.word() == text);
-    found.ok_or_else(|| "write modern, sata or old".to_owned())
-}
 
 fn combination(text: &str) -> Result<Combination, String> {
     let keys: Vec<String> = text.split(['-', '+']).map(str::to_lowercase).collect();

@@ -8,7 +8,7 @@ use crate::app::{self, Waker};
 use crate::console::{self, ConsoleOptions, ConsoleTarget};
 use crate::engine::client::{Client, ClientError};
 use crate::engine::{self, Command, Engine, OpenError, agent, offline, picture};
-use crate::model::{ComputerReport, Failure, MachineId, MachineReport, Timeline};
+use crate::model::{ComputerReport, Failure, LabReport, MachineId, MachineReport, Timeline};
 
 /// The owner, if there is one. It sends events, so that machines and jobs are told.
 ///
@@ -34,6 +34,11 @@ pub fn reports(library: Option<&Path>) -> Result<Vec<MachineReport>, Failure> {
 /// What a machine's timeline holds, read from its files without the lock.
 pub fn timeline(library: Option<&Path>, machine: MachineId) -> Result<Timeline, Failure> {
     offline::timeline(&engine::places(library)?, machine)
+}
+
+/// How all labs stand, read from their files without the lock.
+pub fn labs(library: Option<&Path>) -> Result<Vec<LabReport>, Failure> {
+    offline::labs(&engine::places(library)?)
 }
 
 /// Looks at this computer, KVM included.

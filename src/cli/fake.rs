@@ -9,8 +9,8 @@ use super::tasks::{Backend, Reply};
 use crate::engine::Command;
 use crate::model::{
     Address, Answer, ByteSize, Cdrom, ComputerReport, Cpu, Device, DeviceKind, Disk, DiskSource,
-    Failure, Firmware, FirmwareKind, LayerId, LayerRef, Mac, Machine, MachineId, MachineReport,
-    Nic, Origin, State, Timeline, Timestamp,
+    Failure, Firmware, FirmwareKind, LabReport, LayerId, LayerRef, Mac, Machine, MachineId,
+    MachineReport, Nic, Origin, State, Timeline, Timestamp,
 };
 
 /// What `now` is in all tests.
@@ -23,6 +23,7 @@ pub struct Fake {
     pub replies: VecDeque<Result<Reply, Failure>>,
     pub computer: Option<ComputerReport>,
     pub timeline: Timeline,
+    pub labs: Vec<LabReport>,
     pub yes: Option<bool>,
     /// What was asked for, with its patience.
     pub asked: Vec<(Command, Option<Duration>)>,
@@ -56,6 +57,10 @@ impl Backend for Fake {
         Ok(self.timeline.clone())
     }
 
+    fn labs(&mut self) -> Result<Vec<LabReport>, Failure> {
+        Ok(self.labs.clone())
+    }
+
     fn png(&mut self, _ppm: OwnedFd) -> Result<Vec<u8>, Failure> {
         Ok(b"PNG".to_vec())
     }
@@ -67,6 +72,10 @@ impl Backend for Fake {
     fn confirm(&mut self, question: &str) -> Option<bool> {
         self.opened.push(question.to_owned());
         self.yes
+    }
+
+    fn tell(&mut self, text: &str) {
+        self.opened.push(text.to_owned());
     }
 
     fn console(&mut self, machine: MachineId, _name: String, head: u32) -> Result<(), Failure> {

@@ -98,6 +98,7 @@ fn fake(answers: Vec<Answer>) -> Fake {
         time: Timestamp(1),
         kind: SnapshotKind::Manual,
         with_memory: false,
+        disk: None,
         writing: false,
         bytes: ByteSize(0),
         shared: ByteSize(0),

@@ -1,14 +1,82 @@
 //! `create` and `recognise`: what a machine is made from, and what suits it.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::args::Create;
+use super::set::firmware;
 use super::show;
 use super::tasks::{Done, SHORT, Session, absolute, unexpected};
 use super::text::clean;
 use crate::engine::Command;
-use crate::model::{Answer, Failure, FileKind, NewMachine, Recognised, Source, check_name};
+use crate::model::{
+    Answer, ByteSize, Era, Failure, FileKind, FirmwareKind, Flavor, NewMachine, Recognised, Source,
+    check_name,
+};
+
+/// Make a machine.
+///
+/// Without --iso, --disk or --test-card it gets an empty disk. What is not given is
+/// chosen to suit the system in the file and this computer.
+#[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
+#[command(after_long_help = "Examples:
+  orangery create Debian --iso debian-12.iso --memory 4G --firmware uefi --start
+  orangery create Old --disk ~/images/old.vmdk --copy --era old
+  orangery create Box --iso alpine.iso --flavor S
+  orangery create Card --test-card --ballast 256M")]
+pub struct Create {
+    /// What to call it. No two machines of a library have the same name.
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Install from this ISO image onto an empty disk.
+    #[arg(long, value_name = "FILE", group = "source")]
+    pub iso: Option<PathBuf>,
+    /// Use this disk image where it lies (qcow2 or raw); with --copy, a copy of it.
+    #[arg(
+        long,
+        value_name = "FILE",
+        group = "source",
+        conflicts_with = "disk_size"
+    )]
+    pub disk: Option<PathBuf>,
+    /// Copy the disk image into the library, from any format; the file stays as it is.
+    #[arg(long, requires = "disk")]
+    pub copy: bool,
+    /// The built-in tiny guest, which shows what works.
+    #[arg(long, group = "source", conflicts_with = "disk_size")]
+    pub test_card: bool,
+    /// Let the test card fill this much memory with noise and check it.
+    #[arg(long, value_name = "SIZE", requires = "test_card")]
+    pub ballast: Option<ByteSize>,
+    /// A size with a name: S, M or L; --cpus and --memory change it.
+    #[arg(long, value_name = "SIZE")]
+    pub flavor: Option<Flavor>,
+    /// Which hardware the system knows: modern (virtio), sata (Windows) or old (IDE, PCI).
+    #[arg(long, value_name = "ERA", value_parser = era)]
+    pub era: Option<Era>,
+    /// Processors, 1 to 255.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=255))]
+    pub cpus: Option<u32>,
+    /// Memory, for example 512M or 4G.
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<ByteSize>,
+    /// Size of the empty disk, for example 32G.
+    #[arg(long, value_name = "SIZE")]
+    pub disk_size: Option<ByteSize>,
+    /// What runs first: bios, uefi or secure (UEFI with Secure Boot).
+    #[arg(long, value_name = "KIND", value_parser = firmware)]
+    pub firmware: Option<FirmwareKind>,
+    /// To try things out: checkpoints are taken by themselves, to go back to.
+    #[arg(long)]
+    pub experiment: bool,
+    /// Start it at once.
+    #[arg(long)]
+    pub start: bool,
+}
+
+fn era(text: &str) -> Result<Era, String> {
+    let found = Era::ALL.into_iter().find(|era| era.word() == text);
+    found.ok_or_else(|| "write modern, sata or old".to_owned())
+}
 
 impl Session<'_> {
     /// What `create` asks for, with what was not given filled in.

@@ -10,15 +10,20 @@
 //! `doctor` are pure; `tasks` knows the rest of the program only as a `tasks::Backend`.
 
 mod args;
+mod clone;
 mod doctor;
 mod doors;
 #[cfg(test)]
 mod fake;
 mod file;
+mod fork;
 mod hardware;
 #[cfg(test)]
 mod hardware_tests;
 mod inside;
+mod lab;
+#[cfg(test)]
+mod lab_tests;
 mod making;
 mod owner;
 mod parts;

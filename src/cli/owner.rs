@@ -99,6 +99,7 @@ impl Owner {
                 Event::Gone(id) => {
                     self.known.remove(&id);
                 }
+                Event::Notice(failure) => super::complain(&failure, false),
                 _ => {} // Of no interest to one command.
             }
         }

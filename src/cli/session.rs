@@ -13,8 +13,10 @@ use super::serial::{Console, End, Raw};
 use super::tasks::{Backend, Reply, SHORT};
 use crate::engine::Command;
 use crate::engine::client::Client;
+use crate::engine::message::LabCommand;
 use crate::model::{
-    Action, Answer, ByteSize, ComputerReport, Failure, MachineId, MachineReport, State, Timeline,
+    Action, Answer, ByteSize, ComputerReport, Failure, LabReport, MachineId, MachineReport, State,
+    Timeline,
 };
 
 /// How long a new owner may take to adopt what the last one let go.
@@ -201,6 +203,10 @@ impl Backend for Live {
         Some(answer == "y" || answer == "yes")
     }
 
+    fn tell(&mut self, text: &str) {
+        eprintln!("{text}");
+    }
+
     fn console(&mut self, machine: MachineId, name: String, head: u32) -> Result<(), Failure> {
         doors::console(self.library.as_deref(), machine, name, head)
     }
@@ -246,6 +252,20 @@ impl Backend for Live {
         }
     }
 
+    fn labs(&mut self) -> Result<Vec<LabReport>, Failure> {
+        if self.owner.is_none() {
+            return doors::labs(self.library.as_deref());
+        }
+        match self.call(Command::Lab(LabCommand::List), Some(SHORT))? {
+            Reply::Answer(Answer::Labs(labs), _) => Ok(labs),
+            Reply::Answer(..) => Err(super::tasks::unexpected()),
+            Reply::Late => Err(Failure::new(
+                "No labs",
+                "The library's owner does not answer",
+            )),
+        }
+    }
+
     fn serial_log(&mut self, folder: &Path) -> Result<(), Failure> {
         let said = doors::serial_log(folder)?;
         super::serial::print_log(&said)
@@ -279,6 +299,12 @@ fn progress_of(action: Action, state: State) -> Way {
         Action::DiscardSaved
         | Action::Snapshot
         | Action::Rewind
+        | Action::Fork
+        | Action::Try
+        | Action::Clone
+        | Action::Keep
+        | Action::KeepMoment
+        | Action::Discard
         | Action::Reset
         | Action::OpenConsole
         | Action::Screenshot

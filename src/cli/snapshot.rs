@@ -11,8 +11,8 @@ use super::tasks::{Done, Session, unexpected};
 use super::text::{Lean, clean, table};
 use crate::engine::Command;
 use crate::model::{
-    Answer, ByteSize, Checkpoints, Failure, MachineReport, SnapshotId, SnapshotReport, Timeline,
-    Timestamp,
+    Answer, ByteSize, Checkpoints, Failure, MachineReport, SnapshotId, SnapshotReport,
+    SnapshotScope, Timeline, Timestamp,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
@@ -28,6 +28,14 @@ pub enum SnapshotTask {
         /// What is to be remembered about it.
         #[arg(long, value_name = "TEXT", default_value = "")]
         note: String,
+        /// Keep this disk alone, by its id as “disk list” shows it: no memory, no hardware, no other disk.
+        ///
+        /// Going back to it brings this disk back and leaves everything else as it is.
+        #[arg(long, value_name = "ID")]
+        disk: Option<String>,
+        /// Copy disks that lie outside the library into it first; the files stay where they are. The machine must be off.
+        #[arg(long)]
+        move_in: bool,
     },
     /// Go back to a snapshot. A machine that runs ends running.
     ///
@@ -101,7 +109,7 @@ pub enum SnapshotTask {
 }
 
 pub(super) const TIMELINE_JSON: &str = "With --json: an array, oldest first, of id, parent (an id or null), name, note, time (seconds since 1970), kind \
-     (manual, kept, timed, before-shut-down, before-reset, before-change or before-suspend), with_memory, bytes (what \
+     (manual, kept, timed, before-shut-down, before-reset, before-change or before-suspend), with_memory, disk (the one disk that it keeps alone, or null), bytes (what \
      comes back if it alone is deleted), shared (bytes that others need as well), present (the machine came from here \
      last), depth (layers of its deepest disk), writing, and trouble (why it can't be used, or null).";
 
@@ -132,6 +140,7 @@ struct Entry<'a> {
     time: Timestamp,
     kind: &'static str,
     with_memory: bool,
+    disk: Option<&'a str>,
     bytes: ByteSize,
     shared: ByteSize,
     present: bool,
@@ -147,7 +156,9 @@ impl Session<'_> {
                 target,
                 called,
                 note,
-            } => self.take_snapshot(&target, called, note),
+                disk,
+                move_in,
+            } => self.take_snapshot(&target, called, note, SnapshotScope { disk, move_in }),
             SnapshotTask::Rewind {
                 target,
                 snapshot,
@@ -186,6 +197,7 @@ impl Session<'_> {
         target: &Target,
         name: String,
         note: String,
+        scope: SnapshotScope,
     ) -> Result<Done, Failure> {
         #[derive(Serialize)]
         struct Taken<'a> {
@@ -198,6 +210,7 @@ impl Session<'_> {
             machine: report.id,
             name: name.clone(),
             note,
+            scope,
         };
         let Answer::Snapshot(id) = self.finish(command, None, &report.name)? else {
             return Err(unexpected());
@@ -299,7 +312,12 @@ impl Session<'_> {
                 snapshot.kind.word().to_owned(),
                 match &snapshot.trouble {
                     Some(trouble) => format!("can't be used: {}", clean(trouble)),
-                    None => format!("{}{here}", clean(snapshot.title())),
+                    None => {
+                        let only = snapshot.disk.as_deref();
+                        let only =
+                            only.map_or(String::new(), |disk| format!(" (only {})", clean(disk)));
+                        format!("{}{only}{here}", clean(snapshot.title()))
+                    }
                 },
             ]
         }));
@@ -422,6 +440,7 @@ fn entry<'a>(timeline: &Timeline, snapshot: &'a SnapshotReport) -> Entry<'a> {
         time: snapshot.time,
         kind: snapshot.kind.word(),
         with_memory: snapshot.with_memory,
+        disk: snapshot.disk.as_deref(),
         bytes: snapshot.bytes,
         shared: snapshot.shared,
         present: timeline.present == Some(snapshot.id),

@@ -1,19 +1,23 @@
 //! One function for each subcommand, over a backend that stands for the engine.
 
+mod outcome;
 mod report;
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::args::{Args, Combination, Create, Serial, ShutDown, Target, Task, Trash};
+pub(super) use outcome::outcome;
+
+use super::args::{Args, Combination, Serial, ShutDown, Target, Task, Trash};
+use super::making::Create;
 use super::pick::{Prefer, pick};
 use super::text::{clean, shell_line};
 use super::{doctor, file, show};
 use crate::engine::Command;
 use crate::model::{
-    Action, Answer, ByteSize, ComputerReport, Failure, MachineId, MachineReport, Timeline,
-    Timestamp, TrashReport, permit,
+    Action, Answer, ByteSize, ComputerReport, Failure, LabReport, MachineId, MachineReport,
+    Timeline, Timestamp, TrashReport, permit,
 };
 
 /// How long short requests may take; each has a shorter deadline of its own in the engine.
@@ -51,6 +55,9 @@ pub trait Backend {
     /// Asks the user at the terminal; `None` when there is no terminal.
     fn confirm(&mut self, question: &str) -> Option<bool>;
 
+    /// Says something before the work that it is about.
+    fn tell(&mut self, text: &str);
+
     /// Shows the machine's screen in a window of its own until that is closed.
     fn console(&mut self, machine: MachineId, name: String, head: u32) -> Result<(), Failure>;
 
@@ -59,6 +66,9 @@ pub trait Backend {
 
     /// What a machine's timeline holds.
     fn timeline(&mut self, machine: MachineId) -> Result<Timeline, Failure>;
+
+    /// How all labs stand.
+    fn labs(&mut self) -> Result<Vec<LabReport>, Failure>;
 
     /// Prints what a machine said on its serial port; `folder` is the machine's.
     fn serial_log(&mut self, folder: &Path) -> Result<(), Failure>;
@@ -121,7 +131,21 @@ pub fn perform(session: &mut Session<'_>, args: Args) -> Result<Done, Failure> {
         Task::Reset(target) => session.act(&target, Action::Reset, Some(SHORT)),
         Task::Save(target) => session.act(&target, Action::Save, None),
         Task::Snapshot(task) => session.snapshot(task),
+        Task::Fork(task) => session.fork(task, false),
+        Task::Try(task) => session.fork(task, true),
+        Task::Clone(task) => session.clone_machine(task),
+        Task::Template(task) => session.template(task),
+        Task::Keep {
+            target,
+            as_snapshot: false,
+        } => session.act(&target, Action::Keep, Some(SHORT)),
+        Task::Keep {
+            target,
+            as_snapshot: true,
+        } => session.act(&target, Action::KeepMoment, None),
+        Task::ThrowAway(target) => session.act(&target, Action::Discard, None),
         Task::Timeline(target) => session.timeline(&target),
+        Task::Lab(task) => session.lab(task),
         Task::Repair(target) => session.act(&target, Action::Repair, Some(SHORT)),
         Task::Discard(target) => session.act(&target, Action::DiscardSaved, Some(SHORT)),
         Task::Screenshot { target, file } => session.screenshot(&target, &file),
@@ -410,30 +434,6 @@ impl Session<'_> {
         } else {
             format!("{} {what}\n", clean(name))
         }))
-    }
-}
-
-/// What a machine is or has after `action`, and the subcommand's word.
-fn outcome(action: Action) -> (&'static str, &'static str) {
-    match action {
-        Action::Start => ("is running", "start"),
-        Action::Pause => ("is paused", "pause"),
-        Action::Resume => ("is running", "resume"),
-        Action::ShutDown => ("is off", "shutdown"),
-        Action::PowerOff => ("is off", "power-off"),
-        Action::Reset => ("starts again", "reset"),
-        Action::Save => ("is saved", "save"),
-        Action::DiscardSaved => ("has no saved state any more", "discard"),
-        Action::Snapshot => ("has a snapshot more", "snapshot"),
-        Action::Rewind => ("was gone back with", "snapshot"),
-        Action::OpenConsole => ("is shown", "console"),
-        Action::Screenshot => ("is pictured", "screenshot"),
-        Action::SendKeys => ("got the keys", "key"),
-        Action::Edit => ("is changed", "set"),
-        Action::Delete => ("is in the trash", "delete"),
-        Action::Restore => ("is out of the trash", "restore"),
-        Action::DeleteForever => ("is gone", "trash"),
-        Action::Repair => ("is as its last good copy says", "repair"),
     }
 }
 

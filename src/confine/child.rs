@@ -8,7 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::process::ExitCode;
 
 use rustix::fs::Mode;
-use rustix::process::{Pid, Resource, Rlimit, Signal};
+use rustix::process::{PTracer, Pid, Resource, Rlimit, Signal};
 
 use super::fence;
 use super::spec::{Report, Spec};
@@ -60,6 +60,11 @@ fn prepare(socket: &mut UnixStream) -> io::Result<Option<Spec>> {
         if parent.map(|pid| pid.get().unsigned_abs()) != Some(spec.parent) {
             return Err(io::Error::other("whoever asked is gone"));
         }
+    } else {
+        // A fork's memory is read from /proc/PID/mem, also by a later owner, which is not its parent. Yama's ptrace_scope 1
+        // allows that with this word, which outlives execve (security/yama/yama_lsm.c forgets it when the task ends). The
+        // same user can read the memory file anyway. Elsewhere the kernel does not know the word.
+        rustix::process::set_ptracer(PTracer::Any).ok();
     }
     limit(&spec)?;
     rustix::thread::set_no_new_privs(true)?;

@@ -9,6 +9,7 @@
 
 mod child;
 mod fence;
+mod holder;
 mod jail;
 mod spec;
 
@@ -27,6 +28,7 @@ use std::time::Duration;
 use command_fds::{CommandFdExt, FdMapping};
 
 pub use child::confined_main;
+pub use holder::{Holder, holder_of};
 pub use jail::{Bubblewrap, Finished, Jail, JailError, Outcome, run_jailed};
 pub use spec::{Confinement, Limits, Network};
 use spec::{Report, Spec};
@@ -173,11 +175,16 @@ pub fn spawn(program: Program) -> Result<Spawned, SpawnError> {
     }
 }
 
+/// The path of our own program, by which lists of processes know it, or `link` once it was replaced: an upgrade leaves
+/// us without a name.
+fn named(path: io::Result<PathBuf>, link: PathBuf) -> PathBuf {
+    path.ok().filter(|path| path.exists()).unwrap_or(link)
+}
+
 /// Starts our own program again, unconfined, to outlive this process: the agent, console windows.
 pub fn start_self(args: impl IntoIterator<Item = OsString>) -> io::Result<()> {
     let program = match own_program() {
-        // The link would name the new process itself.
-        link if link == Path::new("/proc/self/exe") => std::env::current_exe()?,
+        link if link == Path::new("/proc/self/exe") => named(std::env::current_exe(), link),
         path => path,
     };
     #[expect(
@@ -325,4 +332,18 @@ pub fn find_program(name: &str) -> Option<PathBuf> {
 
 fn is_program(path: &Path) -> bool {
     path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replaced_program_is_started_by_its_link() {
+        let link = || PathBuf::from("/proc/self/exe");
+        let gone = Ok(PathBuf::from("/usr/bin/orangery (deleted)"));
+        assert_eq!(named(gone, link()), link());
+        let own = std::env::current_exe();
+        assert_eq!(named(own, link()), std::env::current_exe().unwrap());
+    }
 }

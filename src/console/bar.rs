@@ -12,15 +12,19 @@ use crate::model::{
 use super::presenter::Way;
 use super::theme::{self, palette};
 
+mod farewell;
 mod signs;
 mod view_menu;
 
+pub use self::farewell::farewell_ui;
 pub use self::signs::{figures_ui, release_sign_ui};
 
 mod share;
 
 pub use self::share::ShareView;
 
+/// Room that a machine's name has at least, points.
+const LEAST_NAME: f32 = 40.0;
 /// Narrower bars, in points, do without the names of the hint and the way.
 const ROOMY: f32 = 760.0;
 
@@ -108,6 +112,10 @@ pub enum Request {
     Mute(bool),
     /// Opens the screen again.
     Again,
+    /// Ends a copy of which nothing is kept, so.
+    Part(Action),
+    /// The window stays after all.
+    Stay,
     Close,
 }
 
@@ -121,26 +129,76 @@ pub fn bar_ui(ui: &mut Ui, view: &BarView, requests: &mut Vec<Request>) {
         .show_separator_line(false)
         .frame(frame);
     panel.show(ui, |ui| {
-        let line = egui::Stroke::new(1.0, palette(ui).line);
+        let disposable = view.standing.is_some_and(|standing| standing.disposable);
+        let line = match disposable {
+            true => egui::Stroke::new(4.0, palette(ui).warn),
+            false => egui::Stroke::new(1.0, palette(ui).line),
+        };
         let width = ui.ctx().content_rect().x_range();
-        ui.painter().hline(width, theme::BAR - 0.5, line);
+        ui.painter()
+            .hline(width, theme::BAR - line.width / 2.0, line);
         ui.horizontal_centered(|ui| {
-            machine_ui(ui, view);
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            let from_right = Layout::right_to_left(Align::Center);
+            ui.with_layout(from_right, |ui| {
                 power_ui(ui, view, requests);
                 picture_ui(ui, view, requests);
                 share::share_ui(ui, view, requests);
                 action_ui(ui, view, Action::Snapshot, Icon::Bookmark, requests);
                 job_ui(ui, view, requests);
-                message_ui(ui, view);
+                // Words have what the buttons leave, and are cut where that ends.
+                let room = ui.available_rect_before_wrap();
+                let words = egui::UiBuilder::new()
+                    .max_rect(room)
+                    .layout(Layout::left_to_right(Align::Center));
+                ui.scope_builder(words, |ui| {
+                    ui.shrink_clip_rect(room);
+                    machine_ui(ui, view);
+                    ui.with_layout(from_right, |ui| message_ui(ui, view));
+                });
             });
         });
     });
 }
 
+/// How wide all that [`machine_ui`] shows behind the name is.
+fn signs_width(ui: &Ui, view: &BarView) -> f32 {
+    let state = view.standing.map(|standing| tr(standing.state.label()));
+    let disposable = view.standing.is_some_and(|standing| standing.disposable);
+    let kept = disposable.then(|| tr("Nothing is kept"));
+    let recording = view.recording.map(recording_text);
+    let microphone = view.microphone_on.then(|| tr("Microphone on"));
+    let words = [state, kept, recording.as_deref(), microphone];
+    let font = egui::FontId::proportional(12.5);
+    // With the dot or the icon before a word.
+    words
+        .into_iter()
+        .flatten()
+        .map(|word| width_of(ui, word, font.clone()) + 24.0)
+        .sum()
+}
+
+fn recording_text(recorded: Recorded) -> String {
+    fill("Recording: {recorded}", &[("recorded", &recorded)])
+}
+
+fn width_of(ui: &Ui, text: &str, font: egui::FontId) -> f32 {
+    let galley = ui
+        .painter()
+        .layout_no_wrap(text.to_owned(), font, palette(ui).text);
+    galley.size().x
+}
+
 fn machine_ui(ui: &mut Ui, view: &BarView) {
     let colors = palette(ui);
-    ui.add(egui::Label::new(RichText::new(&view.name).strong().color(colors.text)).truncate());
+    let name = RichText::new(&view.name).strong().color(colors.text);
+    let height = ui.available_height();
+    let room = (ui.available_width() - signs_width(ui, view)).max(LEAST_NAME);
+    let width = width_of(ui, &view.name, egui::TextStyle::Body.resolve(ui.style()));
+    let place = vec2(width.min(room) + 1.0, height);
+    let centred = Layout::left_to_right(Align::Center);
+    ui.allocate_ui_with_layout(place, centred, |ui| {
+        ui.add(egui::Label::new(name).truncate())
+    });
     if let Some(standing) = view.standing {
         let color = colors.state(standing.state);
         let (dot, _) = ui.allocate_exact_size(vec2(8.0, 8.0), Sense::hover());
@@ -151,9 +209,18 @@ fn machine_ui(ui: &mut Ui, view: &BarView) {
                 .color(color),
         );
     }
+    if view.standing.is_some_and(|standing| standing.disposable) {
+        let word = RichText::new(tr("Nothing is kept")).size(12.5);
+        ui.label(word.color(colors.warn)).on_hover_text(tr(
+            "Once its guest ends you are asked what becomes of it; unless it is kept it is gone with all that was done in it.",
+        ));
+    }
     if let Some(recorded) = view.recording {
-        let text = fill("Recording: {recorded}", &[("recorded", &recorded)]);
-        ui.label(RichText::new(text).size(12.5).color(colors.error));
+        ui.label(
+            RichText::new(recording_text(recorded))
+                .size(12.5)
+                .color(colors.error),
+        );
     }
     if view.microphone_on {
         let glyph = RichText::new(char::from(Icon::Mic)).font(theme::icons(15.0));
@@ -333,7 +400,25 @@ fn icon_button(ui: &mut Ui, icon: Icon, name: &str, allowed: Result<(), String>)
 
 /// Draws `card` into the middle of the window.
 pub fn card_ui(ctx: &egui::Context, card: &Card, requests: &mut Vec<Request>) {
-    let area = egui::Area::new(egui::Id::unique("card"))
+    over_picture(ctx, "card", |ui| {
+        let colors = palette(ui);
+        ui.label(
+            RichText::new(&card.title)
+                .size(17.0)
+                .strong()
+                .color(colors.text),
+        );
+        if !card.text.is_empty() {
+            ui.add(egui::Label::new(RichText::new(&card.text).color(colors.dim)).wrap());
+        }
+        ui.add_space(12.0);
+        ui.horizontal(|ui| card_buttons(ui, card, requests));
+    });
+}
+
+/// A box in the middle of the window.
+fn over_picture(ctx: &egui::Context, name: &'static str, content: impl FnOnce(&mut Ui)) {
+    let area = egui::Area::new(egui::Id::unique(name))
         .anchor(egui::Align2::CENTER_CENTER, vec2(0.0, theme::BAR / 2.0))
         .movable(false);
     area.show(ctx, |ui| {
@@ -344,17 +429,7 @@ pub fn card_ui(ctx: &egui::Context, card: &Card, requests: &mut Vec<Request>) {
             .inner_margin(egui::Margin::same(20));
         frame.show(ui, |ui| {
             ui.set_width(340.0);
-            ui.label(
-                RichText::new(&card.title)
-                    .size(17.0)
-                    .strong()
-                    .color(colors.text),
-            );
-            if !card.text.is_empty() {
-                ui.add(egui::Label::new(RichText::new(&card.text).color(colors.dim)).wrap());
-            }
-            ui.add_space(12.0);
-            ui.horizontal(|ui| card_buttons(ui, card, requests));
+            content(ui);
         });
     });
 }

@@ -9,6 +9,7 @@ use winit::event_loop::ActiveEventLoop;
 use winit::window::Window;
 
 use crate::display::frame::{Damage, Rect, Size};
+use crate::model::ThemeChoice;
 
 use super::raster::{Canvas, Raster, pixel_rect};
 use super::view::intersect;
@@ -46,6 +47,11 @@ impl Overlay {
             bar: Rect::default(),
             due: Some(Instant::now()),
         }
+    }
+
+    /// Follows the user's choice; `System` is what the window system says.
+    pub fn choose(&self, choice: ThemeChoice) {
+        super::theme::choose(&self.ctx, choice);
     }
 
     /// Asks for another drawing, as what is shown has changed.

@@ -38,6 +38,8 @@ pub struct Session {
     engine_gone: bool,
     report: Option<Box<MachineReport>>,
     removed: bool,
+    /// The engine refused something since the window last looked.
+    pub refused: bool,
     /// What the person chose about the app itself.
     pub settings: Settings,
     /// How screens were shown last, until the window took it over.
@@ -83,6 +85,7 @@ impl Session {
             engine_gone: false,
             report: None,
             removed: false,
+            refused: false,
             settings: Settings::default(),
             first_look: None,
             settings_known: false,
@@ -249,7 +252,10 @@ impl Session {
                 }
                 self.settings = *settings;
             }
-            OwnerNews::Failed(failure) => self.say(Message::Trouble(told_failure(&failure))),
+            OwnerNews::Failed(failure) => {
+                self.refused = true;
+                self.say(Message::Trouble(told_failure(&failure)));
+            }
             OwnerNews::Lost => {
                 self.engine_gone = true;
                 self.asked = false;
@@ -398,6 +404,11 @@ impl Session {
 
     pub fn report(&self) -> Option<&MachineReport> {
         self.report.as_deref()
+    }
+
+    /// The machine's folder is gone.
+    pub fn is_removed(&self) -> bool {
+        self.removed
     }
 
     pub fn standing(&self) -> Option<Standing> {

@@ -15,7 +15,9 @@ use crate::language::{fill, tr};
 use crate::model::{Drawing, Failure, ScreenSettings, Zoom};
 
 use super::ConsoleOptions;
-use super::bar::{BarView, Card, Request, bar_ui, card_ui, figures_ui, release_sign_ui};
+use super::bar::{
+    BarView, Card, Request, bar_ui, card_ui, farewell_ui, figures_ui, release_sign_ui,
+};
 use super::cursor::PointerLook;
 use super::guest_picture::{GuestPicture, News};
 use super::overlay::Overlay;
@@ -41,6 +43,8 @@ const MARGIN: f64 = 0.1;
 pub struct Drawn {
     pub bar: BarView,
     pub card: Option<Card>,
+    /// What becomes of a copy of which nothing is kept is asked, instead of the card.
+    pub farewell: bool,
     /// The key that lets go, while the guest has the keys.
     pub release: Option<&'static str>,
     pub figures: Option<Reading>,
@@ -87,6 +91,7 @@ impl Stage {
         };
         let attributes = Window::default_attributes()
             .with_title(title(label))
+            .with_window_icon(icon())
             .with_inner_size(LogicalSize::new(1024.0, 768.0 + f64::from(theme::BAR)))
             .with_min_inner_size(LogicalSize::new(360.0, 200.0));
         let window = event_loop
@@ -348,7 +353,9 @@ impl Stage {
                 let top = if shown { theme::BAR } else { 0.0 };
                 figures_ui(ui.ctx(), figures, way, top);
             }
-            if let Some(card) = &drawn.card {
+            if drawn.farewell {
+                farewell_ui(ui.ctx(), &drawn.bar, &mut requests);
+            } else if let Some(card) = &drawn.card {
                 card_ui(ui.ctx(), card, &mut requests);
             }
         });
@@ -456,6 +463,14 @@ fn presenter(
         Ok(direct) => Box::new(direct),
         Err(soft) => Box::new(soft),
     })
+}
+
+/// For window managers that do not look it up by the window's class.
+fn icon() -> Option<winit::window::Icon> {
+    let image = image::load_from_memory(include_bytes!("../../icons/128.png"));
+    let image = image.ok()?.into_rgba8();
+    let (width, height) = image.dimensions();
+    winit::window::Icon::from_rgba(image.into_raw(), width, height).ok()
 }
 
 #[cfg(test)]

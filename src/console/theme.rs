@@ -7,7 +7,7 @@ use egui::{
     TextStyle, vec2,
 };
 
-use crate::model::State;
+use crate::model::{State, ThemeChoice};
 
 /// Height of the bar in points.
 pub const BAR: f32 = 36.0;
@@ -125,6 +125,15 @@ pub fn install(ctx: &egui::Context) {
             set_visuals(&mut style.visuals, palette);
         });
     }
+}
+
+/// Follows the user's choice; `System` is what the window system says.
+pub fn choose(ctx: &egui::Context, choice: ThemeChoice) {
+    ctx.set_theme(match choice {
+        ThemeChoice::System => egui::ThemePreference::System,
+        ThemeChoice::Dark => egui::ThemePreference::Dark,
+        ThemeChoice::Light => egui::ThemePreference::Light,
+    });
 }
 
 fn set_visuals(visuals: &mut egui::Visuals, palette: &Palette) {

@@ -33,8 +33,11 @@ use super::sharing::Sharing;
 use super::stage::{self, Stage};
 use super::{CUT_OFF, ConsoleOptions, ConsoleTarget, PRESENTER};
 
+mod farewell;
 mod input;
 mod picture;
+
+use farewell::Farewell;
 
 /// Where the picture comes from.
 pub enum Source {
@@ -109,6 +112,7 @@ pub fn run(source: Source, options: ConsoleOptions) -> Result<(), Failure> {
         following: Following::Idle,
         unseen: false,
         lent: false,
+        farewell: Farewell::Unasked,
     };
     let ended = event_loop.run_app(&mut console);
     let (failure, lent) = (console.failure.take(), console.lent);
@@ -202,6 +206,7 @@ struct Console {
     /// The compositor had the guest's memory when the loop ended.
     lent: bool,
     sharing: Sharing,
+    farewell: Farewell,
 }
 
 impl ApplicationHandler<Event> for Console {
@@ -212,6 +217,7 @@ impl ApplicationHandler<Event> for Console {
         match Stage::new(event_loop, &self.label, self.options, &self.figures) {
             Ok(stage) => {
                 self.system_keys = Some(self.system_keys(&stage));
+                stage.overlay.choose(self.session.settings.theme);
                 self.stage = Some(stage);
                 self.take_first_look();
                 self.take_picture();
@@ -245,7 +251,7 @@ impl ApplicationHandler<Event> for Console {
 
     fn window_event(&mut self, event_loop: &ActiveEventLoop, _: WindowId, event: WindowEvent) {
         match &event {
-            WindowEvent::CloseRequested => event_loop.exit(),
+            WindowEvent::CloseRequested => self.close_requested(event_loop),
             WindowEvent::RedrawRequested => self.on_stage(Stage::redraw_requested),
             WindowEvent::Resized(size) => {
                 self.feed_overlay(&event);
@@ -283,6 +289,7 @@ impl ApplicationHandler<Event> for Console {
 
     fn about_to_wait(&mut self, event_loop: &ActiveEventLoop) {
         self.session.reopen_if_due();
+        self.follow_farewell(event_loop);
         if self.stage.as_mut().is_some_and(Stage::gave_up_fitting) {
             self.lay_out();
         }
@@ -338,7 +345,9 @@ impl Console {
         self.keyboard.release_by(self.session.settings.release_key);
         self.take_first_look();
         self.host_keys.set(&self.session.settings.host_keys);
+        let theme = self.session.settings.theme;
         self.on_stage(|stage| {
+            stage.overlay.choose(theme);
             stage.overlay.ask();
             stage.repaint_all(); // Off is darker.
         });
@@ -401,6 +410,8 @@ impl Console {
                 changes: vec![change],
             }),
             Request::Again => self.session.reopen_now(),
+            Request::Part(action) => self.part(action),
+            Request::Stay => self.stay(),
             Request::Close => event_loop.exit(),
         }
     }

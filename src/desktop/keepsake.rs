@@ -46,6 +46,26 @@ pub fn new_recording(name: &str) -> io::Result<(PathBuf, File)> {
     create(Place::Videos, name, "apng").map_err(io::Error::other)
 }
 
+/// Where a file called `name` can be made in such a folder: by that name, or with a number where it is taken. None
+/// where there is no home folder.
+pub fn free_path(place: Place, name: &str) -> Option<PathBuf> {
+    free_in(&place.folder()?, name)
+}
+
+fn free_in(folder: &Path, name: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(safe(name));
+    let stem = path.file_stem().unwrap_or_default().display();
+    let ending = path.extension().map(|ending| ending.display());
+    let numbered = (2..=9999_u32).map(|number| match &ending {
+        Some(ending) => format!("{stem} {number}.{ending}"),
+        None => format!("{stem} {number}"),
+    });
+    std::iter::once(safe(name))
+        .chain(numbered)
+        .map(|name| folder.join(name))
+        .find(|path| !path.exists())
+}
+
 /// Makes an empty file, open for reading and writing, that replaces none: `NAME 2026-11-20 15.04.05.ENDING`, with the
 /// time in UTC. Pictures and videos lie in a folder `Orangery` of their own.
 fn create(place: Place, name: &str, ending: &str) -> Result<(PathBuf, File), KeepError> {
@@ -138,6 +158,22 @@ fn set(name: &str) -> Option<std::ffi::OsString> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_copy_replaces_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let free = |name: &str| {
+            let path = free_in(folder.path(), name).unwrap();
+            File::create(&path).unwrap();
+            path.file_name().unwrap().display().to_string()
+        };
+        assert_eq!(free("notes.txt"), "notes.txt");
+        assert_eq!(free("notes.txt"), "notes 2.txt");
+        assert_eq!(free("notes.txt"), "notes 3.txt");
+        assert_eq!(free("fstab"), "fstab");
+        assert_eq!(free("fstab"), "fstab 2");
+        assert_eq!(free("../../.profile"), "-..-.profile");
+    }
 
     #[test]
     fn names_cannot_leave_the_folder() {

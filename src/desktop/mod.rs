@@ -15,7 +15,7 @@ mod window;
 
 pub use self::appearance::{Appearance, follow};
 pub use self::clipboard::{Clipboard, ClipboardNews, Copier, CopyError};
-pub use self::keepsake::{KeepError, Place, keep, new_recording};
+pub use self::keepsake::{KeepError, Place, free_path, keep, new_recording};
 pub use self::key_grab::{GrabError, Heard, KeyGrab};
 pub use self::link::{open_folder_of, open_link};
 pub use self::pointer::pointer_on_screen;

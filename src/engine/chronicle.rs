@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::clock::now;
-use super::message::{Command, Event};
+use super::message::{Command, Event, LabCommand};
 use crate::library::Journal;
 use crate::model::{Failure, JobReport, JobState, MachineId, MachineReport, State};
 
@@ -86,6 +86,7 @@ impl Chronicle {
             | Event::Thumbnail { .. }
             | Event::Picture { .. }
             | Event::Answer { .. }
+            | Event::Labs(_)
             | Event::Raise => {}
         }
     }
@@ -141,13 +142,15 @@ fn asked(command: &Command) -> Option<String> {
         Command::Screenshot { .. } => "take a picture",
         Command::TakeSnapshot { .. } => "take a snapshot",
         Command::Rewind { snapshot, keep, .. } => {
-            let kept = if *keep {
-                ""
-            } else {
-                "; the present is not kept"
-            };
+            let kept = if_not(*keep, "; the present is not kept");
             return Some(format!("go back to the snapshot {snapshot}{kept}"));
         }
+        Command::Fork { fork, .. } if fork.disposable => "try",
+        Command::Fork { .. } => "fork",
+        Command::Clone { cloning, .. } if cloning.full => "make a full clone",
+        Command::Clone { .. } => "make a linked clone",
+        Command::SetTemplate { name: Some(_), .. } => "make a template of a snapshot",
+        Command::SetTemplate { name: None, .. } => "make a template a snapshot again",
         Command::EditSnapshot { .. } => "rename a snapshot",
         Command::DeleteSnapshots { snapshots, .. } => {
             return Some(format!("delete {} snapshots", snapshots.len()));
@@ -161,14 +164,11 @@ fn asked(command: &Command) -> Option<String> {
         Command::SetCheckpoints { .. } => "change when checkpoints are taken",
         Command::EmptyTrash => "empty the trash",
         Command::CancelJob(_) => "cancel a job",
+        Command::StopLooking { .. } => "stop looking into disks",
         Command::Examine => "examine this computer",
         Command::SaveSettings(_) => "save the settings",
         Command::HandOver => "hand the library over",
-        Command::OpenConsoles { heads, .. } => {
-            let screens: Vec<_> = heads.iter().map(|head| (head + 1).to_string()).collect();
-            let screens = screens.join(", ");
-            return Some(format!("show screens {screens} in windows of their own"));
-        }
+        Command::OpenConsoles { heads, .. } => return Some(shown(heads)),
         Command::ConsoleShown { shown: None, .. } => "a screen's own window closed",
         Command::Recognise { .. }
         | Command::Watch(_)
@@ -187,6 +187,35 @@ fn asked(command: &Command) -> Option<String> {
         | Command::Note(_)
         | Command::InSight(_)
         | Command::Raise => return None,
+        Command::Lab(command) => return asked_of_lab(command),
+    };
+    Some(text.to_owned())
+}
+
+fn shown(heads: &[u32]) -> String {
+    let screens: Vec<_> = heads.iter().map(|head| (head + 1).to_string()).collect();
+    let screens = screens.join(", ");
+    format!("show screens {screens} in windows of their own")
+}
+
+fn if_not(so: bool, words: &'static str) -> &'static str {
+    if so { "" } else { words }
+}
+
+fn asked_of_lab(command: &LabCommand) -> Option<String> {
+    let text = match command {
+        LabCommand::List => return None,
+        LabCommand::Create { name, .. } => return Some(format!("make the lab {name}")),
+        LabCommand::Rename { .. } => "rename a lab",
+        LabCommand::SetMachines { .. } => "change a lab's machines",
+        LabCommand::Delete { .. } => "delete a lab",
+        LabCommand::Act { action, .. } => {
+            return Some(format!("{} with all of a lab", action.name()));
+        }
+        LabCommand::Snapshot { .. } => "keep a moment of a lab",
+        LabCommand::Rewind { set, .. } => return Some(format!("go back to the moment {set}")),
+        LabCommand::EditSet { .. } => "rename a moment of a lab",
+        LabCommand::DeleteSet { .. } => "delete a moment of a lab",
     };
     Some(text.to_owned())
 }

@@ -11,8 +11,8 @@ use super::making::{can_be_copied, copy_disk, disk_size, in_place, write_disk};
 use super::supervisor::{Message, record};
 use crate::library::Library;
 use crate::model::{
-    ByteSize, Change, DeviceKind, Disk, DiskBus, DiskContent, DiskSource, Failure, LayerId,
-    LayerRef, Machine, MachineId, NewDisk, apply, detached, no_room,
+    ByteSize, Change, DeviceKind, Disk, DiskBus, DiskContent, DiskSource, Failure, InPlaceImage,
+    LayerId, LayerRef, Machine, MachineId, NewDisk, apply, detached, no_room,
 };
 
 fn refuse(why: impl Into<String>) -> Failure {
@@ -97,6 +97,77 @@ fn make(
         }
     };
     Ok((DiskSource::Layers(vec![layer]), size, Some(path)))
+}
+
+/// Copies the disks that lie outside the library into it, or `only` one of them, and has the machine go on in the copies;
+/// the files stay as they are. Gives the machine as it is then. Nothing is left behind when it fails or is cancelled.
+pub fn move_in(
+    library: &Library,
+    sender: &Sender<Message>,
+    machine: &Machine,
+    only: Option<&str>,
+    job: &mut Job,
+) -> Result<Machine, Failure> {
+    let what = format!("{}: its disk was not copied into the library", machine.name);
+    let failed = |why: String| Failure::new(&what, why);
+    let mut wanted = machine.disks_in_place();
+    wanted.retain(|disk| only.is_none_or(|only| only == *disk));
+    if wanted.is_empty() {
+        return Ok(machine.clone());
+    }
+    let mut copies = Vec::new();
+    let copied = wanted.into_iter().try_for_each(|id| {
+        let Some((disk, image)) = in_place_disk(machine, id) else {
+            return Ok(());
+        };
+        let layer = LayerRef {
+            machine: machine.id,
+            layer: LayerId(Uuid::new_v4()),
+        };
+        let size = copy_disk(failed, &image.path, &library.layer_file(layer), job)?;
+        copies.push((id.to_owned(), disk.source.clone(), layer, size));
+        Ok(())
+    });
+    let files: Vec<PathBuf> = copies
+        .iter()
+        .map(|(_, _, layer, _)| library.layer_file(*layer))
+        .collect();
+    job.commit();
+    let moved = copied.and_then(|()| {
+        record(sender, machine.id, move |record| {
+            for (id, from, layer, size) in copies {
+                let device = record.devices.iter_mut().find(|device| device.id == id);
+                match device.map(|device| &mut device.kind) {
+                    Some(DeviceKind::Disk(disk)) if disk.source == from => {
+                        disk.source = DiskSource::Layers(vec![layer]);
+                        disk.size = size;
+                    }
+                    _ => return Err(Failure::new(what.as_str(), "It was changed meanwhile")),
+                }
+            }
+            Ok(())
+        })
+    });
+    if let Err(failure) = moved {
+        for file in files {
+            std::fs::remove_file(file).ok(); // Nothing names it.
+        }
+        return Err(failure);
+    }
+    job.uncommit();
+    library
+        .machine(machine.id)
+        .map_err(|error| error.failure(format!("{}: no snapshot", machine.name)))
+}
+
+fn in_place_disk<'a>(machine: &'a Machine, id: &str) -> Option<(&'a Disk, &'a InPlaceImage)> {
+    match &machine.device(id)?.kind {
+        DeviceKind::Disk(disk) => match &disk.source {
+            DiskSource::InPlace(image) => Some((disk, image)),
+            DiskSource::Layers(_) => None,
+        },
+        _ => None,
+    }
 }
 
 /// The machine with the disk plugged in. A SCSI disk brings its controller along.

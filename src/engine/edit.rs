@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use crate::model::{
-    Change, DeviceKind, Disk, DiskSource, Failure, ImageFormat, Machine, complaints,
-};
-use crate::storage::read_header;
+use super::making::{KEPT, in_place};
+use crate::library::Library;
+use crate::model::{Change, DeviceKind, Disk, DiskSource, Failure, Machine, complaints};
 
 /// What `machine` becomes by `changes`, all of them or none.
 ///
@@ -53,9 +52,9 @@ pub fn medium(path: &Path) -> Result<(), String> {
 /// Media that were not there before must be files.
 fn media(old: &Machine, new: &Machine) -> Result<(), String> {
     for device in &new.devices {
-        let path = match &device.kind {
-            DeviceKind::Cdrom(drive) => &drive.medium,
-            DeviceKind::Floppy(drive) => &drive.medium,
+        let (path, writable) = match &device.kind {
+            DeviceKind::Cdrom(drive) => (&drive.medium, false),
+            DeviceKind::Floppy(drive) => (&drive.medium, true),
             _ => continue,
         };
         let is_new = old
@@ -63,6 +62,12 @@ fn media(old: &Machine, new: &Machine) -> Result<(), String> {
             .is_none_or(|known| known.kind != device.kind);
         if let Some(path) = path.as_deref().filter(|_| is_new) {
             medium(path)?;
+            if writable && Library::keeps(path) {
+                return Err(format!(
+                    "{} can't be used as a floppy: {KEPT}",
+                    path.display()
+                ));
+            }
         }
     }
     Ok(())
@@ -80,15 +85,9 @@ fn disks(old: &Machine, new: &Machine) -> Result<(), String> {
                 return Err("A disk can only be plugged in again, or made anew".to_owned());
             }
             DiskSource::InPlace(image) => {
-                let info = read_header(&image.path).map_err(|error| error.to_string())?;
-                let format: ImageFormat = info.in_place().map_err(|refusal| {
-                    format!(
-                        "{} can't be used as a disk: {refusal}",
-                        image.path.display()
-                    )
-                })?;
-                let size = info.virtual_size.unwrap_or(info.file_size);
-                if format != image.format || size != disk.size {
+                let (found, size) = in_place(&image.path)
+                    .map_err(|failure| format!("{}: {}", failure.what, failure.why))?;
+                if found.format != image.format || size != disk.size {
                     return Err(format!("{} changed meanwhile", image.path.display()));
                 }
             }

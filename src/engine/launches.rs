@@ -5,12 +5,16 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
+use std::time::Duration;
 
 use super::clock;
 use super::worker::Live;
 use crate::model::{Failure, Machine, MachineId, State};
 use crate::qemu::explain;
 use crate::qemu::process::{self, Manifest, Process, ProcessError, log_tail};
+
+/// How long a killed QEMU may take to go.
+const END_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The newest launch of every machine that has one.
 pub fn all(runtime: &Path) -> Vec<(MachineId, PathBuf)> {
@@ -68,6 +72,18 @@ pub fn clear_unstarted(folder: &Path) -> bool {
     true
 }
 
+/// Ends and removes a launch whose guest is not to run.
+pub fn end(folder: &Path) {
+    if clear_unstarted(folder) {
+        return;
+    }
+    if let Ok(process) = Process::adopt(folder) {
+        process.kill().ok(); // Fails only when it is gone.
+        process.wait(END_PATIENCE).ok(); // One that hangs holds its disks; they are not removed under it.
+    }
+    forget(folder);
+}
+
 /// Removes a launch's folder: its QEMU is gone.
 pub fn forget(folder: &Path) {
     process::end_tpm(folder);
@@ -110,6 +126,7 @@ pub fn crashed(name: &str, log: &str, status: Option<ExitStatus>) -> Failure {
         error: None,
         status,
         holders: None,
+        opener: None,
     });
     match failure.fix {
         Some(_) => failure,

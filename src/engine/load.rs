@@ -45,6 +45,12 @@ impl LoadMeter {
     }
 }
 
+/// Memory that programs can still have without anything being swapped out, bytes.
+pub fn available_memory() -> ByteSize {
+    let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    ByteSize(meminfo(&memory, "MemAvailable:"))
+}
+
 /// Busy and total clock ticks of all processors, from /proc/stat (proc(5)).
 fn busy_and_total(stat: &str) -> Option<(u64, u64)> {
     let line = stat.lines().next()?.strip_prefix("cpu ")?;
@@ -65,6 +71,13 @@ fn meminfo(text: &str, key: &str) -> u64 {
         .and_then(|rest| rest.split_whitespace().next())
         .and_then(|kib| kib.parse::<u64>().ok())
         .map_or(0, |kib| kib << 10)
+}
+
+/// What all programs together can have: a memory file itself may be larger, and the guest would run until it is full.
+pub fn total_memory() -> ByteSize {
+    let info = rustix::system::sysinfo();
+    let units = info.totalram.saturating_add(info.totalswap);
+    ByteSize(units.saturating_mul(u64::from(info.mem_unit)))
 }
 
 #[cfg(test)]

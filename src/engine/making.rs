@@ -16,7 +16,7 @@ use crate::model::{
     LayerRef, Machine, MachineId, NewMachine, Source, check_cpus, check_memory,
 };
 use crate::qemu::defaults::{self, Parts};
-use crate::storage::{ConvertError, NewLayer, copy_in, read_header, write_layer};
+use crate::storage::{ConvertError, NewLayer, copy_chain, copy_in, read_header, write_layer};
 
 /// The test card's disk, made from the sources in `assets/test-card` by `build.rs`.
 const TEST_CARD: &[u8] = include_bytes!(env!("ORANGERY_TEST_CARD"));
@@ -67,10 +67,33 @@ pub(super) fn copy_disk(
     job: &mut Job,
 ) -> Result<ByteSize, Failure> {
     let mut progress = job.teller("Copying the disk");
-    copy_in(image, layer, &mut progress).map_err(|error| match error {
+    copy_in(image, layer, &mut progress).map_err(|error| refused(failed, error))
+}
+
+/// Copies all that a guest reads of a disk into a new layer that rests on nothing; gives what the guest sees of it.
+/// `failed` words a refusal.
+pub(super) fn copy_source(
+    failed: impl Fn(String) -> Failure,
+    library: &Library,
+    source: &DiskSource,
+    layer: &Path,
+    job: &mut Job,
+) -> Result<ByteSize, Failure> {
+    match source {
+        DiskSource::InPlace(image) => copy_disk(failed, &image.path, layer, job),
+        DiskSource::Layers(chain) => {
+            let files: Vec<_> = chain.iter().map(|one| library.layer_file(*one)).collect();
+            let copied = copy_chain(&files, layer, &mut job.teller("Copying the disk"));
+            copied.map_err(|error| refused(failed, error))
+        }
+    }
+}
+
+fn refused(failed: impl Fn(String) -> Failure, error: ConvertError) -> Failure {
+    match error {
         ConvertError::Cancelled => Cancelled.into(),
         error => failed(error.to_string()),
-    })
+    }
 }
 
 /// Writes a new layer that rests on nothing and begins with `content`. `failed` words a refusal.
@@ -182,9 +205,16 @@ fn copied(
     Ok((DiskSource::Layers(layers), size))
 }
 
+/// Why a file can't be written to by a machine.
+pub(super) const KEPT: &str =
+    "It is a part of a library, and machines and snapshots may rest on it";
+
 /// What a disk image is, read once by our own reader; refused if it names other files.
 pub(super) fn in_place(path: &Path) -> Result<(InPlaceImage, ByteSize), Failure> {
     let what = format!("{} can't be used as a disk", path.display());
+    if Library::keeps(path) {
+        return Err(Failure::new(what, KEPT).fix("Add a copy of it"));
+    }
     let info = read_header(path).map_err(|error| Failure::new(&what, error.to_string()))?;
     let format = info
         .in_place()

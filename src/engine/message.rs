@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::parcel::Parcel;
 use crate::model::{
-    Action, Answer, Change, Checkpoints, ClipKind, ComputerReport, ConsoleWindow, DiskPlace,
-    Failure, HostLoad, JobId, JobReport, LayerId, MachineId, MachineReport, NewDisk, NewMachine,
-    Sample, Settings, SnapshotId, Timeline, TrashReport, Typing, Whereabouts,
+    Action, Answer, Change, Checkpoints, ClipKind, Cloning, ComputerReport, ConsoleWindow,
+    DiskPlace, Failure, Fork, HostLoad, JobId, JobReport, LabId, LabReport, LayerId, MachineId,
+    MachineReport, NewDisk, NewMachine, Sample, SetId, Settings, SnapshotId, SnapshotScope,
+    Timeline, TrashReport, Typing, Whereabouts,
 };
 
 /// Numbers a request so that its answer can be told from others. Chosen by the asker.
@@ -122,6 +123,8 @@ pub enum Command {
         /// May be empty.
         name: String,
         note: String,
+        #[serde(default)]
+        scope: SnapshotScope,
     },
     /// Goes back to a snapshot. A machine that runs ends running.
     Rewind {
@@ -131,6 +134,22 @@ pub enum Command {
         keep: bool,
         /// Also start a machine that does not run.
         start: bool,
+    },
+    /// Makes machines that go on from this one, from its present or from a snapshot. Answered when their guests run.
+    Fork {
+        machine: MachineId,
+        fork: Fork,
+    },
+    /// Makes a machine with the disks of this one.
+    Clone {
+        machine: MachineId,
+        cloning: Cloning,
+    },
+    /// Makes a snapshot with memory a moment that new machines go on from, by this name; without a name ends that.
+    SetTemplate {
+        machine: MachineId,
+        snapshot: SnapshotId,
+        name: Option<String>,
     },
     /// Gives a snapshot another name and note.
     EditSnapshot {
@@ -158,6 +177,10 @@ pub enum Command {
         machine: MachineId,
         from: SnapshotId,
         to: Option<SnapshotId>,
+    },
+    /// Ends the machine's comparison, or takes back one that still waits for other work.
+    StopLooking {
+        machine: MachineId,
     },
     /// Asks for the disks and partitions of a point; without one of the present.
     ListDisks {
@@ -230,6 +253,75 @@ pub enum Command {
     HandOver,
     /// Asks the owner's window to come to the front.
     Raise,
+    /// Something with several machines.
+    Lab(LabCommand),
+}
+
+/// A request about a lab.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LabCommand {
+    /// Asks for all labs.
+    List,
+    Create {
+        name: String,
+        machines: Vec<MachineId>,
+    },
+    /// Gives a lab another name and note.
+    Rename {
+        lab: LabId,
+        name: String,
+        note: String,
+    },
+    /// Which machines a lab has, in the order of their starts.
+    SetMachines {
+        lab: LabId,
+        machines: Vec<MachineId>,
+    },
+    /// The lab is no more; its machines and their snapshots stay.
+    Delete { lab: LabId },
+    /// The same with all machines; those for which there is nothing to do are left alone.
+    Act { lab: LabId, action: Action },
+    /// Keeps this moment of all machines, or of none.
+    Snapshot {
+        lab: LabId,
+        /// May be empty.
+        name: String,
+        note: String,
+    },
+    /// Goes back to a moment of all. Those that ran then run afterwards, the others rest. Machines that the moment does
+    /// not have stay as they are.
+    Rewind {
+        lab: LabId,
+        set: SetId,
+        /// Keep the present as a moment of its own.
+        keep: bool,
+    },
+    /// Gives a moment another name and note, and its snapshots with it.
+    EditSet {
+        lab: LabId,
+        set: SetId,
+        name: String,
+        note: String,
+    },
+    /// Deletes a moment: its machines' snapshots, for good.
+    DeleteSet { lab: LabId, set: SetId },
+}
+
+impl LabCommand {
+    /// The lab that it is about.
+    pub fn lab(&self) -> Option<LabId> {
+        match self {
+            Self::List | Self::Create { .. } => None,
+            Self::Rename { lab, .. }
+            | Self::SetMachines { lab, .. }
+            | Self::Delete { lab }
+            | Self::Act { lab, .. }
+            | Self::Snapshot { lab, .. }
+            | Self::Rewind { lab, .. }
+            | Self::EditSet { lab, .. }
+            | Self::DeleteSet { lab, .. } => Some(*lab),
+        }
+    }
 }
 
 impl Command {
@@ -255,11 +347,15 @@ impl Command {
             | Self::CommandLine { machine }
             | Self::TakeSnapshot { machine, .. }
             | Self::Rewind { machine, .. }
+            | Self::Fork { machine, .. }
+            | Self::Clone { machine, .. }
+            | Self::SetTemplate { machine, .. }
             | Self::EditSnapshot { machine, .. }
             | Self::DeleteSnapshots { machine, .. }
             | Self::Flatten { machine }
             | Self::VerifySnapshots { machine, .. }
             | Self::Compare { machine, .. }
+            | Self::StopLooking { machine }
             | Self::ListDisks { machine, .. }
             | Self::ListFiles { machine, .. }
             | Self::TakeFile { machine, .. }
@@ -281,7 +377,8 @@ impl Command {
             | Self::Note(_)
             | Self::InSight(_)
             | Self::HandOver
-            | Self::Raise => None,
+            | Self::Raise
+            | Self::Lab(_) => None,
         }
     }
 
@@ -358,4 +455,6 @@ pub enum Event {
     HandedOver,
     /// Something went wrong that no request asked for.
     Notice(Failure),
+    /// All labs.
+    Labs(Vec<LabReport>),
 }

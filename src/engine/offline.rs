@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::launches;
 use super::worker::Live;
 use crate::library::{Library, Places};
-use crate::model::{Failure, MachineId, MachineReport, SnapshotId, State, Timeline};
+use crate::model::{Failure, LabReport, MachineId, MachineReport, SnapshotId, State, Timeline};
 use crate::qemu::process::Process;
 use crate::qemu::qmp::Client;
 
@@ -46,6 +46,13 @@ pub fn timeline(places: &Places, machine: MachineId) -> Result<Timeline, Failure
     let library = Library::read_only(&places.library).map_err(unread)?;
     let record = library.machine(machine).map_err(unread)?;
     Ok(super::timeline::timeline(&library, &record))
+}
+
+/// How all labs stand.
+pub fn labs(places: &Places) -> Result<Vec<LabReport>, Failure> {
+    let library = Library::read_only(&places.library)
+        .map_err(|error| error.failure("The labs can't be read"))?;
+    Ok(super::lab::labs(&library))
 }
 
 /// Asks a QEMU without an owner through its second monitor.

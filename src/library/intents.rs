@@ -11,7 +11,8 @@ use uuid::Uuid;
 use super::document::{self, Document, Format};
 use super::machines::at;
 use super::{Library, LibraryError, files, save};
-use crate::model::{LayerRef, MachineId, Overlay};
+use crate::model::{LayerRef, MachineId, Overlay, SnapshotId};
+use crate::step;
 
 const INTENT: Format = Format {
     version: 1,
@@ -32,6 +33,23 @@ pub struct Intent {
     pub unneeded: Vec<LayerRef>,
     /// The guest is stopped meanwhile, and runs on afterwards.
     pub resumes: bool,
+    /// The snapshot that the layers are made for: once it has a record, the present goes on above it.
+    #[serde(default)]
+    pub snapshot: Option<SnapshotId>,
+    /// Snapshots that go, and then the layers that nothing needs apart any more.
+    #[serde(default)]
+    pub deleting: Vec<SnapshotId>,
+    /// The present is left for this snapshot, once QEMU has ended.
+    #[serde(default)]
+    pub rewind: Option<SnapshotId>,
+    /// How the present is kept then.
+    #[serde(default)]
+    pub kept: Option<SnapshotId>,
+    /// The copy that gives `handed` to this machine, and has nothing left to keep then.
+    #[serde(default)]
+    pub from: Option<MachineId>,
+    #[serde(default)]
+    pub handed: Option<SnapshotId>,
 }
 
 impl Library {
@@ -73,12 +91,14 @@ impl Library {
         layers.retain(|layer| !named.contains(layer));
         if !layers.is_empty() {
             self.remove_layers(machine, &layers)?; // It reads the whole library.
+            step::at("unneeded layers removed");
         }
         let path = self.intent_file(machine, intent);
         std::fs::remove_file(&path).map_err(|source| LibraryError::Write {
             path: path.clone(),
             source,
         })?;
+        step::at("intent ended");
         files::sync_folder(&self.intents(machine))
     }
 
@@ -150,6 +170,7 @@ mod tests {
             overlays: vec![overlay(kept)],
             unneeded: vec![gone],
             resumes: true,
+            ..Intent::default()
         };
         library.begin_intent(machine.id, &intent).unwrap();
         assert_eq!(library.left_intents(machine.id), [intent]);

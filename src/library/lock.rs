@@ -50,6 +50,25 @@ impl std::fmt::Display for Holder {
     }
 }
 
+/// A file or folder with flock(2) on it until this is dropped.
+///
+/// It is unlocked, not only closed: a child process that another thread is just starting has a copy of every descriptor
+/// until its exec, and what is closed here stays locked as long as that copy is open.
+#[derive(Debug)]
+pub(super) struct Locked(File);
+
+impl Locked {
+    pub(super) fn take(file: File, operation: FlockOperation) -> Result<Self, Errno> {
+        fs::flock(&file, operation).map(|()| Self(file))
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        fs::flock(&self.0, FlockOperation::Unlock).ok(); // Closing does it, too, if later.
+    }
+}
+
 /// What came of opening a library for writing.
 #[derive(Debug)]
 pub enum Opened {
@@ -63,7 +82,7 @@ pub struct Library {
     dir: PathBuf,
     id: Option<Uuid>,
     /// Holds the lock while the owner lives.
-    lock: Option<File>,
+    lock: Option<Locked>,
     /// Held from reading a record to having replaced it.
     pub(super) saving: Mutex<()>,
 }
@@ -133,6 +152,17 @@ impl Library {
         writable(dir)
     }
 
+    /// Whether a library keeps this file: a layer that others may rest on, a memory, a record. Links are followed.
+    pub fn keeps(path: &Path) -> bool {
+        let Ok(path) = path.canonicalize() else {
+            return false; // Not there.
+        };
+        path.ancestors().skip(2).any(|dir| {
+            let inside = ["machines", "memory"].map(|name| path.starts_with(dir.join(name)));
+            inside.contains(&true) && matches!(read_id(dir), Ok(Some(_)))
+        })
+    }
+
     /// Who holds the lock now, without taking it; `None` if nobody does.
     pub fn holder(dir: &Path) -> Result<Option<Holder>, LibraryError> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
@@ -147,8 +177,8 @@ impl Library {
                 });
             }
         };
-        match fs::flock(&file, FlockOperation::NonBlockingLockShared) {
-            Ok(()) => Ok(None),
+        match Locked::take(file.into(), FlockOperation::NonBlockingLockShared) {
+            Ok(_unlocked_at_once) => Ok(None),
             Err(_) => Ok(Some(read_holder(dir))),
         }
     }
@@ -213,6 +243,11 @@ impl Library {
         for entry in entries.flatten() {
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 save::sweep(&entry.path());
+                save::sweep(&entry.path().join("intents"));
+                let snapshots = std::fs::read_dir(entry.path().join("snapshots"));
+                for snapshot in snapshots.into_iter().flatten().flatten() {
+                    save::sweep(&snapshot.path());
+                }
             }
         }
     }
@@ -233,7 +268,7 @@ fn writable(dir: &Path) -> Result<(), String> {
 }
 
 /// Takes the lock, or gives `None` if another process has it.
-fn take_lock(dir: &Path) -> Result<Option<File>, LibraryError> {
+fn take_lock(dir: &Path) -> Result<Option<Locked>, LibraryError> {
     let path = dir.join(".lock");
     let failed = |source: std::io::Error| LibraryError::Write {
         path: path.clone(),
@@ -243,17 +278,16 @@ fn take_lock(dir: &Path) -> Result<Option<File>, LibraryError> {
         OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let mode = Mode::RUSR | Mode::WUSR;
     let file = fs::open(&path, flags, mode).map_err(|error| failed(error.into()))?;
-    match fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => {}
+    let mut locked = match Locked::take(file.into(), FlockOperation::NonBlockingLockExclusive) {
+        Ok(locked) => locked,
         Err(Errno::WOULDBLOCK) => return Ok(None),
         Err(error) => return Err(failed(error.into())),
-    }
-    let mut file = File::from(file);
+    };
     // Only for the message in the process that finds the lock taken: a full disk must not keep
     // the owner out.
-    file.set_len(0).map_err(failed)?;
-    file.write_all(own_holder_text().as_bytes()).ok();
-    Ok(Some(file))
+    locked.0.set_len(0).map_err(failed)?;
+    locked.0.write_all(own_holder_text().as_bytes()).ok();
+    Ok(Some(locked))
 }
 
 fn own_holder_text() -> String {
@@ -319,4 +353,23 @@ fn make_id(dir: &Path) -> Result<Uuid, LibraryError> {
     save::write(&path, text.as_bytes())?;
     save::write(&path, text.as_bytes())?;
     Ok(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_ends_with_its_owner_though_a_starting_child_still_has_its_descriptor() {
+        let dir = tempfile::tempdir().unwrap();
+        let Ok(Opened::Owner(library)) = Library::open(dir.path()) else {
+            panic!("a new library is nobody's");
+        };
+        let childs = library.lock.as_ref().unwrap().0.try_clone().unwrap();
+        assert!(Library::holder(dir.path()).unwrap().is_some());
+        drop(library);
+        assert_eq!(Library::holder(dir.path()).unwrap(), None);
+        assert!(matches!(Library::open(dir.path()), Ok(Opened::Owner(_))));
+        drop(childs);
+    }
 }

@@ -25,8 +25,10 @@ pub(super) const FILES: [&str; 9] = [
     "taken.json",
 ];
 /// Those that say what a memory rests on: a draft's, one's that was taken, a whole one's.
-const INDEXES: [&str; 3] = ["draft.json", TAKEN, "memory.json"];
+const INDEXES: [&str; 3] = ["draft.json", TAKEN, WHOLE];
 const TAKEN: &str = "taken.json";
+/// Written last: where it is, only the folder's name is missing.
+const WHOLE: &str = "memory.json";
 /// Ends the name of a memory that is being made.
 const PARTIAL: &str = ".partial";
 
@@ -77,7 +79,12 @@ impl Library {
         };
         // What was being made when its owner died is of use only if it can still be packed.
         let is_kept = |folder: &Folder| {
-            let is_complete = folder.is_whole || is_there(&folder.path.join(TAKEN));
+            let can_be_packed = || {
+                [TAKEN, WHOLE]
+                    .iter()
+                    .any(|name| is_there(&folder.path.join(name)))
+            };
+            let is_complete = folder.is_whole || can_be_packed();
             kept.contains(&folder.id) && is_complete
         };
         let (mut needed, mut rest): (Vec<Folder>, Vec<Folder>) =

@@ -1,17 +1,19 @@
 //! Making a machine's folder so that it is either whole or not there.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{self, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
+use super::lock::Locked;
 use super::machines::render_machine;
 use super::trash::remove_tree;
 use super::{Library, LibraryError, files, save};
 use crate::model::{ByteSize, LayerId, Machine, MachineId};
+use crate::step;
 
-const NEW_PREFIX: &str = ".new-";
+/// A machine that was never finished.
+pub const NEW_PREFIX: &str = ".new-";
 /// A machine whose removal was not finished.
 pub(super) const GONE_PREFIX: &str = ".gone-";
 
@@ -22,7 +24,7 @@ pub struct Newcomer<'a> {
     id: MachineId,
     folder: PathBuf,
     /// Tells a living newcomer from a leftover.
-    _lock: File,
+    _lock: Locked,
     finished: bool,
 }
 
@@ -67,6 +69,7 @@ impl Newcomer<'_> {
         let target = self.library.machine_dir(self.id);
         rename_new(&self.folder, &target, self.id)?;
         self.finished = true;
+        step::at("newcomer named");
         files::sync_folder(&self.library.machines_dir())
     }
 }
@@ -103,8 +106,7 @@ impl Library {
             source: error.into(),
         };
         fs::mkdir(&folder, Mode::RWXU).map_err(failed)?;
-        let lock = open_folder(&folder).map_err(failed)?;
-        fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(failed)?;
+        let lock = lock_folder(&folder).map_err(failed)?;
         let newcomer = Newcomer {
             library: self,
             id,
@@ -113,6 +115,7 @@ impl Library {
             finished: false,
         };
         files::make_folder(&folder.join("disks"))?;
+        step::at("newcomer begun");
         Ok(newcomer)
     }
 
@@ -153,13 +156,12 @@ impl Library {
     }
 }
 
-fn open_folder(folder: &Path) -> Result<File, Errno> {
+fn lock_folder(folder: &Path) -> Result<Locked, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    fs::open(folder, flags, Mode::empty()).map(File::from)
+    let folder = fs::open(folder, flags, Mode::empty())?;
+    Locked::take(folder.into(), FlockOperation::NonBlockingLockExclusive)
 }
 
 fn is_idle(folder: &Path) -> bool {
-    open_folder(folder)
-        .and_then(|file| fs::flock(&file, FlockOperation::NonBlockingLockExclusive))
-        .is_ok()
+    lock_folder(folder).is_ok()
 }

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::LibraryError;
 use super::files::{RECORD_LIMIT, describe};
+use crate::step;
 
 /// How many previous versions of a file are kept: `machine.ron.1` is the youngest.
 pub const GENERATIONS: u32 = 3;
@@ -41,6 +42,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), LibraryError> {
         });
     }
     refuse_odd_target(path)?;
+    step::write(path).map_err(failed)?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let folder = fs::open(parent, flags, Mode::empty()).map_err(|error| failed(error.into()))?;
     let name = name.to_owned();

@@ -8,9 +8,10 @@ use super::document::{self, Format};
 use super::machines::at;
 use super::{Library, LibraryError, Sighting, files, save};
 use crate::model::{
-    Accelerator, ByteSize, LayerRef, Machine, MachineId, Relayering, SavedState, SnapshotId,
+    Accelerator, ByteSize, LayerRef, Machine, MachineId, Relayering, SavedState, SetId, SnapshotId,
     SnapshotKind, Timestamp,
 };
+use crate::step;
 
 const SNAPSHOT: Format = Format {
     version: 1,
@@ -92,6 +93,12 @@ pub struct SnapshotRecord {
     pub cpu_model: String,
     pub machine_type: String,
     pub qemu_version: String,
+    /// It keeps this disk alone, by its device id; `hardware` has nothing else then.
+    #[serde(default)]
+    pub disk: Option<String>,
+    /// The machine was paused then: it is again, when it goes on from here.
+    #[serde(default)]
+    pub paused: bool,
     /// `None` if the machine was off.
     #[serde(default)]
     pub memory: Option<MemoryStore>,
@@ -102,6 +109,9 @@ pub struct SnapshotRecord {
     /// A file in the snapshot's folder.
     #[serde(default)]
     pub picture: Option<String>,
+    /// The moment of several machines that it is part of.
+    #[serde(default)]
+    pub set: Option<SetId>,
 }
 
 impl SnapshotRecord {
@@ -206,7 +216,36 @@ impl Library {
         self.must_own()?;
         let folder = self.snapshot_dir(machine, snapshot);
         files::check_folder(&folder)?;
-        files::write_new(&folder.join("screen.png"), png)
+        let path = folder.join("screen.png");
+        step::write(&path).map_err(|source| LibraryError::Write {
+            path: path.clone(),
+            source,
+        })?;
+        files::write_new(&path, png)
+    }
+
+    /// Gives a snapshot of `from` to the machine that `record` is for, which has its layers. Its memory and id stay.
+    pub fn move_snapshot(
+        &self,
+        record: &SnapshotRecord,
+        from: MachineId,
+    ) -> Result<(), LibraryError> {
+        let folder = self.snapshot_dir(from, record.id);
+        let picture = std::fs::read(folder.join("screen.png"));
+        // One record names the memory at any time: it is removed with what it belongs to.
+        let path = self.snapshot_file(from, record.id);
+        std::fs::remove_file(&path).map_err(|source| LibraryError::Write { path, source })?;
+        files::sync_folder(&folder)?;
+        step::at("snapshot's record is nobody's");
+        self.write_snapshot(record)?;
+        step::at("snapshot's record given");
+        super::trash::remove_tree_at(&folder, &["snapshots", &record.id.to_string()]);
+        match picture {
+            Ok(picture) if record.picture.is_some() => {
+                self.write_picture(record.machine, record.id, &picture)
+            }
+            Ok(_) | Err(_) => Ok(()), // A snapshot without a picture is one, too.
+        }
     }
 
     /// Makes the folder for a snapshot's memory.
@@ -259,9 +298,11 @@ impl Library {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(source) => return Err(LibraryError::Write { path, source }),
         }
+        step::at("snapshot's record removed");
         let place = ["snapshots", &snapshot.to_string()];
         let mut stayed = super::trash::remove_tree_at(&folder, &place);
         stayed.extend(self.remove_memory(snapshot));
+        step::at("snapshot's memory removed");
         stayed.extend(tpm.map_or_else(Vec::new, |tpm| self.remove_tpm(machine, tpm)));
         Ok(stayed)
     }

@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 use super::trash::{is_there, remove_tree_at, search};
-use super::{Library, LibraryError, files, save};
+use super::{Library, LibraryError, Newcomer, files, save};
 use crate::model::{MachineId, TpmId};
+use crate::step;
 
 /// What the emulator keeps: keys and counters; its memory, when it was told to write it; and names under which it begins a
 /// file.
@@ -48,22 +49,38 @@ impl Library {
 
     /// A copy of what a TPM keeps, whole on disk. Nothing may write to it meanwhile.
     pub fn copy_tpm(&self, machine: MachineId, tpm: TpmId) -> Result<TpmId, LibraryError> {
+        self.copy_tpm_between(machine, tpm, machine)
+    }
+
+    /// The same into the folder of another machine.
+    pub fn copy_tpm_between(
+        &self,
+        from: MachineId,
+        tpm: TpmId,
+        to: MachineId,
+    ) -> Result<TpmId, LibraryError> {
+        let state = self.read_tpm(from, tpm)?;
+        let copy = self.make_tpm(to)?;
+        let folder = self.tpm_dir(to, copy);
+        write_state(&state, &folder).inspect_err(|_| drop(self.remove_tpm(to, copy)))?;
+        Ok(copy)
+    }
+
+    /// The same into the folder of a machine that is being made.
+    pub fn copy_tpm_to(
+        &self,
+        machine: MachineId,
+        tpm: TpmId,
+        newcomer: &Newcomer<'_>,
+    ) -> Result<TpmId, LibraryError> {
         let state = self.read_tpm(machine, tpm)?;
-        let copy = self.make_tpm(machine)?;
-        let folder = self.tpm_dir(machine, copy);
-        let written = state.iter().try_for_each(|(name, bytes)| {
-            let path = folder.join(name);
-            let mut file = File::create_new(&path).map_err(|source| LibraryError::Write {
-                path: path.clone(),
-                source,
-            })?;
-            file.write_all(bytes)
-                .and_then(|()| file.sync_all())
-                .map_err(|source| LibraryError::Write { path, source })
-        });
-        written
-            .and_then(|()| files::sync_folder(&folder))
-            .inspect_err(|_| drop(self.remove_tpm(machine, copy)))?;
+        let copy = TpmId(Uuid::new_v4());
+        let parent = newcomer.folder().join("tpm");
+        let folder = parent.join(copy.to_string());
+        files::make_folder(&parent)?;
+        files::make_folder(&folder)?;
+        write_state(&state, &folder)?;
+        files::sync_folder(&parent)?;
         Ok(copy)
     }
 
@@ -154,6 +171,19 @@ impl Library {
             })
             .collect()
     }
+}
+
+fn write_state(state: &[(&str, Vec<u8>)], folder: &Path) -> Result<(), LibraryError> {
+    for (name, bytes) in state {
+        let path = folder.join(name);
+        let new = || step::write(&path).and_then(|()| File::create_new(&path));
+        let written = new().and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.sync_all()
+        });
+        written.map_err(|source| LibraryError::Write { path, source })?;
+    }
+    files::sync_folder(folder)
 }
 
 /// A machine's record and those of its snapshots.

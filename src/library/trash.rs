@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::newcomer::GONE_PREFIX;
 use super::{Entry, Library, LibraryError, files, save};
 use crate::model::{ByteSize, LayerId, MachineId, TrashReport, TrashedMachine};
+use crate::step;
 
 /// What emptying the trash did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -169,7 +170,9 @@ impl Library {
         })?;
         drop(saving);
         files::sync_folder(&self.machines_dir())?;
+        step::at("machine's folder renamed");
         emptied.strangers.extend(remove_tree(&gone));
+        step::at("machine's folder removed");
         for snapshot in snapshots {
             emptied.strangers.extend(self.remove_memory(snapshot));
         }
@@ -241,6 +244,8 @@ impl Library {
                     items.into_iter().for_each(|item| found.name(item, &holder));
                     snapshot_references(folder, &holder, &mut found);
                 }
+                // One that was removed meanwhile names nothing.
+                Some(_) | None if !is_there(folder) => {}
                 Some(_) | None => drop(found.unknown.insert(folder_name.clone().into_owned())),
             }
         }
@@ -266,6 +271,7 @@ fn snapshot_references(folder: &Path, holder: &Holder<'_>, found: &mut Reference
         }
         match search(&[record]) {
             Some(items) => items.into_iter().for_each(|item| found.name(item, holder)),
+            None if !is_there(folder) => {}
             None => drop(found.unknown.insert(holder.folder.to_owned())),
         }
     }

@@ -16,6 +16,12 @@ pub enum Action {
     DiscardSaved,
     Snapshot,
     Rewind,
+    Fork,
+    Try,
+    Clone,
+    Keep,
+    KeepMoment,
+    Discard,
     OpenConsole,
     Screenshot,
     SendKeys,
@@ -27,7 +33,7 @@ pub enum Action {
 }
 
 impl Action {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 24] = [
         Self::Start,
         Self::Pause,
         Self::Resume,
@@ -38,6 +44,12 @@ impl Action {
         Self::DiscardSaved,
         Self::Snapshot,
         Self::Rewind,
+        Self::Fork,
+        Self::Try,
+        Self::Clone,
+        Self::Keep,
+        Self::KeepMoment,
+        Self::Discard,
         Self::OpenConsole,
         Self::Screenshot,
         Self::SendKeys,
@@ -61,6 +73,12 @@ impl Action {
             Self::DiscardSaved => "Discard saved state",
             Self::Snapshot => "Take a snapshot",
             Self::Rewind => "Go back in time…",
+            Self::Fork => "Fork",
+            Self::Try => "Try",
+            Self::Clone => "Clone…",
+            Self::Keep => "Keep as a machine",
+            Self::KeepMoment => "Keep this moment",
+            Self::Discard => "Throw away",
             Self::OpenConsole => "Open in a window",
             Self::Screenshot => "Screenshot",
             Self::SendKeys => "Send keys",
@@ -87,6 +105,18 @@ impl Action {
                 "Keep this moment, memory and disks; the guest goes on, and you can come back here"
             }
             Self::Rewind => "Show the machine's timeline, to go back to a snapshot or delete some",
+            Self::Fork => {
+                "Make a second machine that goes on from this very moment; this one goes on, too"
+            }
+            Self::Try => {
+                "Do whatever you like in a copy that is gone when you close it, unless you keep it"
+            }
+            Self::Clone => "Make another machine with the same hardware and disks",
+            Self::Keep => "Keep this copy with all that was done in it; it stays in your library",
+            Self::KeepMoment => {
+                "Put this moment into the timeline of the machine that it came from, and end this copy"
+            }
+            Self::Discard => "End this copy now; nothing of it is kept",
             Self::OpenConsole => "Show the screen in a window of its own",
             Self::Screenshot => "Keep the guest's screen as a picture",
             Self::SendKeys => "Press keys that your own desktop would catch",

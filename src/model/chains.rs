@@ -92,6 +92,35 @@ impl Machine {
         in_place.map(|device| device.id.as_str()).collect()
     }
 
+    /// The machine with its disk `id` and nothing else: what a snapshot of that disk keeps. `None` if it has no such disk.
+    pub fn only_disk(&self, id: &str) -> Option<Self> {
+        let DeviceKind::Disk(_) = self.device(id)?.kind else {
+            return None;
+        };
+        let mut alone = self.clone();
+        alone.devices.retain(|device| device.id == id);
+        alone.detached.clear();
+        alone.firmware.variables.clear();
+        alone.tpm = None;
+        Some(alone)
+    }
+
+    /// Takes the disk `id` of an earlier time, on a fresh layer; everything else stays. `false` if there is no such disk
+    /// now or was none then.
+    pub fn disk_back(&mut self, then: &Self, id: &str, overlays: &[Overlay]) -> bool {
+        let of_then = then.device(id).map(|device| &device.kind);
+        let now = self.devices.iter_mut().find(|device| device.id == id);
+        let (Some(DeviceKind::Disk(then)), Some(DeviceKind::Disk(now))) =
+            (of_then, now.map(|device| &mut device.kind))
+        else {
+            return false;
+        };
+        now.source = then.source.clone();
+        now.size = then.size;
+        grow_disk(now, overlays);
+        true
+    }
+
     /// Every chain that ends in a layer below an overlay goes on in it.
     pub fn grow(&mut self, overlays: &[Overlay]) {
         self.grow_plugged(overlays);
@@ -250,6 +279,21 @@ mod tests {
         assert_eq!(then.on_chains_of(&then), None);
         now.devices.clear();
         assert_eq!(then.on_chains_of(&now), None);
+    }
+
+    #[test]
+    fn one_disk_goes_back_and_everything_else_stays() {
+        let mut now = machine(&[("disk0", &[1, 2]), ("disk1", &[3])]);
+        let then = now.only_disk("disk0").unwrap();
+        assert_eq!(then.layers(), [layer(1), layer(2)].into());
+        assert_eq!(now.only_disk("nic0"), None);
+        now.grow(&[overlay(2, 12)]);
+        now.name = "renamed since".to_owned();
+        assert!(now.disk_back(&then, "disk0", &[overlay(2, 22)]));
+        assert_eq!(now.tops(), [layer(22), layer(3), layer(90)]);
+        assert_eq!(now.name, "renamed since");
+        now.devices.remove(0);
+        assert!(!now.disk_back(&then, "disk0", &[overlay(2, 32)]));
     }
 
     #[test]

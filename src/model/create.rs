@@ -174,6 +174,19 @@ pub fn free_name(wanted: &str, taken: &[&str]) -> String {
         .unwrap_or_else(|| wanted.to_owned())
 }
 
+/// `count` names that are free, numbered from 2 on: forks of `web` and of `web-2` are `web-3` and `web-4`.
+pub fn numbered_names(stem: &str, count: u32, taken: &[String]) -> Vec<String> {
+    let (before, number) = stem.rsplit_once('-').unwrap_or((stem, ""));
+    let is_numbered = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    let stem = if is_numbered { before } else { stem };
+    let taken: Vec<String> = taken.iter().map(|name| name.to_lowercase()).collect();
+    let names = (2_u32..).map(|number| format!("{stem}-{number}"));
+    names
+        .filter(|name| !taken.contains(&name.to_lowercase()))
+        .take(count as usize)
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,6 +201,11 @@ mod tests {
             })
         );
         assert_eq!(free_name("Test card", &["test CARD"]), "Test card 2");
+        let taken = ["Web", "WEB-2", "web-4"].map(str::to_owned);
+        assert_eq!(
+            numbered_names("web-2", 3, &taken),
+            ["web-3", "web-5", "web-6"]
+        );
     }
 
     #[test]

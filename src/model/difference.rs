@@ -120,7 +120,7 @@ pub struct Folder {
 }
 
 /// A place inside a disk.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct DiskPlace {
     /// The id of the disk's device.
     pub disk: String,

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    Board, BootOrder, ByteSize, Checkpoints, Clock, Cpu, Device, DeviceKind, Disk, Firmware,
-    LayerRef, MemoryBacking, Sharing, SoundSettings, Timestamp,
+    Board, BootOrder, ByteSize, Checkpoints, Clock, Cpu, Descent, Device, DeviceKind, Disk,
+    Firmware, LayerRef, MemoryBacking, Sharing, SoundSettings, Timestamp, WarmTemplate,
 };
 
 /// Identifies a machine for as long as its folder exists; never reused.
@@ -129,6 +129,15 @@ pub struct Machine {
     pub checkpoints: Checkpoints,
     #[serde(default)]
     pub sound: SoundSettings,
+    /// The machine that it was made of.
+    #[serde(default)]
+    pub descent: Option<Descent>,
+    /// Nothing is kept: it goes when its guest ends.
+    #[serde(default)]
+    pub disposable: bool,
+    /// Moments of it that new machines go on from.
+    #[serde(default)]
+    pub templates: Vec<WarmTemplate>,
     /// When it was moved to the trash.
     #[serde(default)]
     pub trashed: Option<Timestamp>,
@@ -163,6 +172,9 @@ impl Machine {
             tpm: None,
             checkpoints: Checkpoints::default(),
             sound: SoundSettings::default(),
+            descent: None,
+            disposable: false,
+            templates: Vec::new(),
             trashed: None,
         }
     }
@@ -268,6 +280,11 @@ impl Machine {
                 DeviceKind::Disk(_) | DeviceKind::Cdrom(_) | DeviceKind::Floppy(_)
             )
         })
+    }
+
+    /// Its guest has not run yet, and must not be started.
+    pub fn is_unborn(&self) -> bool {
+        self.descent.as_ref().is_some_and(|descent| descent.unborn)
     }
 
     /// Every chain of layers that the machine names, with the place where it does.

@@ -7,11 +7,13 @@ mod chains;
 mod change;
 mod computer;
 mod create;
+mod descent;
 mod difference;
 mod drive;
 mod failure;
 mod flavor;
 mod hardware;
+mod lab;
 mod machine;
 mod parts;
 mod permit;
@@ -39,7 +41,8 @@ pub use change::{
 pub use computer::{
     Accelerator, AcceleratorChoice, Check, CheckLevel, ComputerReport, HostLoad, KvmVerdict,
 };
-pub use create::{NameError, NewMachine, Source, check_name, free_name};
+pub use create::{NameError, NewMachine, Source, check_name, free_name, numbered_names};
+pub use descent::{Birth, Cloning, Descent, Fork, Newborn, WarmTemplate};
 pub use difference::{
     ChangeKind, Difference, DifferenceNote, DiskContents, DiskDifference, DiskPlace, DiskRange,
     FileChange, FileSort, FileSystem, Folder, FolderEntry, Partition, PartitionDifference,
@@ -53,6 +56,10 @@ pub use flavor::{Flavor, FlavorError};
 pub use hardware::{
     Address, Board, BootOrder, Clock, Cpu, Device, DeviceKind, Firmware, FirmwareKind,
     MemoryBacking, Topology,
+};
+pub use lab::{
+    Lab, LabId, LabReport, Lack, MemberReport, SetId, SetMember, SetReport, SnapshotSet, admit,
+    check_lab_name,
 };
 pub use machine::{Machine, MachineId, Origin, SavedState, SnapshotId, TpmId};
 pub use parts::{
@@ -80,5 +87,5 @@ pub use sound::{SoundReport, SoundSettings, SoundState};
 pub use state::State;
 pub use text::clean;
 pub use time::Timestamp;
-pub use timeline::{Checkpoints, SnapshotKind, SnapshotReport, Timeline, outlived};
+pub use timeline::{Checkpoints, SnapshotKind, SnapshotReport, SnapshotScope, Timeline, outlived};
 pub use typing::Typing;

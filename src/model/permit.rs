@@ -13,6 +13,8 @@ pub struct Standing {
     pub state: State,
     /// Marked as deleted.
     pub trashed: bool,
+    /// A copy that goes when its guest ends.
+    pub disposable: bool,
 }
 
 /// Why an action was refused. Shown to the user as is.
@@ -52,6 +54,8 @@ pub enum Denied {
     NotInTrash,
     #[error("The machine's file is whole")]
     NotBroken,
+    #[error("The machine is kept anyway")]
+    NotDisposable,
 }
 
 /// Checks whether `action` is allowed for a machine that stands so.
@@ -71,7 +75,15 @@ pub fn permit(standing: Standing, action: Action) -> Result<(), Denied> {
         Action::PowerOff => power_off(standing.state),
         Action::Save => save(standing.state),
         Action::DiscardSaved => discard_saved(standing.state),
-        Action::Snapshot | Action::Rewind => settled(standing.state),
+        Action::Snapshot | Action::Rewind | Action::Fork | Action::Try | Action::Clone => {
+            settled(standing.state)
+        }
+        Action::Keep | Action::KeepMoment | Action::Discard if !standing.disposable => {
+            Err(Denied::NotDisposable)
+        }
+        Action::Keep => keep(standing.state),
+        Action::KeepMoment => keep_moment(standing.state),
+        Action::Discard => Ok(()),
         Action::OpenConsole | Action::Screenshot | Action::SendKeys => screen(standing.state),
         Action::Edit => edit(standing.state),
         Action::Delete => delete(standing.state),
@@ -160,10 +172,26 @@ fn save(state: State) -> Result<(), Denied> {
     }
 }
 
+/// A guest that has ended leaves its disks.
+fn keep_moment(state: State) -> Result<(), Denied> {
+    match state {
+        State::Off | State::Crashed => Ok(()),
+        other => save(other),
+    }
+}
+
 fn discard_saved(state: State) -> Result<(), Denied> {
     match state {
         State::Saved => Ok(()),
         _ => Err(Denied::NotSaved),
+    }
+}
+
+fn keep(state: State) -> Result<(), Denied> {
+    match state {
+        State::Starting => Err(Denied::StillStarting),
+        State::Broken => Err(Denied::Broken),
+        _ => Ok(()),
     }
 }
 
@@ -206,7 +234,11 @@ mod tests {
     /// Compares the actions that stay available in `state`.
     #[track_caller]
     fn check(state: State, trashed: bool, expected: &[Action]) {
-        let standing = Standing { state, trashed };
+        let standing = Standing {
+            state,
+            trashed,
+            disposable: false,
+        };
         let allowed: Vec<Action> = Action::ALL
             .into_iter()
             .filter(|&action| permit(standing, action).is_ok())
@@ -220,7 +252,16 @@ mod tests {
         check(
             State::Off,
             false,
-            &[A::Start, A::Snapshot, A::Rewind, A::Edit, A::Delete],
+            &[
+                A::Start,
+                A::Snapshot,
+                A::Rewind,
+                A::Fork,
+                A::Try,
+                A::Clone,
+                A::Edit,
+                A::Delete,
+            ],
         );
         check(State::Starting, false, &[A::PowerOff]);
         check(
@@ -234,6 +275,9 @@ mod tests {
                 A::Save,
                 A::Snapshot,
                 A::Rewind,
+                A::Fork,
+                A::Try,
+                A::Clone,
                 A::OpenConsole,
                 A::Screenshot,
                 A::SendKeys,
@@ -249,6 +293,9 @@ mod tests {
                 A::Save,
                 A::Snapshot,
                 A::Rewind,
+                A::Fork,
+                A::Try,
+                A::Clone,
                 A::OpenConsole,
                 A::Screenshot,
                 A::SendKeys,
@@ -270,6 +317,9 @@ mod tests {
                 A::DiscardSaved,
                 A::Snapshot,
                 A::Rewind,
+                A::Fork,
+                A::Try,
+                A::Clone,
                 A::Delete,
             ],
         );
@@ -290,7 +340,16 @@ mod tests {
         check(
             State::Crashed,
             false,
-            &[A::Start, A::Snapshot, A::Rewind, A::Edit, A::Delete],
+            &[
+                A::Start,
+                A::Snapshot,
+                A::Rewind,
+                A::Fork,
+                A::Try,
+                A::Clone,
+                A::Edit,
+                A::Delete,
+            ],
         );
         check(State::NotResponding, false, &[A::PowerOff]);
         check(State::Broken, false, &[A::Repair]);

@@ -123,7 +123,15 @@ impl MachineReport {
         Standing {
             state: self.state,
             trashed: self.trashed().is_some(),
+            disposable: self.is_disposable(),
         }
+    }
+
+    /// Whether nothing of it is kept when its guest ends.
+    pub fn is_disposable(&self) -> bool {
+        self.machine
+            .as_ref()
+            .is_some_and(|machine| machine.disposable)
     }
 
     /// When it was moved to the trash.
@@ -236,6 +244,8 @@ pub enum Answer {
     /// It was so already.
     Unchanged,
     Created(MachineId),
+    /// Machines that were made of another one, in the order of their names.
+    Forked(Vec<MachineId>),
     /// An argument list, program first.
     CommandLine(Vec<String>),
     Stats(Sample),
@@ -277,4 +287,10 @@ pub enum Answer {
     QemuLog(String),
     /// A report for others to read, nothing private in it.
     Report(String),
+    /// All labs.
+    Labs(Vec<super::LabReport>),
+    /// A new lab.
+    Lab(super::LabId),
+    /// Several machines' snapshots were taken at one moment.
+    Set(super::SetId),
 }

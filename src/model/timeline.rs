@@ -82,6 +82,17 @@ impl SnapshotKind {
     }
 }
 
+/// What of a machine a snapshot is to keep.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotScope {
+    /// One disk alone, by its device id, without memory and hardware; `None` is all of the machine.
+    #[serde(default)]
+    pub disk: Option<String>,
+    /// Disks that lie outside the library are copied into it first. The machine must be off.
+    #[serde(default)]
+    pub move_in: bool,
+}
+
 /// A snapshot as screens and scripts see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SnapshotReport {
@@ -95,6 +106,9 @@ pub struct SnapshotReport {
     pub kind: SnapshotKind,
     /// The guest ran: rewinding goes on in that very moment.
     pub with_memory: bool,
+    /// It keeps this disk alone.
+    #[serde(default)]
+    pub disk: Option<String>,
     /// Its memory is still being written in the background.
     pub writing: bool,
     /// What comes back when it alone is deleted.
@@ -336,6 +350,7 @@ mod tests {
             time: Timestamp(time),
             kind,
             with_memory: false,
+            disk: None,
             writing: false,
             bytes: ByteSize::mib(10),
             shared: ByteSize(0),

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
+use crate::confine::Holder;
 use crate::model::Failure;
 
 /// Lines of QEMU's log that are shown when nothing better is known.
@@ -23,6 +24,8 @@ pub struct Evidence<'a> {
     pub status: Option<ExitStatus>,
     /// Which running machine has which image open, to name who holds a lock.
     pub holders: Option<&'a BTreeMap<PathBuf, String>>,
+    /// Finds the program that has an image open, to name who else holds a lock.
+    pub opener: Option<fn(&Path) -> Option<Holder>>,
 }
 
 /// A cause and what to do about it.
@@ -61,7 +64,7 @@ pub fn explain(evidence: &Evidence<'_>) -> Failure {
     ];
     let known = rules
         .iter()
-        .find_map(|rule| rule(&text, evidence.holders))
+        .find_map(|rule| rule(&text, evidence))
         .unwrap_or_else(|| unknown(&log, spoken, evidence.status));
     let mut failure = Failure::new(evidence.what, known.why);
     failure.fix = known.fix.map(str::to_owned);
@@ -94,7 +97,7 @@ fn tidy_line(line: &str) -> Option<String> {
     (!noise).then(|| line.to_owned())
 }
 
-type Holders<'a> = Option<&'a BTreeMap<PathBuf, String>>;
+type Known<'a> = &'a Evidence<'a>;
 
 /// What stands between `before` and `after`.
 fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
@@ -102,25 +105,30 @@ fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
     rest.split_once(after).map(|(inner, _)| inner)
 }
 
-fn locked(text: &str, holders: Holders<'_>) -> Option<Cause> {
+fn locked(text: &str, known: Known<'_>) -> Option<Cause> {
     if !text.contains("\" lock") {
         return None;
     }
     let image = between(text, "using the image [", "]").unwrap_or("of this machine");
-    let holder = holders.and_then(|holders| holders.get(Path::new(image)));
-    match holder {
-        Some(name) => cause(
+    let machine = known.holders.and_then(|all| all.get(Path::new(image)));
+    if let Some(name) = machine {
+        return cause(
             format!("The disk {image} is in use by the machine “{name}”"),
             "Shut that machine down first, or make a copy of the disk.",
-        ),
+        );
+    }
+    let fix =
+        "Close the program that uses it (another virtual machine or qemu-img), then start again.";
+    match known.opener.and_then(|opener| opener(Path::new(image))) {
+        Some(program) => cause(format!("The disk {image} is in use by {program}"), fix),
         None => cause(
             format!("The disk {image} is in use by another program"),
-            "Close the program that uses it (another virtual machine or qemu-img), then start again.",
+            fix,
         ),
     }
 }
 
-fn wrong_image(text: &str, _: Holders<'_>) -> Option<Cause> {
+fn wrong_image(text: &str, _: Known<'_>) -> Option<Cause> {
     if text.contains("Image is not in qcow2 format") {
         return cause(
             "A disk is not the qcow2 image it should be; it was overwritten or damaged",
@@ -133,7 +141,7 @@ fn wrong_image(text: &str, _: Holders<'_>) -> Option<Cause> {
     })
 }
 
-fn kvm(text: &str, _: Holders<'_>) -> Option<Cause> {
+fn kvm(text: &str, _: Known<'_>) -> Option<Cause> {
     if !text.contains("KVM kernel module") && !text.contains("failed to initialize kvm") {
         return None;
     }
@@ -143,7 +151,7 @@ fn kvm(text: &str, _: Holders<'_>) -> Option<Cause> {
     )
 }
 
-fn display(text: &str, _: Holders<'_>) -> Option<Cause> {
+fn display(text: &str, _: Known<'_>) -> Option<Cause> {
     let missing = text.contains("Display 'dbus' is not available")
         || text.contains("Parameter 'type' does not accept value 'dbus'");
     if !missing {
@@ -156,7 +164,7 @@ fn display(text: &str, _: Holders<'_>) -> Option<Cause> {
     )
 }
 
-fn port_in_use(text: &str, _: Holders<'_>) -> Option<Cause> {
+fn port_in_use(text: &str, _: Known<'_>) -> Option<Cause> {
     if let Some(rule) = between(text, "Could not set up host forwarding rule '", "'") {
         return cause(
             format!("A port that the machine should forward is in use already: {rule}"),
@@ -169,7 +177,7 @@ fn port_in_use(text: &str, _: Holders<'_>) -> Option<Cause> {
     })
 }
 
-fn address(text: &str, _: Holders<'_>) -> Option<Cause> {
+fn address(text: &str, _: Known<'_>) -> Option<Cause> {
     let clash = text.contains("not available for") && text.contains("in use by");
     let path = between(text, "Failed to bind socket to ", ":");
     if let Some(path) = path {
@@ -184,7 +192,7 @@ fn address(text: &str, _: Holders<'_>) -> Option<Cause> {
     })
 }
 
-fn cpu_model(text: &str, _: Holders<'_>) -> Option<Cause> {
+fn cpu_model(text: &str, _: Known<'_>) -> Option<Cause> {
     if let Some(model) = between(text, "unable to find CPU model '", "'") {
         return cause(
             format!("QEMU does not know the processor model “{model}”"),
@@ -198,7 +206,7 @@ fn cpu_model(text: &str, _: Holders<'_>) -> Option<Cause> {
         })
 }
 
-fn machine_type(text: &str, _: Holders<'_>) -> Option<Cause> {
+fn machine_type(text: &str, _: Known<'_>) -> Option<Cause> {
     let kind = between(text, "unsupported machine type: \"", "\"")
         .or_else(|| between(text, "unsupported machine type '", "'"))?;
     cause(
@@ -209,7 +217,7 @@ fn machine_type(text: &str, _: Holders<'_>) -> Option<Cause> {
     )
 }
 
-fn memory(text: &str, _: Holders<'_>) -> Option<Cause> {
+fn memory(text: &str, _: Known<'_>) -> Option<Cause> {
     let short =
         text.contains("Cannot allocate memory") || text.contains("cannot set up guest memory");
     if !short {
@@ -221,7 +229,7 @@ fn memory(text: &str, _: Holders<'_>) -> Option<Cause> {
     )
 }
 
-fn no_space(text: &str, _: Holders<'_>) -> Option<Cause> {
+fn no_space(text: &str, _: Known<'_>) -> Option<Cause> {
     if !text.contains("No space left on device") {
         return None;
     }
@@ -231,7 +239,7 @@ fn no_space(text: &str, _: Holders<'_>) -> Option<Cause> {
     )
 }
 
-fn firmware(text: &str, _: Holders<'_>) -> Option<Cause> {
+fn firmware(text: &str, _: Known<'_>) -> Option<Cause> {
     let broken = text.contains("system firmware block device")
         || text.contains("could not load PC BIOS")
         || text.contains("requires SMM");
@@ -244,7 +252,7 @@ fn firmware(text: &str, _: Holders<'_>) -> Option<Cause> {
     )
 }
 
-fn refused_state(text: &str, _: Holders<'_>) -> Option<Cause> {
+fn refused_state(text: &str, _: Known<'_>) -> Option<Cause> {
     let refused = text.contains("load of migration failed")
         || text.contains("error while loading state")
         || text.contains("Unknown savevm section");
@@ -257,7 +265,7 @@ fn refused_state(text: &str, _: Holders<'_>) -> Option<Cause> {
     )
 }
 
-fn missing(text: &str, _: Holders<'_>) -> Option<Cause> {
+fn missing(text: &str, _: Known<'_>) -> Option<Cause> {
     let line = text
         .lines()
         .find(|line| line.contains("No such file or directory"))?;
@@ -268,7 +276,7 @@ fn missing(text: &str, _: Holders<'_>) -> Option<Cause> {
     )
 }
 
-fn forbidden(text: &str, _: Holders<'_>) -> Option<Cause> {
+fn forbidden(text: &str, _: Known<'_>) -> Option<Cause> {
     let line = text.lines().find(|line| {
         line.contains("Permission denied") || line.contains("Operation not permitted")
     })?;

@@ -2,16 +2,16 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 
-use rustix::fs::MemfdFlags;
+use rustix::fs::{MemfdFlags, SealFlags};
 use serde::{Deserialize, Serialize};
 
 use crate::model::ByteSize;
 
 /// What the memory file is called in `/proc/PID/fd`.
-const NAME: &str = "orangery-ram";
+pub(super) const NAME: &str = "orangery-ram";
 
 /// How a running QEMU holds the memory file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,15 +19,24 @@ pub struct MemoryFile {
     /// Its number in QEMU.
     pub number: i32,
     pub size: ByteSize,
+    /// It is frozen, and QEMU keeps what the guest writes to itself.
+    #[serde(default)]
+    pub frozen: bool,
 }
 
 /// Makes a memory file of `size` bytes. It takes no room until it is written.
 ///
-/// It can be sealed later, which a fork does once the machine it came from is gone.
+/// It can be sealed later; see [`freeze`].
 pub fn create(size: ByteSize) -> io::Result<OwnedFd> {
     let file = rustix::fs::memfd_create(NAME, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
     rustix::fs::ftruncate(&file, size.0)?;
     Ok(file)
+}
+
+/// Sees to it that nobody ever changes a memory file again: forks read it.
+pub fn freeze(file: &impl AsFd) -> io::Result<()> {
+    let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE | SealFlags::SEAL;
+    Ok(rustix::fs::fcntl_add_seals(file, seals)?)
 }
 
 /// Opens the memory file of a running QEMU again.
@@ -43,7 +52,8 @@ pub fn find(pid: u32, memory: MemoryFile) -> io::Result<File> {
             target.display()
         )));
     }
-    let file = OpenOptions::new().read(true).write(true).open(link)?;
+    let mut options = OpenOptions::new();
+    let file = options.read(true).write(!memory.frozen).open(link)?;
     let found = file.metadata()?.len();
     if found != memory.size.0 {
         return Err(io::Error::other(format!(

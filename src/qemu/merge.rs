@@ -3,6 +3,7 @@
 //! What a guest reads through the chain stays the same at any moment, so work may be cut off anywhere and begun again.
 //! Documents: `block-stream`, `block-commit`, `query-jobs` in QEMU's qapi/block-core.json and qapi/job.json.
 
+use std::fmt;
 use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -23,6 +24,8 @@ const PULSE: Duration = Duration::from_millis(40);
 /// The daemon's end of the monitor.
 const MONITOR: i32 = 10;
 const DAEMON: &str = "qemu-storage-daemon";
+/// How the names of our jobs begin.
+const JOB: &str = "merge-";
 
 /// Told how many bytes of how many are done; breaking cancels.
 pub type Progress<'a> = &'a mut dyn FnMut(u64, u64) -> ControlFlow<()>;
@@ -40,22 +43,44 @@ pub enum MergeError {
     Spawn(#[from] SpawnError),
     #[error("No socket could be had: {0}")]
     Socket(#[from] std::io::Error),
+    /// A layer that can't be read or written, as a tool says it.
     #[error("The layers could not be merged: {why}")]
     Failed { why: String },
+    #[error("QEMU's {work} failed: {why}")]
+    Job { work: String, why: String },
     #[error("Cancelled")]
     Cancelled,
 }
 
 /// What is merged into what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Merge {
     /// `into` gets what it lacks of all that lies between it and `base`; afterwards it rests on that, or on nothing.
-    Up {
-        into: LayerId,
-        base: Option<LayerId>,
-    },
+    Up { into: LayerId, base: Option<Base> },
     /// `base` gets everything of `from`, the layer above it, in which the open chain ends.
     Down { from: LayerId, base: LayerId },
+}
+
+/// What a merged layer rests on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Base {
+    pub layer: LayerId,
+    /// As the merged layer's header is to call it. Left to itself QEMU writes down the whole chain below, and fails
+    /// where that is longer than the 1023 bytes of a header.
+    pub name: String,
+}
+
+impl fmt::Display for Merge {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Up { into, base: None } => write!(out, "block-stream of all below into {into}"),
+            Self::Up {
+                into,
+                base: Some(base),
+            } => write!(out, "block-stream of all above {} into {into}", base.layer),
+            Self::Down { from, base } => write!(out, "block-commit of {from} into {base}"),
+        }
+    }
 }
 
 /// A layer in the middle of a chain that a running QEMU has open.
@@ -89,6 +114,20 @@ pub fn set_writable(client: &Client, frozen: &Frozen, writable: bool) -> Result<
     Ok(())
 }
 
+/// Has a layer that the guest writes to reach the disk, with its tables: a job that ends leaves them in memory.
+pub fn flush(client: &Client, layer: LayerId) -> Result<(), MergeError> {
+    // Only the human monitor can (hmp-commands.hx); it says nothing where all is well.
+    let line = format!("qemu-io {} flush", layer_node(layer));
+    let arguments = json!({ "command-line": line });
+    let said = client.call_raw("human-monitor-command", arguments, ANSWER)?;
+    match said.as_str().map(str::trim) {
+        None | Some("") => Ok(()),
+        Some(why) => Err(MergeError::Failed {
+            why: why.chars().take(400).collect(),
+        }),
+    }
+}
+
 /// Has a layer's header name what it rests on, in the chain that ends in `root` (`change-backing-file`).
 pub fn name_backing(
     client: &Client,
@@ -105,30 +144,52 @@ pub fn name_backing(
     Ok(())
 }
 
+/// Ends merges that nobody follows any more, since their owner was killed: they hold their layers.
+pub fn end_abandoned(client: &Client) -> Result<(), MergeError> {
+    let jobs = client.call_raw("query-jobs", json!({}), ANSWER)?;
+    let names = jobs.as_array().into_iter().flatten();
+    let names = names.filter_map(|job| job.get("id")?.as_str());
+    for name in names.filter(|name| name.starts_with(JOB)) {
+        match follow(client, name, &mut |_, _| ControlFlow::Break(())) {
+            Ok(()) | Err(MergeError::Cancelled | MergeError::Failed { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        client.call_raw("job-dismiss", json!({ "id": name }), ANSWER)?;
+    }
+    Ok(())
+}
+
 /// Merges in whatever answers at `client`.
-pub fn run(client: &Client, merge: Merge, progress: Progress<'_>) -> Result<(), MergeError> {
-    let name = format!("merge-{}", uuid::Uuid::new_v4().simple());
+pub fn run(client: &Client, merge: &Merge, progress: Progress<'_>) -> Result<(), MergeError> {
+    let name = format!("{JOB}{}", uuid::Uuid::new_v4().simple());
     let (command, mut arguments) = match merge {
         Merge::Up { into, base } => {
-            let mut arguments = json!({ "device": layer_node(into) });
+            let mut arguments = json!({ "device": layer_node(*into) });
             if let Some(base) = base {
-                arguments["base-node"] = layer_node(base).into();
+                arguments["base-node"] = layer_node(base.layer).into();
+                arguments["backing-file"] = base.name.clone().into();
             }
             ("block-stream", arguments)
         }
         Merge::Down { from, base } => (
             "block-commit",
             json!({
-                "device": layer_node(from),
-                "top-node": layer_node(from),
-                "base-node": layer_node(base),
+                "device": layer_node(*from),
+                "top-node": layer_node(*from),
+                "base-node": layer_node(*base),
             }),
         ),
     };
     arguments["job-id"] = name.clone().into();
     arguments["auto-dismiss"] = false.into();
     client.call_raw(command, arguments, ANSWER)?;
-    let result = follow(client, &name, progress);
+    let result = follow(client, &name, progress).map_err(|error| match error {
+        MergeError::Failed { why } => MergeError::Job {
+            work: merge.to_string(),
+            why,
+        },
+        error => error,
+    });
     if !matches!(result, Err(MergeError::Qmp(_))) {
         client.call_raw("job-dismiss", json!({ "id": name }), ANSWER)?;
     }

@@ -23,6 +23,7 @@ use super::partial::Partial;
 use crate::confine::{self, Finished, Jail, JailError, Limits, Outcome, Program};
 use crate::library::free_space;
 use crate::model::ByteSize;
+use crate::step;
 
 /// For a look that copies nothing. A large disk in many pieces takes seconds.
 const LOOK: Duration = Duration::from_secs(60);
@@ -52,8 +53,8 @@ pub enum ConvertError {
     NoRoom { needs: ByteSize, free: ByteSize },
     #[error("a disk of {size} is more than the 64 TiB that a machine can have")]
     TooLarge { size: ByteSize },
-    #[error("“{}” is in use by another program; shut the machine down that has it", path.display())]
-    InUse { path: PathBuf },
+    #[error("“{}” is in use by {by}; shut the machine down that has it", path.display())]
+    InUse { path: PathBuf, by: String },
     #[error("qemu-img is not installed; install the package qemu-utils (or qemu-img)")]
     NoTool,
     #[error(transparent)]
@@ -220,8 +221,11 @@ impl Copy {
             path: target.to_owned(),
             source,
         };
+        step::write(target).map_err(failed)?;
         let partial = Partial::begin(target).map_err(failed)?;
+        step::at("copy begun");
         self.run(&partial, size, needs, &mut *progress)?;
+        step::at("copy filled");
         verify(&partial.path, size)?;
         if progress(size.0, size.0).is_break() {
             return Err(ConvertError::Cancelled);
@@ -334,7 +338,9 @@ impl Copy {
         let path = self.image();
         let text = String::from_utf8_lossy(&finished.stderr);
         if text.contains("Failed to get shared") {
-            return ConvertError::InUse { path };
+            let holder = self.files.iter().find_map(|file| confine::holder_of(file));
+            let by = holder.map_or_else(|| "another program".to_owned(), |one| one.to_string());
+            return ConvertError::InUse { path, by };
         }
         let said = match finished.outcome {
             Outcome::Killed(signal) => format!(

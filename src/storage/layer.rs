@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{self, Mode, OFlags};
 
 use crate::model::{ByteSize, ImageFormat};
+use crate::step;
 
 const CLUSTER: u64 = 1 << 16;
 /// 8-byte entries in a table of one cluster.
@@ -61,6 +62,7 @@ pub fn write_layer(path: &Path, layer: &NewLayer<'_>) -> Result<(), LayerError> 
         path: path.to_owned(),
         source,
     };
+    step::write(path).map_err(failed)?;
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file =
         fs::open(path, flags, Mode::RUSR | Mode::WUSR).map_err(|error| failed(error.into()))?;

@@ -41,6 +41,12 @@ pub fn look(action: Action) -> Look {
         Action::DiscardSaved => (Icon::Eraser, None),
         Action::Snapshot => (Icon::Bookmark, ctrl(Key::B)),
         Action::Rewind => (Icon::History, ctrl(Key::H)),
+        Action::Fork => (Icon::GitFork, ctrl(Key::G)),
+        Action::Try => (Icon::FlaskConical, ctrl_shift(Key::G)),
+        Action::Clone => (Icon::Copy, None),
+        Action::Keep => (Icon::HeartHandshake, None),
+        Action::KeepMoment => (Icon::BookmarkPlus, None),
+        Action::Discard => (Icon::Trash2, None),
         Action::OpenConsole => (Icon::AppWindow, ctrl(Key::O)),
         Action::Screenshot => (Icon::Camera, ctrl_shift(Key::S)),
         Action::SendKeys => (Icon::Keyboard, None),
@@ -167,6 +173,9 @@ pub fn ask(report: &MachineReport, action: Action) -> Ask {
         Action::DeleteForever => Ask::ConfirmDelete(machine),
         Action::SendKeys => Ask::ShowKeys(machine),
         Action::Rewind => Ask::ShowTimeline(machine),
+        Action::Clone => Ask::NewClone(machine, None),
+        // The dialog offers what has to be done first.
+        Action::Snapshot if has_disks_in_place(report) => Ask::NewSnapshot(machine),
         Action::Start
         | Action::Pause
         | Action::Resume
@@ -176,11 +185,21 @@ pub fn ask(report: &MachineReport, action: Action) -> Ask {
         | Action::Save
         | Action::DiscardSaved
         | Action::Snapshot
+        | Action::Fork
+        | Action::Try
+        | Action::Keep
+        | Action::KeepMoment
+        | Action::Discard
         | Action::OpenConsole
         | Action::Delete
         | Action::Restore
         | Action::Repair => Ask::Engine(Command::Act { machine, action }),
     }
+}
+
+fn has_disks_in_place(report: &MachineReport) -> bool {
+    let machine = report.machine.as_ref();
+    machine.is_some_and(|machine| !machine.disks_in_place().is_empty())
 }
 
 /// How an action's button is drawn.
@@ -212,7 +231,7 @@ pub fn button(
         Shape::Primary => kit::primary(ui, enabled, icon, word),
         Shape::Secondary => kit::secondary(ui, enabled, icon, word),
         Shape::Danger => kit::danger(ui, enabled, icon, word),
-        Shape::Icon => kit::icon_button(ui, enabled, look(action).icon, word),
+        Shape::Icon => kit::bare_icon(ui, enabled, look(action).icon, word),
         Shape::MenuItem => {
             let shortcut = shortcuts::in_use(ui.ctx()).action(action);
             kit::menu_item(ui, enabled, icon, word, shortcut.as_ref())
@@ -220,7 +239,11 @@ pub fn button(
     };
     match verdict {
         Ok(()) => {
-            let response = response.on_hover_text(tooltip(ui, action));
+            let hint = tooltip(ui, action);
+            let response = match shape {
+                Shape::Icon => response.on_hover_ui(|ui| kit::hint_ui(ui, word, &hint)),
+                _ => response.on_hover_text(hint),
+            };
             if response.clicked() {
                 asks.push(ask(report, action));
                 if shape == Shape::MenuItem {
@@ -229,7 +252,13 @@ pub fn button(
             }
             response
         }
-        Err(reason) => response.on_disabled_hover_text(told(&reason).as_ref()),
+        Err(reason) => {
+            let reason = told(&reason);
+            match shape {
+                Shape::Icon => response.on_disabled_hover_ui(|ui| kit::hint_ui(ui, word, &reason)),
+                _ => response.on_disabled_hover_text(reason.as_ref()),
+            }
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::engine::message::Command;
-use crate::model::{ClosePolicy, DiskPlace, ListSettings, MachineId, SnapshotId};
+use crate::model::{Action, ClosePolicy, DiskPlace, LabId, ListSettings, MachineId, SnapshotId};
 
 use super::actions::Errand;
 use super::pointer::Pointer;
@@ -28,10 +28,16 @@ pub enum Ask {
     ShowHardware(MachineId),
     /// Open the menu of key combinations.
     ShowKeys(MachineId),
+    /// Show a lab's page.
+    ShowLab(LabId),
+    /// Open the dialog for a lab of these machines.
+    NewLab(Vec<MachineId>),
     /// Show a machine's timeline.
     ShowTimeline(MachineId),
     /// Open the dialog for a snapshot with a name and a note.
     NewSnapshot(MachineId),
+    /// Open the dialog for clones and forks, of a snapshot or of the present.
+    NewClone(MachineId, Option<SnapshotId>),
     /// Open the dialog for the name and the note of a snapshot.
     NameSnapshot(MachineId, SnapshotId),
     /// Open the dialog that types a text into the guest.
@@ -100,10 +106,15 @@ pub enum FilePick {
 }
 
 /// The steps of closing the window while machines run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LeaveStep {
     /// Close so; remember the answer if told to.
-    By { policy: ClosePolicy, remember: bool },
+    By {
+        policy: ClosePolicy,
+        remember: bool,
+        /// Before that: what becomes of copies of which nothing is kept.
+        partings: Vec<(MachineId, Action)>,
+    },
     /// Cut the power of those that did not shut down.
     Force,
     /// Stay.

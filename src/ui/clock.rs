@@ -35,6 +35,21 @@ impl Zone {
     /// As much as it takes to tell it from other moments: "10:05" today, else "12 Oct, 10:05", with the year where it
     /// is another.
     pub fn moment(&self, at: Timestamp, now: Timestamp) -> String {
+        self.with_day(at, now, time)
+    }
+
+    /// The same to the second, for what would look alike.
+    pub fn second(&self, at: Timestamp, now: Timestamp) -> String {
+        let second = |time: civil::Time| time.strftime("%H:%M:%S").to_string();
+        self.with_day(at, now, second)
+    }
+
+    fn with_day(
+        &self,
+        at: Timestamp,
+        now: Timestamp,
+        time: impl Fn(civil::Time) -> String,
+    ) -> String {
         let (at, now) = (self.local(at), self.local(now));
         let time = time(at.time());
         if at.date() == now.date() {
@@ -95,6 +110,7 @@ mod tests {
         };
         check(0, "14:13");
         check(14 * 3600, "00:13");
+        assert_eq!(zone.second(now, now), "14:13:20");
         check(15 * 3600, "20 Sep, 23:13");
         check(300 * 86_400, "25 Nov 2025, 14:13");
         assert_eq!(zone.exact(now), "2026-09-21 14:13:20 UTC");

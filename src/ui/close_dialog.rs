@@ -4,6 +4,7 @@ use egui::{RichText, Ui};
 
 use super::icon::Icon;
 use super::kit;
+use super::parting::{self, Partings};
 use super::settings_page::close_word;
 use super::theme::palette;
 use super::view::{Leaving, View};
@@ -15,6 +16,7 @@ use crate::model::ClosePolicy;
 #[derive(Default)]
 pub struct CloseDialog {
     remember: bool,
+    partings: Partings,
 }
 
 impl CloseDialog {
@@ -22,13 +24,14 @@ impl CloseDialog {
         match &view.leaving {
             Some(leaving) if leaving.asking => self.question_ui(ui, view, asks),
             Some(leaving) => waiting_ui(ui, view, leaving, asks),
-            None => {}
+            None => self.partings.clear(),
         }
     }
 
     fn question_ui(&mut self, ui: &Ui, view: &View, asks: &mut Vec<Ask>) {
         let running = view.running();
         let (title, text) = match running.as_slice() {
+            [] => (tr("Copies have ended").to_owned(), ""),
             [one] => (
                 fill("{name} is running", &[("name", &view.name(*one))]),
                 tr("It can run on without the window. Open Orangery again to see it."),
@@ -43,19 +46,32 @@ impl CloseDialog {
             ),
         };
         let ((), dismissed) = kit::modal(ui, "close", 520.0, &title, |ui| {
-            ui.add(egui::Label::new(RichText::new(text).color(palette(ui).dim)).wrap());
+            if !text.is_empty() {
+                ui.add(egui::Label::new(RichText::new(text).color(palette(ui).dim)).wrap());
+            }
             ui.add_space(6.0);
-            for way in &WAYS {
-                if way_ui(ui, way) {
+            self.partings.ui(ui, view);
+            ui.add_space(6.0);
+            let ways = if running.is_empty() {
+                &CLOSE[..]
+            } else {
+                &WAYS
+            };
+            for way in ways {
+                let ends = way.policy == ClosePolicy::ShutDownAll;
+                if way_ui(ui, way, self.partings.lack(view, ends)) {
                     asks.push(Ask::Leave(LeaveStep::By {
                         policy: way.policy,
                         remember: self.remember,
+                        partings: self.partings.said(view),
                     }));
                 }
             }
             ui.add_space(6.0);
             ui.horizontal(|ui| {
-                kit::check(ui, &mut self.remember, tr("Don't ask again"));
+                if !running.is_empty() {
+                    kit::check(ui, &mut self.remember, tr("Don't ask again"));
+                }
                 ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                     if kit::secondary(ui, true, None, tr("Cancel")).clicked() {
                         asks.push(Ask::Leave(LeaveStep::Cancel));
@@ -72,6 +88,7 @@ impl CloseDialog {
 /// One way to close the window.
 struct Way {
     policy: ClosePolicy,
+    word: &'static str,
     icon: Icon,
     explain: &'static str,
 }
@@ -79,28 +96,46 @@ struct Way {
 const WAYS: [Way; 3] = [
     Way {
         policy: ClosePolicy::KeepRunning,
+        word: close_word(ClosePolicy::KeepRunning),
         icon: Icon::Play,
         explain: later("Close the window only"),
     },
     Way {
         policy: ClosePolicy::SaveAll,
+        word: close_word(ClosePolicy::SaveAll),
         icon: Icon::Save,
         explain: later("Write their memory to disk; they continue later"),
     },
     Way {
         policy: ClosePolicy::ShutDownAll,
+        word: close_word(ClosePolicy::ShutDownAll),
         icon: Icon::Power,
         explain: later("Ask each guest to shut down"),
     },
 ];
 
-fn way_ui(ui: &mut Ui, way: &Way) -> bool {
+/// Where nothing runs any more.
+const CLOSE: [Way; 1] = [Way {
+    policy: ClosePolicy::KeepRunning,
+    word: later("Close"),
+    icon: Icon::Check,
+    explain: later("Close the window"),
+}];
+
+/// `lacks`: something is to be said first.
+fn way_ui(ui: &mut Ui, way: &Way, lacks: bool) -> bool {
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 14.0;
         let best = way.policy == ClosePolicy::KeepRunning;
-        let clicked = kit::sized(ui, best, 156.0, way.icon, tr(close_word(way.policy))).clicked();
-        ui.label(RichText::new(tr(way.explain)).color(palette(ui).dim));
-        clicked
+        let button = ui.add_enabled_ui(!lacks, |ui| {
+            kit::sized(ui, best && !lacks, 156.0, way.icon, tr(way.word))
+        });
+        if lacks {
+            parting::say_first_ui(ui);
+        } else {
+            ui.label(RichText::new(tr(way.explain)).color(palette(ui).dim));
+        }
+        button.inner.clicked()
     })
     .inner
 }
@@ -112,13 +147,18 @@ fn waiting_ui(ui: &Ui, view: &View, leaving: &Leaving, asks: &mut Vec<Ask>) {
         tr("Closing when the machines are done")
     };
     let ((), dismissed) = kit::modal(ui, "leaving", 440.0, title, |ui| {
-        for id in &leaving.waiting_for {
+        let parted = leaving.partings.iter().map(|parting| parting.machine);
+        for report in parted.chain(leaving.waiting_for.iter().copied()) {
+            let Some(report) = view.machine(report) else {
+                continue;
+            };
             ui.horizontal(|ui| {
-                if let Some(report) = view.machine(*id) {
-                    ui.add(egui::Label::new(RichText::new(&report.name)).truncate());
-                    kit::state_word(ui, report.state);
-                }
+                ui.add(egui::Label::new(RichText::new(&report.name)).truncate());
+                kit::state_word(ui, report.state);
             });
+            if let Some(job) = view.job_of(report) {
+                kit::progress(ui, job, ui.available_width());
+            }
         }
         ui.add_space(8.0);
         kit::footer(ui, |ui| {

@@ -102,6 +102,12 @@ pub fn asks_before(confirm: &mut Confirmations, action: Action) -> Option<&mut b
         | Action::Save
         | Action::Snapshot
         | Action::Rewind
+        | Action::Fork
+        | Action::Try
+        | Action::Clone
+        | Action::Keep
+        | Action::KeepMoment
+        | Action::Discard
         | Action::OpenConsole
         | Action::Screenshot
         | Action::SendKeys

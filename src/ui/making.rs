@@ -1,6 +1,6 @@
 //! Machines that are being made: at the foot of the library, with progress and a way to stop it.
 
-use egui::{CornerRadius, Frame, Margin, Panel, RichText, Stroke, Ui};
+use egui::{CornerRadius, Frame, Margin, Panel, RichText, Stroke, Ui, vec2};
 
 use super::icon::Icon;
 use super::theme::{self, palette};
@@ -46,7 +46,10 @@ fn job_ui(ui: &mut Ui, job: &JobReport, asks: &mut Vec<Ask>) {
         .show(ui, |ui| {
             ui.set_width(ui.available_width());
             ui.spacing_mut().item_spacing.y = 5.0;
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            // A height of its own: centred in all there is, the card would grow with every frame.
+            let line = vec2(ui.available_width(), theme::CONTROL);
+            let from_right = egui::Layout::right_to_left(egui::Align::Center);
+            ui.allocate_ui_with_layout(line, from_right, |ui| {
                 let stop = fill("Cancel: {job}", &[("job", &title)]);
                 if job.can_cancel && kit::icon_button(ui, true, Icon::X, &stop).clicked() {
                     asks.push(Ask::Engine(Command::CancelJob(job.id)));

@@ -9,11 +9,14 @@ use super::album::Wish;
 use super::brand::Brand;
 use super::close_dialog::CloseDialog;
 use super::confirmation::Confirmation;
+use super::copy_dialog::CopyDialog;
 use super::help_page::HelpPage;
+use super::lab_page::LabPage;
 use super::library::LibraryList;
 use super::machine_page::{MachinePage, Tab, sound};
 use super::new_machine::NewMachineDialog;
 use super::palette::CommandPalette;
+use super::parting::EndedDialog;
 use super::settings_page::SettingsPage;
 use super::snapshot_dialog::SnapshotDialog;
 use super::theme::{self, palette};
@@ -21,11 +24,10 @@ use super::trash_page::TrashPage;
 use super::type_dialog::TypeDialog;
 use super::view::View;
 use super::{
-    Ask, FilePick, computer_page, empty_page, footer, making, page, report_dialog, settings_page,
-    shortcuts, terminal, toasts,
+    Ask, FilePick, computer_page, empty_page, footer, making, page, report_dialog, shortcuts,
+    terminal, toasts,
 };
-use crate::engine::message::Command;
-use crate::model::{Action, Failure, MachineId, MachineReport, NewMachine, Recognised};
+use crate::model::{Action, Failure, LabId, MachineId, MachineReport, NewMachine, Recognised};
 
 /// What the right side shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,6 +39,7 @@ pub enum Page {
     Trash,
     Settings,
     Help,
+    Lab(LabId),
 }
 
 /// What the window remembers between frames.
@@ -50,10 +53,13 @@ pub struct Shell {
     new_machine: Option<NewMachineDialog>,
     typing: Option<TypeDialog>,
     snapshot: Option<SnapshotDialog>,
+    copy: Option<CopyDialog>,
     palette: Option<CommandPalette>,
     close: CloseDialog,
+    ended: EndedDialog,
     settings: SettingsPage,
     help: HelpPage,
+    lab_page: LabPage,
     confirmation: Confirmation,
     brand: Brand,
 }
@@ -105,13 +111,36 @@ impl Shell {
     pub fn wanted_pictures(&self, view: &View) -> &[Wish] {
         match self.wants_timeline(view) {
             Some(_) => self.machine_page.timeline.wishes(),
+            None if matches!(self.page, Page::Lab(_)) => self.lab_page.wishes(),
             None => &[],
         }
+    }
+
+    /// The machines whose thumbnails are in sight.
+    pub fn in_sight(&self) -> Vec<MachineId> {
+        let mut all = self.library.in_sight.clone();
+        if matches!(self.page, Page::Lab(_)) {
+            let tiles = self.lab_page.in_sight().iter();
+            let others: Vec<MachineId> = tiles.filter(|id| !all.contains(id)).copied().collect();
+            all.extend(others);
+        }
+        all
     }
 
     pub fn select(&mut self, machine: MachineId) {
         self.chosen = Some(machine);
         self.page = Page::Machine;
+    }
+
+    pub fn show_lab(&mut self, lab: LabId) {
+        self.library.unmark();
+        self.page = Page::Lab(lab);
+    }
+
+    /// Shows a machine's page with its screen and the ways to press keys.
+    fn show_keys(&mut self, machine: MachineId) {
+        self.select(machine);
+        self.machine_page.tab = Tab::Screen;
     }
 
     /// Shows a machine's page with its screen.
@@ -211,18 +240,18 @@ impl Shell {
                     self.select(machine);
                     self.machine_page.edit(machine);
                 }
+                Ask::ShowLab(lab) => self.show_lab(lab),
+                Ask::NewLab(machines) => self.lab_page.new_lab(machines),
                 Ask::ShowTimeline(machine) => {
                     self.select(machine);
                     self.machine_page.show_timeline(machine);
                 }
                 Ask::NewSnapshot(machine) => self.snapshot = Some(SnapshotDialog::take(machine)),
+                Ask::NewClone(machine, at) => self.copy = Some(CopyDialog::clone_of(machine, at)),
                 Ask::NameSnapshot(machine, snapshot) => {
                     self.snapshot = Some(SnapshotDialog::edit(view, machine, snapshot));
                 }
-                Ask::ShowKeys(machine) => {
-                    self.select(machine);
-                    self.machine_page.tab = Tab::Screen;
-                }
+                Ask::ShowKeys(machine) => self.show_keys(machine),
                 Ask::TypeInto(machine) => self.type_into(view, Some(machine)),
                 Ask::ConfirmDelete(machine) => self.trash.confirm_delete(machine),
                 Ask::Rename(machine) => self.library.rename(view, machine),
@@ -306,17 +335,30 @@ impl Shell {
         }
     }
 
+    /// Whether a dialog is open.
+    fn asks_something(&self, view: &View) -> bool {
+        let windows = [
+            self.new_machine.is_some(),
+            self.palette.is_some(),
+            self.typing.is_some(),
+            self.snapshot.is_some(),
+            self.copy.is_some(),
+            self.confirmation.is_open(),
+            self.machine_page.timeline.asks_something(),
+            self.lab_page.asks_something(),
+            view.leaving.is_some(),
+            view.program.report.is_some(),
+        ];
+        windows.contains(&true)
+    }
+
     fn shortcuts(&self, ui: &Ui, view: &View, asks: &mut Vec<Ask>) {
-        let busy = self.new_machine.is_some() || self.palette.is_some() || view.leaving.is_some();
-        let asked =
-            self.confirmation.is_open() || view.program.report.is_some() || self.typing.is_some();
-        let timeline = &self.machine_page.timeline;
-        let asked = asked || self.snapshot.is_some() || timeline.asks_something();
         let typing = view.captured.is_some() || terminal::has_focus(ui.ctx());
-        if busy || asked || typing || self.settings.wants_keys() {
+        let asks_something = self.asks_something(view) || self.ended.is_open();
+        if asks_something || typing || self.settings.wants_keys() {
             return;
         }
-        scale_ui(ui, view, asks);
+        shortcuts::scale_ui(ui, view, asks);
         let searches = self.page == Page::Help && self.help.searches();
         let own_escape = self.page == Page::Machine || searches;
         for errand in Errand::ALL {
@@ -331,6 +373,7 @@ impl Shell {
         }
         // A row with the keyboard is meant, else the open page.
         let row = self.library.focused().and_then(|id| view.machine(id));
+        let timeline = &self.machine_page.timeline;
         let free = timeline.has_keyboard() || ui.memory(|memory| memory.focused().is_none());
         if let Some(report) = row.or_else(|| self.shown(view).filter(|_| free)) {
             actions::press_shortcuts(ui, report, view.handed_over, asks);
@@ -347,7 +390,11 @@ impl Shell {
             .frame(Frame::NONE.fill(p.side).inner_margin(Margin::same(14)))
             .show(ui, |ui| {
                 making::making_ui(ui, view, asks);
-                self.library.ui(ui, view, shown, asks);
+                let lab = match self.page {
+                    Page::Lab(lab) => Some(lab),
+                    _ => None,
+                };
+                self.library.ui(ui, view, (shown, lab), asks);
             });
         Panel::bottom("footer")
             .exact_size(theme::FOOTER)
@@ -400,6 +447,7 @@ impl Shell {
             Page::Trash => self.trash.ui(ui, view, asks),
             Page::Settings => self.settings.ui(ui, view, asks),
             Page::Help => self.help.ui(ui, view, asks),
+            Page::Lab(lab) => self.lab_page.ui(ui, view, lab, asks),
         }
     }
 
@@ -419,35 +467,22 @@ impl Shell {
         {
             self.snapshot = None;
         }
+        if let Some(dialog) = &mut self.copy
+            && !dialog.ui(ui, view, asks)
+        {
+            self.copy = None;
+        }
         if let Some(mut palette) = self.palette.take() {
             let marked = self.library.marked(view);
             if palette.ui(ui, view, self.shown(view), &marked, asks) {
                 self.palette = Some(palette);
             }
         }
+        self.lab_page.dialogs_ui(ui, view, asks);
         self.trash.questions_ui(ui, view, asks);
+        let free = !self.asks_something(view) && view.captured.is_none();
+        self.ended.ui(ui, view, free, asks);
         self.close.ui(ui, view, asks);
         report_dialog::report_ui(ui, view, asks);
-    }
-}
-
-/// Ctrl+Plus, Ctrl+Minus and Ctrl+0, as in a browser.
-fn scale_ui(ui: &Ui, view: &View, asks: &mut Vec<Ask>) {
-    use egui::gui_zoom::kb_shortcuts::{ZOOM_IN, ZOOM_IN_SECONDARY, ZOOM_OUT, ZOOM_RESET};
-    let pressed = |keys| ui.input_mut(|input| input.consume_shortcut(keys));
-    let scale = view.settings.scale;
-    let next = if pressed(&ZOOM_RESET) {
-        100
-    } else if pressed(&ZOOM_IN) || pressed(&ZOOM_IN_SECONDARY) {
-        settings_page::next_scale(scale, true)
-    } else if pressed(&ZOOM_OUT) {
-        settings_page::next_scale(scale, false)
-    } else {
-        return;
-    };
-    if next != scale && !view.handed_over {
-        let mut settings = view.settings.clone();
-        settings.scale = next;
-        asks.push(Ask::Engine(Command::SaveSettings(settings)));
     }
 }

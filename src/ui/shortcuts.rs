@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use egui::{Event, Id, Key, KeyboardShortcut, ModifierNames, Modifiers};
+use egui::{Event, Id, Key, KeyboardShortcut, ModifierNames, Modifiers, Ui};
 
 use super::actions::{self, Errand};
 use super::icon::Icon;
+use super::view::View;
+use super::{Ask, settings_page};
+use crate::engine::message::Command;
 use crate::model::{Action, Settings};
 
 /// Something that keys can stand for.
@@ -197,6 +200,27 @@ pub fn refusal(shortcut: KeyboardShortcut) -> Option<&'static str> {
         Some("Hold Ctrl or Alt with it, or take a function key")
     } else {
         None
+    }
+}
+
+/// Ctrl+Plus, Ctrl+Minus and Ctrl+0, as in a browser.
+pub fn scale_ui(ui: &Ui, view: &View, asks: &mut Vec<Ask>) {
+    use egui::gui_zoom::kb_shortcuts::{ZOOM_IN, ZOOM_IN_SECONDARY, ZOOM_OUT, ZOOM_RESET};
+    let pressed = |keys| ui.input_mut(|input| input.consume_shortcut(keys));
+    let scale = view.settings.scale;
+    let next = if pressed(&ZOOM_RESET) {
+        100
+    } else if pressed(&ZOOM_IN) || pressed(&ZOOM_IN_SECONDARY) {
+        settings_page::next_scale(scale, true)
+    } else if pressed(&ZOOM_OUT) {
+        settings_page::next_scale(scale, false)
+    } else {
+        return;
+    };
+    if next != scale && !view.handed_over {
+        let mut settings = view.settings.clone();
+        settings.scale = next;
+        asks.push(Ask::Engine(Command::SaveSettings(settings)));
     }
 }
 

@@ -1,14 +1,19 @@
 //! The dialog for a snapshot's name and note: of one to be taken, or of one that is there.
 
+use std::path::Path;
+
 use egui::{Key, Modifiers, TextEdit, Ui};
 
 use super::icon::Icon;
-use super::kit::{self, Field};
+use super::kit::{self, Field, Tone};
 use super::view::View;
 use super::{Ask, actions};
 use crate::engine::message::Command;
 use crate::language::{fill, later, tr};
-use crate::model::{Action, MachineId, SnapshotId};
+use crate::model::{
+    Action, ByteSize, DeviceKind, DiskSource, MachineId, MachineReport, SnapshotId, SnapshotScope,
+    State,
+};
 
 /// Longer names and notes are cut while they are written.
 pub const MAX_NAME: usize = 120;
@@ -24,6 +29,8 @@ pub struct SnapshotDialog {
     snapshot: Option<SnapshotId>,
     name: String,
     note: String,
+    /// This disk alone; `None` is all of the machine.
+    disk: Option<String>,
     focused: bool,
 }
 
@@ -35,6 +42,7 @@ impl SnapshotDialog {
             snapshot: None,
             name: String::new(),
             note: String::new(),
+            disk: None,
             focused: false,
         }
     }
@@ -62,21 +70,28 @@ impl SnapshotDialog {
             None => fill("A snapshot of {name}", &[("name", &report.name)]),
             Some(_) => tr("Name the snapshot").to_owned(),
         };
+        let outside = self.outside(report);
         // What takes one may have changed since the dialog was opened.
         let verdict = match self.snapshot {
-            None => actions::verdict(report, Action::Snapshot, view.handed_over),
+            None => actions::verdict(report, Action::Snapshot, view.handed_over)
+                .and_then(|()| can_move_in(report, &outside)),
             Some(_) => Ok(()),
         };
         let ((yes, no), dismissed) = kit::modal(ui, "snapshot", 460.0, &title, |ui| {
             ui.spacing_mut().item_spacing.y = 12.0;
             let focus = !std::mem::replace(&mut self.focused, true);
             fields_ui(ui, &mut self.name, &mut self.note, focus);
+            if self.snapshot.is_none() {
+                scope_ui(ui, report, &mut self.disk);
+            }
+            outside_ui(ui, &outside);
             if let Err(why) = &verdict {
                 kit::complaint(ui, why);
             }
             kit::footer(ui, |ui| {
                 let (icon, word) = match self.snapshot {
-                    None => (Icon::Bookmark, tr(Action::Snapshot.name())),
+                    None if outside.is_empty() => (Icon::Bookmark, tr(Action::Snapshot.name())),
+                    None => (Icon::Bookmark, tr("Copy the disk and take the snapshot")),
                     Some(_) => (Icon::Check, tr("Save")),
                 };
                 let yes = kit::primary(ui, verdict.is_ok(), Some(icon), word).clicked();
@@ -89,12 +104,30 @@ impl SnapshotDialog {
         }
         let done = (yes || entered) && verdict.is_ok();
         if done {
-            asks.push(Ask::Engine(self.command()));
+            asks.push(Ask::Engine(self.command(!outside.is_empty())));
         }
         !done
     }
 
-    fn command(&self) -> Command {
+    /// The disks that are to be kept and lie outside the library, and how large they are.
+    fn outside<'a>(&self, report: &'a MachineReport) -> Vec<(&'a Path, ByteSize)> {
+        let Some(machine) = report.machine.as_ref().filter(|_| self.snapshot.is_none()) else {
+            return Vec::new();
+        };
+        let mut ids = machine.disks_in_place();
+        ids.retain(|id| self.disk.as_deref().is_none_or(|only| only == *id));
+        let devices = ids.into_iter().filter_map(|id| machine.device(id));
+        let outside = devices.filter_map(|device| match &device.kind {
+            DeviceKind::Disk(disk) => match &disk.source {
+                DiskSource::InPlace(image) => Some((image.path.as_path(), disk.size)),
+                DiskSource::Layers(_) => None,
+            },
+            _ => None,
+        });
+        outside.collect()
+    }
+
+    fn command(&self, move_in: bool) -> Command {
         let (machine, name, note) = (
             self.machine,
             self.name.trim().to_owned(),
@@ -105,6 +138,10 @@ impl SnapshotDialog {
                 machine,
                 name,
                 note,
+                scope: SnapshotScope {
+                    disk: self.disk.clone(),
+                    move_in,
+                },
             },
             Some(snapshot) => Command::EditSnapshot {
                 machine,
@@ -114,6 +151,67 @@ impl SnapshotDialog {
             },
         }
     }
+}
+
+/// All of the machine or one of its disks, where it has several.
+fn scope_ui(ui: &mut Ui, report: &MachineReport, disk: &mut Option<String>) {
+    let Some(machine) = &report.machine else {
+        return;
+    };
+    let mut choices = vec![(None, tr("All of the machine").to_owned())];
+    for device in &machine.devices {
+        if let DeviceKind::Disk(one) = &device.kind
+            && !one.read_only
+        {
+            let values: [(&str, &dyn std::fmt::Display); 2] =
+                [("disk", &device.id), ("size", &one.size)];
+            choices.push((
+                Some(device.id.clone()),
+                fill("Only {disk}, {size}", &values),
+            ));
+        }
+    }
+    if choices.len() < 3 {
+        return;
+    }
+    kit::choice(ui, tr("What is kept"), disk, &choices);
+    if disk.is_some() {
+        kit::hint(
+            ui,
+            tr(
+                "This disk as it is now, without memory. Going back to it brings this disk back and leaves everything else as it is",
+            ),
+        );
+    }
+}
+
+/// What happens to disks that lie elsewhere.
+fn outside_ui(ui: &mut Ui, outside: &[(&Path, ByteSize)]) {
+    if outside.is_empty() {
+        return;
+    }
+    let title = tr("Its disk lies outside the library, where others can change it");
+    kit::callout(ui, Tone::Info, title, |ui| {
+        for (path, size) in outside {
+            kit::hint(ui, &format!("{}, {size}", path.display()));
+        }
+        kit::hint(
+            ui,
+            tr(
+                "It is copied into the library first, which may take a while, and the machine goes on with the copy. The file stays where it is, as it is",
+            ),
+        );
+    });
+}
+
+fn can_move_in(report: &MachineReport, outside: &[(&Path, ByteSize)]) -> Result<(), String> {
+    if outside.is_empty() || matches!(report.state, State::Off | State::Crashed) {
+        return Ok(());
+    }
+    Err(
+        tr("Shut the machine down first: nothing may write to the disk while it is copied")
+            .to_owned(),
+    )
 }
 
 /// The fields for a name and a note; the first gets the keyboard if told to.

@@ -11,6 +11,8 @@ use crate::model::{Action, Failure, MachineId, SnapshotId, Timestamp};
 
 /// How long good news stays, in seconds.
 const GOOD_NEWS_STAYS: u64 = 8;
+/// How long a hint stays: it is longer to read.
+const HINT_STAYS: u64 = 20;
 /// More would cover the window; the oldest good news goes first.
 const MAX_TOASTS: usize = 5;
 
@@ -26,29 +28,44 @@ pub struct Toast {
     pub fix: Option<String>,
     pub details: Option<String>,
     pub failed: bool,
-    pub undo: Option<(MachineId, Action)>,
-    /// Machines that can be taken out of the trash together.
-    pub restore: Vec<MachineId>,
-    /// The guest whose clipboard can be taken over.
-    pub take: Option<MachineId>,
-    /// The snapshot that can be given a name.
-    pub name: Option<(MachineId, SnapshotId)>,
-    since: Timestamp,
+    pub offer: Option<Offer>,
+    /// Until when it is shown unless it is dismissed.
+    until: Option<Timestamp>,
+}
+
+/// What the button of a toast does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Offer {
+    /// Takes it back by this action.
+    Undo(MachineId, Action),
+    /// Takes these machines out of the trash.
+    RestoreAll(Vec<MachineId>),
+    /// Takes over what was copied in this guest.
+    Take(MachineId),
+    /// Gives this snapshot a name.
+    Name(MachineId, SnapshotId),
+    /// Opens this machine's page.
+    Show(MachineId),
 }
 
 impl Toast {
-    pub fn failure(failure: Failure, now: Timestamp) -> Self {
+    pub fn failure(failure: Failure) -> Self {
         Self {
             title: failure.what,
             text: failure.why,
             fix: failure.fix,
             details: failure.details,
             failed: true,
-            undo: None,
-            restore: Vec::new(),
-            take: None,
-            name: None,
-            since: now,
+            offer: None,
+            until: None,
+        }
+    }
+
+    /// A failure that says what to do instead, and has had its say after a while.
+    pub fn hint(failure: Failure, now: Timestamp) -> Self {
+        Self {
+            until: Some(Timestamp(now.0 + HINT_STAYS)),
+            ..Self::failure(failure)
         }
     }
 
@@ -59,39 +76,14 @@ impl Toast {
             fix: None,
             details: None,
             failed: false,
-            undo: None,
-            restore: Vec::new(),
-            take: None,
-            name: None,
-            since: now,
+            offer: None,
+            until: Some(Timestamp(now.0 + GOOD_NEWS_STAYS)),
         }
     }
 
-    /// Offers to take over what was copied in a guest.
     #[must_use]
-    pub fn take(mut self, machine: MachineId) -> Self {
-        self.take = Some(machine);
-        self
-    }
-
-    /// Offers to give a snapshot a name.
-    #[must_use]
-    pub fn name(mut self, machine: MachineId, snapshot: SnapshotId) -> Self {
-        self.name = Some((machine, snapshot));
-        self
-    }
-
-    /// Offers to take it back by `action`.
-    #[must_use]
-    pub fn undo(mut self, machine: MachineId, action: Action) -> Self {
-        self.undo = Some((machine, action));
-        self
-    }
-
-    /// Offers to take them all out of the trash.
-    #[must_use]
-    pub fn restore_all(mut self, machines: Vec<MachineId>) -> Self {
-        self.restore = machines;
+    pub fn offer(mut self, offer: Offer) -> Self {
+        self.offer = Some(offer);
         self
     }
 
@@ -124,7 +116,8 @@ impl Toasts {
 
     /// Drops the question whether to take over what was copied in a guest: it has something else now.
     pub fn withdraw(&mut self) {
-        self.shown.retain(|(_, toast)| toast.take.is_none());
+        self.shown
+            .retain(|(_, toast)| !matches!(toast.offer, Some(Offer::Take(_))));
     }
 
     /// Drops the toast of a failure that is said elsewhere in the window.
@@ -133,15 +126,15 @@ impl Toasts {
             .retain(|(_, toast)| toast.title != failure.what || toast.text != failure.why);
     }
 
-    /// Drops good news that has been read.
+    /// Drops what has been read.
     pub fn tick(&mut self, now: Timestamp) {
         self.shown
-            .retain(|(_, toast)| toast.failed || toast.since.0 + GOOD_NEWS_STAYS > now.0);
+            .retain(|(_, toast)| toast.until.is_none_or(|until| until > now));
     }
 
     /// Whether one of them goes away by itself.
     pub fn expire(&self) -> bool {
-        self.shown.iter().any(|(_, toast)| !toast.failed)
+        self.shown.iter().any(|(_, toast)| toast.until.is_some())
     }
 
     pub fn is_empty(&self) -> bool {
@@ -160,8 +153,13 @@ pub fn toasts_ui(ui: &Ui, toasts: &Toasts, asks: &mut Vec<Ask>) {
         true => (Align2::RIGHT_TOP, vec2(-16.0, 16.0)),
         false => (Align2::RIGHT_BOTTOM, vec2(-16.0, -theme::FOOTER - 12.0)),
     };
+    // A menu is short-lived, and its last lines lie where toasts do.
+    let order = match egui::Popup::is_any_open(ui.ctx()) {
+        true => egui::Order::Middle,
+        false => egui::Order::Tooltip,
+    };
     egui::Area::new(egui::Id::unique("toasts"))
-        .order(egui::Order::Tooltip)
+        .order(order)
         .anchor(corner, offset)
         .show(ui.ctx(), |ui| {
             ui.set_width(400.0);
@@ -175,7 +173,7 @@ fn toast_ui(ui: &mut Ui, id: ToastId, toast: &Toast, asks: &mut Vec<Ask>) {
     let p = palette(ui);
     let (glyph, color) = if toast.failed {
         (Icon::CircleAlert, p.error)
-    } else if toast.take.is_some() {
+    } else if matches!(toast.offer, Some(Offer::Take(_))) {
         (Icon::ClipboardCopy, p.accent_text)
     } else {
         (Icon::CircleCheck, p.leaf)
@@ -195,7 +193,7 @@ fn toast_ui(ui: &mut Ui, id: ToastId, toast: &Toast, asks: &mut Vec<Ask>) {
                     let row = vec2(ui.available_width(), 20.0);
                     ui.allocate_ui(row, |ui| toast_title_ui(ui, id, toast, asks));
                     toast_text_ui(ui, toast);
-                    undo_ui(ui, id, toast, asks);
+                    offer_ui(ui, id, toast, asks);
                 });
             });
         });
@@ -235,33 +233,31 @@ fn toast_text_ui(ui: &mut Ui, toast: &Toast) {
     }
 }
 
-fn undo_ui(ui: &mut Ui, id: ToastId, toast: &Toast, asks: &mut Vec<Ask>) {
-    if let Some((machine, action)) = toast.undo
-        && kit::secondary(ui, true, Some(Icon::Undo2), tr("Undo")).clicked()
-    {
-        asks.push(Ask::Engine(Command::Act { machine, action }));
+fn offer_ui(ui: &mut Ui, id: ToastId, toast: &Toast, asks: &mut Vec<Ask>) {
+    let Some(offer) = &toast.offer else { return };
+    let (icon, word) = match offer {
+        Offer::Undo(..) => (Icon::Undo2, tr("Undo")),
+        Offer::RestoreAll(_) => (Icon::Undo2, tr("Restore all")),
+        Offer::Take(_) => (Icon::ClipboardCopy, tr("Take it")),
+        Offer::Name(..) => (Icon::Pencil, tr("Name it…")),
+        Offer::Show(_) => (Icon::Monitor, tr("Show it")),
+    };
+    if kit::secondary(ui, true, Some(icon), word).clicked() {
+        asks.push(accepted(offer));
         asks.push(Ask::DismissToast(id));
     }
-    if toast.take.is_some()
-        && kit::secondary(ui, true, Some(Icon::ClipboardCopy), tr("Take it")).clicked()
-    {
-        asks.push(Ask::TakeClipboard);
-        asks.push(Ask::DismissToast(id));
-    }
-    if let Some((machine, snapshot)) = toast.name
-        && kit::secondary(ui, true, Some(Icon::Pencil), tr("Name it…")).clicked()
-    {
-        asks.push(Ask::NameSnapshot(machine, snapshot));
-        asks.push(Ask::DismissToast(id));
-    }
-    if !toast.restore.is_empty()
-        && kit::secondary(ui, true, Some(Icon::Undo2), tr("Restore all")).clicked()
-    {
-        let restore = |machine: &MachineId| Command::Act {
-            machine: *machine,
-            action: Action::Restore,
-        };
-        asks.push(Ask::Many(toast.restore.iter().map(restore).collect()));
-        asks.push(Ask::DismissToast(id));
+}
+
+fn accepted(offer: &Offer) -> Ask {
+    let act = |machine, action| Command::Act { machine, action };
+    match offer {
+        Offer::Undo(machine, action) => Ask::Engine(act(*machine, *action)),
+        Offer::RestoreAll(machines) => {
+            let restore = |machine: &MachineId| act(*machine, Action::Restore);
+            Ask::Many(machines.iter().map(restore).collect())
+        }
+        Offer::Take(_) => Ask::TakeClipboard,
+        Offer::Name(machine, snapshot) => Ask::NameSnapshot(*machine, *snapshot),
+        Offer::Show(machine) => Ask::Select(*machine),
     }
 }

@@ -9,12 +9,14 @@ use egui::{ColorImage, TextureHandle, TextureOptions};
 use crate::display::frame::{Following, Reading};
 use crate::engine::message::Event;
 use crate::model::{
-    ComputerReport, Difference, Failure, HostLoad, JobId, JobReport, JobState, MachineId,
-    MachineReport, Recorded, Sample, Settings, SnapshotId, State, Timeline, Timestamp, TrashReport,
+    Action, ClosePolicy, ComputerReport, Difference, Failure, HostLoad, JobId, JobReport, JobState,
+    LabId, LabReport, MachineId, MachineReport, Recorded, Sample, Settings, SnapshotId, State,
+    Timeline, Timestamp, TrashReport,
 };
 use crate::terminal::Terminal;
 
 use super::album::Album;
+use super::browsing::Browsing;
 use super::clock::Zone;
 use super::history::History;
 use super::program::Program;
@@ -36,12 +38,16 @@ pub struct View {
     pub computer: Option<ComputerReport>,
     pub load: HostLoad,
     pub trash: TrashReport,
+    /// In the order of their names.
+    pub labs: Vec<LabReport>,
     /// Of machines whose timeline was asked for.
     pub timelines: BTreeMap<MachineId, Timeline>,
     /// Why one could not be told.
     pub unread_timelines: BTreeMap<MachineId, Failure>,
     /// The comparison that was asked for last.
     pub comparison: Option<Comparison>,
+    /// What was found inside disks, for the dialog that is open.
+    pub browsing: Option<Browsing>,
     pub pictures: Album,
     pub zone: Zone,
     pub settings: Settings,
@@ -81,6 +87,8 @@ struct Order {
     all: Vec<MachineId>,
     /// Those with a process.
     running: Vec<MachineId>,
+    /// Copies of which nothing is kept.
+    tries: Vec<MachineId>,
 }
 
 /// A guest's screen, ready to be painted.
@@ -118,10 +126,25 @@ pub struct GuestCursor {
 pub struct Leaving {
     /// The question is open.
     pub asking: bool,
+    /// What comes first, and is not done yet.
+    pub partings: Vec<Parting>,
+    /// What comes then.
+    pub policy: ClosePolicy,
     /// Machines that still have to be saved or shut down.
     pub waiting_for: Vec<MachineId>,
+    /// Those of them that were paused: a guest hears its power button once it goes on.
+    pub resuming: Vec<MachineId>,
     /// Some of them ignored the power button.
     pub overdue: bool,
+}
+
+/// What becomes of a copy of which nothing is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parting {
+    pub machine: MachineId,
+    pub action: Action,
+    /// The engine has said that it is done.
+    pub answered: bool,
 }
 
 impl View {
@@ -167,6 +190,7 @@ impl View {
             Event::Answer { .. } | Event::Raise | Event::Picture { .. } => {}
             Event::HandedOver => self.handed_over = true,
             Event::Notice(failure) => self.fail(failure),
+            Event::Labs(labs) => self.labs = labs,
         }
     }
 
@@ -177,7 +201,7 @@ impl View {
 
     /// Shows a failure until it is dismissed.
     pub fn fail(&mut self, failure: Failure) {
-        self.toasts.push(Toast::failure(failure, self.now));
+        self.toasts.push(Toast::failure(failure));
     }
 
     fn put_machine(&mut self, report: MachineReport) {
@@ -195,6 +219,7 @@ impl View {
                     report.name.clone(),
                     report.trashed().is_some(),
                     report.state.has_process(),
+                    report.is_disposable(),
                 )
             };
             let new = place(&report);
@@ -222,6 +247,11 @@ impl View {
                 running: named
                     .iter()
                     .filter(|(_, report)| report.state.has_process())
+                    .map(|(_, report)| report.id)
+                    .collect(),
+                tries: named
+                    .iter()
+                    .filter(|(_, report)| report.is_disposable())
                     .map(|(_, report)| report.id)
                     .collect(),
             }
@@ -307,6 +337,10 @@ impl View {
         self.thumbnails.get(&id)
     }
 
+    pub fn lab(&self, id: LabId) -> Option<&LabReport> {
+        self.labs.iter().find(|report| report.lab.id == id)
+    }
+
     /// What to call a machine in a message.
     pub fn name(&self, id: MachineId) -> String {
         self.machine(id)
@@ -324,6 +358,11 @@ impl View {
     /// Machines with a process, in list order.
     pub fn running(&self) -> Vec<MachineId> {
         self.order().running.clone()
+    }
+
+    /// Copies of which nothing is kept, in list order.
+    pub fn tries(&self) -> &[MachineId] {
+        &self.order().tries
     }
 
     /// The job that works on a machine.

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use orangery::model::{ByteSize, SnapshotId};
 use orangery::qemu::memory;
 use orangery::qemu::memory_store::{Base, Draft, MemoryError, Progress, Saved, fill, read, verify};
+use orangery::qemu::ram::GuestRam;
 use uuid::Uuid;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -70,7 +71,7 @@ impl Dice {
 }
 
 struct Guest {
-    ram: File,
+    ram: GuestRam,
     /// Pages in use, from the first on.
     used: usize,
     dice: Dice,
@@ -84,6 +85,7 @@ impl Guest {
         for page in 0..used {
             ram.write_all_at(&content(&mut dice, PAGE), (page * PAGE) as u64)?;
         }
+        let ram = GuestRam::Shared(ram);
         Ok(Self { ram, used, dice })
     }
 
@@ -98,7 +100,7 @@ impl Guest {
             };
             let bytes = content(&mut self.dice, PAGE / 8);
             let place = page * PAGE + self.dice.below(8) * (PAGE / 8);
-            self.ram.write_all_at(&bytes, place as u64)?;
+            self.ram.file().write_all_at(&bytes, place as u64)?;
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 """The result: a plain table of medians, with a ratio where there is something to compare with."""
 
 import statistics
+import sys
 
 HEAD = ("what", "unit", "Orangery", "compared", "ratio", "goal", "with")
 
@@ -24,6 +25,7 @@ class Table:
         if isinstance(ours, float) and isinstance(theirs, float) and theirs > 0:
             ratio = f"{ours / theirs:.2f}"
         self.rows.append((what, unit, shown(ours), shown(theirs), ratio, goal, rival))
+        print("bench:", *filter(None, self.rows[-1]), sep="  ", file=sys.stderr, flush=True)  # It may be cut off.
 
     def text(self):
         cells = [HEAD] + [row for row in self.rows if isinstance(row, tuple)]

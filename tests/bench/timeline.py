@@ -347,8 +347,18 @@ def depths(bench, amount):
         for side in sides:
             side.grow(depth)
         for attempt in range(amount.runs + 1):
-            for side in sides:
-                row = side.started(), side.reads(amount.reads)
+            for side in list(sides):
+                try:
+                    row = side.started(), side.reads(amount.reads)
+                except RuntimeError as error:
+                    if side is sides[0]:
+                        raise
+                    # libvirt writes a chain into one JSON text, and has a limit of depth for those that it reads.
+                    bench.say(f"{side.name} does not start at depth {depth}: {error}")
+                    sides.remove(side)
+                    starts.pop(side.name)
+                    reads.pop(side.name)
+                    continue
                 if attempt > 0:
                     starts[side.name].append(row[0])
                     reads[side.name].append(row[1])

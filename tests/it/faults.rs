@@ -1,12 +1,15 @@
 //! What can go wrong, each with the message that a user reads: files, disks, QEMUs, peers and kills.
 
 mod agents;
+mod blocks;
 mod files;
 mod kills;
 mod peers;
 mod places;
 mod qemus;
+mod room;
 mod space;
+mod steps;
 
 use std::fs;
 use std::io::Write as _;

@@ -5,7 +5,6 @@ mod hardware;
 mod memory;
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::Read;
 use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
@@ -88,7 +87,7 @@ fn a_later_owner_adopts_what_runs_and_nothing_else() {
     let (client, _events) = adopted.connect(START).unwrap();
     assert_eq!(status(&client), "running");
     let memory = adopted.memory().unwrap().unwrap();
-    assert_eq!(memory.metadata().unwrap().len(), ByteSize::mib(128).0);
+    assert_eq!(memory.size().unwrap(), ByteSize::mib(128).0);
     drop(client);
     drop(guard);
     assert!(matches!(

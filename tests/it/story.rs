@@ -4,20 +4,26 @@
 
 mod adoption;
 mod clicked;
+mod clone;
 pub mod debian;
+mod dozens;
+mod fork;
 mod graphs;
 mod hardware;
 mod inside;
 mod journeys;
+mod kills;
+mod labs;
 mod life;
 mod others;
 mod parts;
 mod pictures;
+mod points;
 mod save;
 mod serial;
 mod shapes;
 mod sound;
-mod time;
+pub mod time;
 mod touch;
 mod tpm;
 mod typing;

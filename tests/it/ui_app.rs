@@ -13,6 +13,7 @@ use orangery::engine::screen::Screen;
 use orangery::model::*;
 
 use crate::ui_fixture::{failure, id, report, show};
+use crate::ui_leaving::press_close;
 
 #[derive(Default)]
 pub struct Script {
@@ -367,63 +368,13 @@ fn an_idle_window_asks_for_no_frame() {
 }
 
 /// Whether the last frame closed the window or kept it open.
-fn closes(harness: &Harness<'_, Option<App>>) -> bool {
+pub fn closes(harness: &Harness<'_, Option<App>>) -> bool {
     let commands = &harness.output().viewport_output[&egui::ViewportId::ROOT].commands;
     assert!(
         !(commands.contains(&egui::ViewportCommand::Close)
             && commands.contains(&egui::ViewportCommand::CancelClose))
     );
     commands.contains(&egui::ViewportCommand::Close)
-}
-
-/// Presses the window's close button.
-fn press_close(harness: &mut Harness<'_, Option<App>>) {
-    let viewport = harness.input_mut().viewports.entry(egui::ViewportId::ROOT);
-    let events = &mut viewport.or_default().events;
-    events.push(egui::ViewportEvent::Close);
-    harness.step();
-    let viewport = harness.input_mut().viewports.entry(egui::ViewportId::ROOT);
-    viewport.or_default().events.clear();
-}
-
-#[test]
-fn closing_with_machines_running_asks_and_keeping_them_closes_at_once() {
-    let (mut harness, fake) = open(&[report(1, "Debian", State::Running)]);
-    press_close(&mut harness);
-    let commands = &harness.output().viewport_output[&egui::ViewportId::ROOT].commands;
-    assert!(commands.contains(&egui::ViewportCommand::CancelClose));
-    harness.run_ok();
-    harness.get_by_label("Debian is running");
-    harness.get_by_label("Keep running").click();
-    let closed = (0..5).any(|_| {
-        harness.step();
-        closes(&harness)
-    });
-    assert!(closed);
-    assert_eq!(fake.sent(|command| is_act(command, Action::PowerOff)), 0);
-}
-
-#[test]
-fn saving_all_waits_until_all_are_saved_before_it_closes() {
-    let (mut harness, fake) = open(&[report(1, "Debian", State::Running)]);
-    harness.state_mut().as_mut().unwrap().view.leaving = Some(orangery::ui::view::Leaving {
-        asking: true,
-        ..Default::default()
-    });
-    harness.run_ok();
-    harness.get_by_label("Save all").click();
-    harness.run_ok();
-    assert_eq!(fake.sent(|command| is_act(command, Action::Save)), 1);
-    harness.get_by_label("Closing when the machines are done");
-    let mut saved = report(1, "Debian", State::Saved);
-    saved.generation = 2;
-    fake.tell(show(saved));
-    harness.step();
-    let commands = &harness.output().viewport_output[&egui::ViewportId::ROOT].commands;
-    assert!(
-        commands.contains(&egui::ViewportCommand::Close),
-        "{commands:?}"
-    );
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //! `ORANGERY_LOOK=folder cargo test --test it ui_look -- --ignored` writes them all;
 //! `ORANGERY_SCENES=palette,trash` and `ORANGERY_LOOKS=german,large-dark` name some of them.
 
+mod copies;
+mod labs;
 mod scenes;
 mod timelines;
 

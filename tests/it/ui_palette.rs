@@ -98,6 +98,7 @@ fn every_action_and_every_errand_is_in_the_palette() {
                     Ask::ShowTimeline(_) => drop(seen.insert(Action::Rewind)),
                     Ask::ShowHardware(_) => drop(seen.insert(Action::Edit)),
                     Ask::ShowKeys(_) => drop(seen.insert(Action::SendKeys)),
+                    Ask::NewClone(..) => drop(seen.insert(Action::Clone)),
                     Ask::Screenshot(_) => drop(seen.insert(Action::Screenshot)),
                     Ask::ConfirmDelete(_) => drop(seen.insert(Action::DeleteForever)),
                     _ => {}

@@ -73,8 +73,16 @@ fn a_refused_action_is_grey_and_says_why() {
 #[test]
 fn every_action_is_reachable_by_a_control() {
     let mut missing: Vec<Action> = Action::ALL.to_vec();
-    for state in State::ALL {
-        let mut harness = with([report(1, "Debian", state)]);
+    for (state, disposable) in State::ALL
+        .map(|state| (state, false))
+        .into_iter()
+        .chain([(State::Running, true)])
+    {
+        let mut shown = report(1, "Debian", state);
+        if let Some(machine) = &mut shown.machine {
+            machine.disposable = disposable;
+        }
+        let mut harness = with([shown]);
         for menu in ["More actions", "Trash"] {
             click(&mut harness, menu);
             missing.retain(|action| harness.query_all_by_label(action.name()).next().is_none());
@@ -159,6 +167,7 @@ fn closing_asks_once_and_remembers_if_told_to() {
     let step = LeaveStep::By {
         policy: ClosePolicy::SaveAll,
         remember: true,
+        partings: Vec::new(),
     };
     assert_eq!(asks(&harness), [Ask::Leave(step)]);
 }

@@ -5,7 +5,7 @@ use egui_kittest::kittest::Queryable as _;
 use orangery::engine::message::Command;
 use orangery::model::*;
 use orangery::ui::Ask;
-use orangery::ui::toasts::Toast;
+use orangery::ui::toasts::{Offer, Toast};
 
 use crate::ui_fixture::{NOW, Window, id, live, report, with};
 
@@ -84,7 +84,8 @@ fn the_menu_gives_takes_and_changes_each_direction() {
 fn what_the_guest_copied_is_taken_with_one_click() {
     let mut harness = screen(ready(), Sharing::default());
     let toast = Toast::done("Debian copied text".to_owned(), String::new(), NOW);
-    harness.state_mut().view.toasts.push(toast.take(id(1)));
+    let toast = toast.offer(Offer::Take(id(1)));
+    harness.state_mut().view.toasts.push(toast);
     harness.run();
     harness.get_by_label("Take it").click();
     harness.run();

@@ -7,7 +7,7 @@ use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use orangery::engine::message::{Command, Event};
 use orangery::model::*;
 use orangery::ui::Ask;
-use orangery::ui::toasts::Toast;
+use orangery::ui::toasts::{Offer, Toast};
 use uuid::Uuid;
 
 use crate::ui_fixture::{NOW, Window, computer, harness, id, load, report, show, thumbnail};
@@ -27,6 +27,7 @@ pub fn snapshot(number: u128, parent: u128, minutes: u64, kind: SnapshotKind) ->
         time: Timestamp(NOW.0 - minutes * 60),
         kind,
         with_memory: !number.is_multiple_of(3),
+        disk: None,
         writing: false,
         bytes: ByteSize::mib(20 + (number as u64 * 37) % 400),
         shared: ByteSize::mib(1200),
@@ -229,6 +230,7 @@ fn one_key_takes_a_snapshot_also_while_a_line_of_the_tree_has_the_keyboard() {
         machine,
         name,
         note,
+        scope: SnapshotScope::default(),
     };
     assert_eq!(commands(&mut harness), [expected]);
 }
@@ -416,7 +418,8 @@ fn a_snapshot_is_renamed_in_place_and_keeps_its_note() {
     assert_eq!(take(&mut harness), []);
     let view = &mut harness.state_mut().view;
     let toast = Toast::done("Taken".to_owned(), String::new(), view.now);
-    view.toasts.push(toast.name(id(1), snapshot_id(1)));
+    let offer = Offer::Name(id(1), snapshot_id(1));
+    view.toasts.push(toast.offer(offer));
     harness.run_ok();
     click(&mut harness, "Name it…");
     harness.get_by_label("Name the snapshot");

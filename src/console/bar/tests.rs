@@ -5,7 +5,7 @@ use egui_kittest::kittest::Queryable;
 
 use super::*;
 use crate::display::keys;
-use crate::model::{Settings, Zoom};
+use crate::model::{Settings, ThemeChoice, Zoom};
 
 fn view() -> BarView {
     BarView {
@@ -13,6 +13,7 @@ fn view() -> BarView {
         standing: Some(Standing {
             state: State::Running,
             trashed: false,
+            disposable: false,
         }),
         look: ScreenSettings::default(),
         badge: "Fit 62 %".to_owned(),
@@ -112,6 +113,29 @@ fn a_recording_begins_tells_how_far_it_is_and_ends() {
 }
 
 #[test]
+fn words_give_way_to_buttons_in_a_narrow_window() {
+    let mut long = view();
+    long.name = "Build box for the nightly images of the shop".to_owned();
+    let harness = Harness::builder().with_size([700.0, 300.0]).build_ui(|ui| {
+        theme::install(ui.ctx());
+        bar_ui(ui, &long, &mut Vec::new());
+    });
+    let first = harness.get_by_label(tr(Action::Snapshot.name())).rect();
+    let state = harness.get_by_label(tr(State::Running.label())).rect();
+    assert!(state.right() <= first.left(), "{state:?} {first:?}");
+}
+
+#[test]
+fn the_console_has_the_theme_that_was_chosen() {
+    let ctx = egui::Context::default();
+    theme::install(&ctx);
+    for (choice, dark) in [(ThemeChoice::Light, false), (ThemeChoice::Dark, true)] {
+        theme::choose(&ctx, choice);
+        assert_eq!(ctx.global_style().visuals.dark_mode, dark);
+    }
+}
+
+#[test]
 fn the_clipboards_text_is_typed_with_progress_and_can_be_stopped() {
     let typed = click(&view(), &["Send keys", "Type the clipboard's text"]);
     assert_eq!(typed, [Request::TypeClipboard]);
@@ -180,6 +204,7 @@ fn what_is_not_permitted_or_possible_is_grey() {
     paused.standing = Some(Standing {
         state: State::Paused,
         trashed: false,
+        disposable: false,
     });
     assert_eq!(click(&paused, &["Shut down"]), []);
     assert_eq!(click(&paused, &["Resume"]), [Request::Act(Action::Resume)]);
@@ -211,4 +236,38 @@ fn the_card_of_an_off_machine_offers_start_and_close() {
         *harness.state(),
         [Request::Act(Action::Start), Request::Close]
     );
+}
+
+#[test]
+fn of_a_copy_that_is_closed_it_is_asked_what_becomes_of_it() {
+    let ask = |state, label: &str| {
+        let mut view = view();
+        view.standing = Some(Standing {
+            state,
+            trashed: false,
+            disposable: true,
+        });
+        let build = |ui: &mut Ui, requests: &mut Vec<Request>| {
+            theme::install(ui.ctx());
+            farewell_ui(ui.ctx(), &view, requests);
+        };
+        let mut harness = Harness::builder()
+            .with_size(vec2(640.0, 480.0))
+            .build_ui_state(build, Vec::new());
+        harness.run();
+        harness.get_by_label(label).click();
+        harness.run();
+        std::mem::take(harness.state_mut())
+    };
+    for (label, action) in [
+        ("Keep as a machine", Action::Keep),
+        ("Keep this moment", Action::KeepMoment),
+        ("Throw away", Action::Discard),
+    ] {
+        assert_eq!(ask(State::Running, label), [Request::Part(action)]);
+        assert_eq!(ask(State::Off, label), [Request::Part(action)]);
+    }
+    assert_eq!(ask(State::Running, "Leave it running"), [Request::Close]);
+    assert_eq!(ask(State::Running, "Cancel"), [Request::Stay]);
+    assert_eq!(ask(State::Off, "Decide later"), [Request::Close]);
 }

@@ -281,7 +281,7 @@ impl Console {
         }
     }
 
-    fn release_pointer(&mut self) {
+    pub(super) fn release_pointer(&mut self) {
         if self.hold.take().is_some()
             && let Some(stage) = &self.stage
         {

@@ -89,6 +89,7 @@ impl Console {
     pub(super) fn draw_overlay(&mut self) -> Vec<Request> {
         let (hint, now, guest) = (self.hint(), Instant::now(), self.guest_size());
         let captured = self.keyboard.is_captured() && self.takes_input();
+        let farewell = self.asks_farewell();
         let Self {
             stage,
             session,
@@ -133,6 +134,7 @@ impl Console {
                 keys: keys::offered(&session.settings),
             },
             card: session.card(),
+            farewell,
             release: captured.then(|| tr(session.settings.release_key.label())),
             figures: stage
                 .look
@@ -142,7 +144,7 @@ impl Console {
     }
 
     pub(super) fn present(&mut self) {
-        let dim = self.session.card().is_some();
+        let dim = self.session.card().is_some() || self.asks_farewell();
         let Some(stage) = &mut self.stage else {
             return;
         };

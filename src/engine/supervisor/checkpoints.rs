@@ -116,7 +116,8 @@ impl Supervisor {
     /// Whether a job works on the machine.
     pub(super) fn is_worked_on(&self, machine: MachineId) -> bool {
         let mut jobs = self.jobs.values().map(|(report, _)| report);
-        jobs.any(|job| job.machine == Some(machine) && job.state == JobState::Running)
+        self.labs.work_on(machine)
+            || jobs.any(|job| job.machine == Some(machine) && job.state == JobState::Running)
     }
 
     /// Before hardware is changed. `true` if the change has to wait: it is asked for again once the machine is frozen.

@@ -6,8 +6,8 @@ use crate::engine::message::{Command, Event};
 use crate::engine::worker::Order;
 use crate::engine::{agent, edit};
 use crate::model::{
-    Action, Answer, Change, ConsoleWindow, Failure, Machine, MachineId, SnapshotKind, State,
-    Typing, check_name, permit,
+    Action, Answer, Change, ConsoleWindow, Failure, Fork, Machine, MachineId, SnapshotKind,
+    SnapshotScope, State, Typing, check_name, permit,
 };
 
 impl Supervisor {
@@ -52,6 +52,9 @@ impl Supervisor {
             | Command::ListFiles { .. }
             | Command::TakeFile { .. }
             | Command::DiskFromSnapshot { .. }) => self.look_inside(asker, command),
+            command @ (Command::Clone { .. }
+            | Command::SetTemplate { .. }
+            | Command::Fork { .. }) => self.multiply(asker, command),
             Command::Recognise { path } => self.recognise(asker, path),
             Command::Watch(machine) => self.watch(asker, machine),
             command @ (Command::PressKeys { .. }
@@ -67,6 +70,7 @@ impl Supervisor {
             Command::ShowTrash => self.show_trash(asker),
             Command::EmptyTrash => self.empty_trash(asker, None),
             Command::CancelJob(job) => self.cancel_job(asker, job),
+            Command::StopLooking { machine } => self.stop_looking(asker, machine),
             Command::Examine => {
                 self.look_at_disks();
                 self.examine();
@@ -90,6 +94,7 @@ impl Supervisor {
                 self.hub.tell(WINDOW, Event::Raise);
                 self.hub.answer(asker, Ok(Answer::Done), None);
             }
+            Command::Lab(command) => self.lab(asker, command),
         }
         Next::Go
     }
@@ -193,6 +198,16 @@ impl Supervisor {
                 }
             }
             Action::Repair => self.repair(asker, machine),
+            Action::Fork => self.fork(asker, machine, Fork::once(false)),
+            Action::Try => self.fork(asker, machine, Fork::once(true)),
+            Action::Clone => {
+                if self.permitted(asker, machine, action) {
+                    self.hub.answer(asker, Ok(Answer::Done), None);
+                }
+            }
+            Action::Keep => self.keep(asker, machine),
+            Action::KeepMoment => self.keep_moment(asker, machine),
+            Action::Discard => self.discard(asker, machine),
             Action::OpenConsole => self.open_consoles(asker, machine, &[0]),
             Action::Snapshot => {
                 let (name, note) = (String::new(), String::new());
@@ -200,6 +215,7 @@ impl Supervisor {
                     machine,
                     name,
                     note,
+                    scope: SnapshotScope::default(),
                 };
                 self.timeline(asker, command);
             }
@@ -284,7 +300,7 @@ impl Supervisor {
                     .map(|(_, name)| name);
                 check_name(
                     name,
-                    others.chain(self.reserved.values().map(String::as_str)),
+                    others.chain(self.reserved.values().flatten().map(String::as_str)),
                 )
                 .map_err(|error| Failure::new("The name was not changed", error.to_string()))?;
             }

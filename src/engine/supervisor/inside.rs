@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::Supervisor;
 use crate::engine::hub::Asker;
+use crate::engine::jobs::Cancelled;
 use crate::engine::message::Command;
 use crate::engine::timeline::inside::{self, Present};
-use crate::model::{Action, Answer};
+use crate::model::{Action, Answer, MachineId};
 
 impl Supervisor {
     /// Looks into disks with a job, while nothing else works on their layers.
@@ -37,7 +38,8 @@ impl Supervisor {
             runs: self.slots.get(&machine).is_some_and(super::Slot::runs),
         };
         let (library, sender) = (Arc::clone(&self.library), self.sender.clone());
-        self.run_job(Some(machine), title, asker, move |job| match command {
+        let looks = only_looks(&command);
+        let job = self.run_job(Some(machine), title, asker, move |job| match command {
             Command::Compare { from, to, .. } => {
                 inside::compare(&library, &present, from, to, job).map(Answer::Difference)
             }
@@ -65,5 +67,32 @@ impl Supervisor {
             }
             _ => Ok(Answer::Done),
         });
+        if let Some(job) = job.filter(|_| looks) {
+            self.looking.insert((machine, asker.listener), job);
+        }
     }
+
+    /// Whatever else works on the machine goes on.
+    pub(super) fn stop_looking(&mut self, asker: Asker, machine: MachineId) {
+        let waited = self.waiting.extract_if(.., |(waiting, command)| {
+            let is_it = only_looks(command) && command.machine() == Some(machine);
+            is_it && waiting.listener == asker.listener
+        });
+        let waited: Vec<Asker> = waited.map(|(asker, _)| asker).collect();
+        for waiting in waited {
+            self.hub.answer(waiting, Err(Cancelled.into()), None);
+        }
+        match self.looking.remove(&(machine, asker.listener)) {
+            Some(job) => self.cancel_job(asker, job),
+            None => self.hub.answer(asker, Ok(Answer::Done), None),
+        }
+    }
+}
+
+/// Whether nothing is left of it when it is cut off.
+fn only_looks(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Compare { .. } | Command::ListDisks { .. } | Command::ListFiles { .. }
+    )
 }

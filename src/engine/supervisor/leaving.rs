@@ -66,7 +66,7 @@ impl Supervisor {
     pub(super) fn let_go(mut self, inbox: &Receiver<Message>) {
         self.control = None; // No new clients.
         self.leaving = true;
-        self.waiting.clear();
+        self.give_up_waiting();
         for slot in self.slots.values_mut() {
             slot.release_worker();
         }

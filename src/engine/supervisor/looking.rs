@@ -56,6 +56,7 @@ impl Supervisor {
         if self.timelines.contains_key(&machine) {
             self.look_at_timeline(machine);
         }
+        self.labs_changed();
     }
 
     fn look_at_timeline(&mut self, machine: MachineId) {

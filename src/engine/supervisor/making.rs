@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use super::records::resting;
 use super::{Message, Slot, Supervisor};
-use crate::engine::facts;
+use crate::engine::facts::{self, Facts};
 use crate::engine::hub::Asker;
 use crate::engine::jobs::Job;
 use crate::engine::message::{Command, Event};
-use crate::engine::worker::{self, Adoption, Launching, Live, Post};
+use crate::engine::worker::{self, Adoption, Launching, Live, Origin, Post};
 use crate::engine::{clock, launches, making};
 use crate::model::{
     Action, Answer, Failure, JobId, Machine, MachineId, NewMachine, State, check_name,
@@ -38,6 +38,9 @@ impl Supervisor {
         }
         self.look_at_disks_of(machine);
         if !self.permitted(asker, machine, Action::Start) {
+            if let Some(slot) = self.slots.get_mut(&machine) {
+                slot.gate = None; // Nobody waits for it.
+            }
             return;
         }
         let Some(facts) = self.facts.clone() else {
@@ -54,17 +57,40 @@ impl Supervisor {
             self.waiting.push((asker, Command::Act { machine, action }));
             return;
         }
+        if slot.machine.is_none() {
+            return;
+        }
+        if let Some(failure) = self.rests_on_what_is_written(machine) {
+            return self.hub.answer(asker, Err(failure), None);
+        }
+        self.launch(asker, machine, facts, None);
+    }
+
+    /// Starts a machine that may start, on a moment of another one if there is one.
+    pub(super) fn launch(
+        &mut self,
+        asker: Asker,
+        machine: MachineId,
+        facts: Arc<Facts>,
+        origin: Option<Origin>,
+    ) {
+        let Some(slot) = self.slots.get_mut(&machine) else {
+            return;
+        };
         let Some(record) = slot.machine.clone() else {
             return;
         };
         slot.live = Live::resting(State::Starting, clock::now(), None);
+        let gate = slot.gate.take();
         let launching = Launching {
             machine: record,
             facts,
             runtime: self.runtime.join("m"),
             display: self.settings.display,
             holders: self.holders(),
+            origin,
             asker,
+            gate,
         };
         let post = self.post(machine);
         match worker::launch(post, launching) {
@@ -117,6 +143,10 @@ impl Supervisor {
                 continue;
             };
             let saved = record.saved.is_some();
+            if record.is_unborn() {
+                launches::end(&folder);
+                continue;
+            }
             if launches::clear_unstarted(&folder) {
                 continue;
             }
@@ -166,7 +196,7 @@ impl Supervisor {
         let taken = self.names().map(|(_, name)| name);
         let checked = check_name(
             &spec.name,
-            taken.chain(self.reserved.values().map(String::as_str)),
+            taken.chain(self.reserved.values().flatten().map(String::as_str)),
         )
         .map_err(|error| Failure::new("The machine was not made", error.to_string()))
         .and_then(|()| making::check(&spec));
@@ -197,7 +227,7 @@ impl Supervisor {
             }
         });
         if let Some(job) = job {
-            self.reserved.insert(job, name);
+            self.reserved.insert(job, vec![name]);
         }
     }
 
@@ -255,14 +285,14 @@ impl Supervisor {
         title: String,
         asker: Asker,
         work: impl FnOnce(&mut Job) -> Result<Answer, Failure> + Send + 'static,
-    ) {
+    ) -> Option<JobId> {
         let sender = self.sender.clone();
         self.run_job_later(machine, title, move |job| {
             let result = work(job);
             let ended = result.as_ref().map(|_answer| ()).map_err(Clone::clone);
             sender.send(Message::Answer(asker, result, None)).ok(); // The engine is ending.
             ended
-        });
+        })
     }
 
     /// Runs `work` on a thread of its own; it answers by itself.

@@ -9,10 +9,11 @@ use crate::desktop::sleep::Delay;
 use crate::engine::facts::Facts;
 use crate::engine::hub::{Asker, Listener, ListenerId};
 use crate::engine::message::{Command, Event, RequestId};
-use crate::engine::worker::Live;
+use crate::engine::together::Member;
+use crate::engine::worker::{Live, Origin};
 use crate::model::{
-    Answer, ComputerReport, Failure, JobReport, Machine, MachineId, Relayering, Sample, Timeline,
-    TrashReport,
+    Answer, ComputerReport, Failure, JobReport, LabReport, Machine, MachineId, Relayering, Sample,
+    Timeline, TrashReport,
 };
 
 /// A change to a machine's record, made by the supervisor on another's behalf; refused, nothing is written.
@@ -72,6 +73,17 @@ pub enum Message {
         start: bool,
         asker: Asker,
     },
+    /// The folder of a machine that was made of another one is complete: it starts on the other's moment, or boots.
+    Born {
+        machine: Box<Machine>,
+        origin: Origin,
+        /// Guests that were asked for at once are let go together.
+        gate: Member,
+    },
+    /// What was to be kept of a copy is kept: it goes.
+    Spent(MachineId),
+    /// A copy of the machine is gone: it may have layers that only that one needed.
+    Unburdened(MachineId),
     /// A machine was made to begin elsewhere in its timeline: it goes on from there.
     StartAgain {
         machine: MachineId,
@@ -105,6 +117,17 @@ pub enum Message {
     Examined(Box<ComputerReport>, Arc<Facts>),
     /// The owner's process ends: let the library go, machines run on.
     Stop,
+    /// The same as [`Self::StartAgain`], and the guest is let go with others.
+    StartTogether {
+        machine: MachineId,
+        asker: Asker,
+        gate: Member,
+    },
+    /// How the labs stand; answers who asked.
+    LabsSeen {
+        labs: Vec<LabReport>,
+        askers: Vec<Asker>,
+    },
 }
 
 impl std::fmt::Debug for Message {
@@ -122,6 +145,9 @@ impl std::fmt::Debug for Message {
             Self::Answer(..) => "Answer",
             Self::Job(..) => "Job",
             Self::Made { .. } => "Made",
+            Self::Born { .. } => "Born",
+            Self::Spent(_) => "Spent",
+            Self::Unburdened(_) => "Unburdened",
             Self::StartAgain { .. } => "StartAgain",
             Self::Relayered { .. } => "Relayered",
             Self::Sleeping(_) => "Sleeping",
@@ -132,6 +158,8 @@ impl std::fmt::Debug for Message {
             Self::TrashSeen(_) => "TrashSeen",
             Self::Examined(..) => "Examined",
             Self::Stop => "Stop",
+            Self::StartTogether { .. } => "StartTogether",
+            Self::LabsSeen { .. } => "LabsSeen",
         })
     }
 }

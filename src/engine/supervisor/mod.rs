@@ -10,9 +10,12 @@
 //! ```
 
 mod checkpoints;
+mod clone;
 mod commands;
+mod fork;
 mod hardware;
 mod inside;
+mod labs;
 mod leaving;
 mod looking;
 mod making;
@@ -23,11 +26,12 @@ mod records;
 mod sharing;
 mod slot;
 mod telling;
+mod tidying;
 mod timeline;
 mod trash;
 mod watching;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -48,6 +52,8 @@ use crate::model::{
     State,
 };
 use checkpoints::Clockwork;
+use fork::Moments;
+use labs::Labs;
 use looking::Timelines;
 pub use message::{Message, record};
 pub use records::read_slots;
@@ -77,11 +83,13 @@ pub struct Supervisor {
     jobs: BTreeMap<JobId, (JobReport, Arc<AtomicBool>)>,
     next_job: u64,
     /// Names of machines that are being made.
-    reserved: BTreeMap<JobId, String>,
+    reserved: BTreeMap<JobId, Vec<String>>,
     computer: Option<Box<ComputerReport>>,
     facts: Option<Arc<Facts>>,
     /// Requests that wait until this computer was examined.
     waiting: Vec<(Asker, Command)>,
+    /// The job of the last comparison of each machine, by who asked for it.
+    looking: BTreeMap<(MachineId, ListenerId), JobId>,
     settings: Settings,
     sender: Sender<Message>,
     window: bool,
@@ -103,6 +111,10 @@ pub struct Supervisor {
     trash: Trash,
     timelines: Timelines,
     clockwork: Clockwork,
+    moments: Moments,
+    /// Machines whose layers are to be merged once other work on them is over.
+    loose: BTreeSet<MachineId>,
+    labs: Labs,
     look_at_disks_from: Instant,
     /// Nothing new begins any more.
     leaving: bool,
@@ -150,6 +162,7 @@ impl Supervisor {
             computer: None,
             facts: None,
             waiting: Vec::new(),
+            looking: BTreeMap::new(),
             settings,
             sender,
             window,
@@ -167,6 +180,9 @@ impl Supervisor {
             trash: Trash::default(),
             timelines: Timelines::default(),
             clockwork: Clockwork::default(),
+            moments: Moments::default(),
+            loose: BTreeSet::new(),
+            labs: Labs::default(),
             look_at_disks_from: Instant::now(),
             leaving: false,
             seen,
@@ -175,14 +191,16 @@ impl Supervisor {
             eprintln!("orangery: {error}"); // Space, not safety.
         }
         match supervisor.library.sweep_work() {
-            Ok(gone) => supervisor.hub.chronicle.swept(&gone),
+            Ok(gone) => supervisor.swept(&gone),
             Err(error) => eprintln!("orangery: {error}"),
         }
         match read_slots(&supervisor.library) {
             Ok(slots) => supervisor.slots = slots,
-            Err(failure) => supervisor.notices.push(failure),
+            Err(failure) => supervisor.notice(failure),
         }
+        supervisor.settle_hand_overs();
         supervisor.adopt_running();
+        supervisor.tidy_copies();
         supervisor.finish_all_left();
         supervisor.examine();
         supervisor
@@ -277,6 +295,13 @@ impl Supervisor {
                 start,
                 asker,
             } => self.made(*machine, start, asker),
+            Message::Born {
+                machine,
+                origin,
+                gate,
+            } => self.born(*machine, origin, gate),
+            Message::Spent(machine) => self.spent(machine),
+            Message::Unburdened(machine) => self.unburdened(machine),
             Message::StartAgain { machine, asker } => self.start_again(asker, machine),
             Message::Rested { machine, asker } => self.rested(asker, machine),
             Message::Relayered {
@@ -291,14 +316,12 @@ impl Supervisor {
                 timeline,
                 askers,
             } => self.timeline_seen(machine, timeline, askers),
-            Message::Removed(machine) => {
-                self.timelines.remove(&machine);
-                self.slots.remove(&machine);
-                self.hub.publish(&Event::Gone(machine));
-                self.look_at_trash();
-            }
+            Message::Removed(machine) => self.removed(machine),
             Message::TrashSeen(report) => self.trash_seen(report),
             Message::Examined(report, facts) => self.examined(report, facts),
+            news @ (Message::StartTogether { .. } | Message::LabsSeen { .. }) => {
+                self.lab_news(news);
+            }
         }
         Next::Go
     }
@@ -336,6 +359,7 @@ impl Supervisor {
             .collect();
         for machine in closed {
             self.publish(machine);
+            self.let_go_of_copy(machine);
         }
     }
 
@@ -379,6 +403,7 @@ impl Supervisor {
             slot.join_worker();
             slot.adopting = false;
             self.publish(machine);
+            self.let_go_of_copy(machine);
             self.take_up_waiting(); // A start that came while it was ending.
         }
     }
@@ -399,11 +424,16 @@ impl Supervisor {
         if let Some((known, _)) = self.jobs.get_mut(&report.id) {
             *known = report.clone();
         }
+        let job = report.id;
         self.hub.publish(&Event::Job(report));
         if over {
+            self.lab_job_over(job);
             self.forget_old_jobs();
             if let Some(machine) = machine {
                 self.publish(machine);
+                if self.loose.remove(&machine) {
+                    self.unburdened(machine);
+                }
                 self.take_up_waiting();
             }
         }

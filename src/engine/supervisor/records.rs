@@ -59,6 +59,8 @@ impl Supervisor {
             slot.live.state,
             State::Off | State::Unavailable | State::Saved
         );
+        // What is in the trash may be on its way out.
+        let rests = rests && slot.trashed().is_none();
         let Some(record) = slot.machine.as_ref().filter(|_| rests) else {
             return false;
         };
@@ -115,6 +117,7 @@ impl Supervisor {
         };
         let result =
             result.and_then(|()| self.change_record(machine, move |record| record.trashed = when));
+        self.see_disks(machine);
         self.publish(machine);
         self.look_at_trash();
         self.hub.answer(asker, result.map(|()| Answer::Done), None);

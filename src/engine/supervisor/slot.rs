@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::engine::hub::ListenerId;
+use crate::engine::together::Member;
 use crate::engine::worker::{Handle, Level, Live, Order};
 use crate::model::{
     Action, ConsoleWindow, JobId, Machine, MachineId, MachineReport, SnapshotKind, Standing, State,
@@ -30,6 +31,10 @@ pub struct Slot {
     pub unfinished: bool,
     /// Found running, and its worker has not looked yet; requests wait that long.
     pub adopting: bool,
+    /// Its next guest is let go with others.
+    pub gate: Option<Member>,
+    /// A copy of which nothing is kept, and its user has said that it goes.
+    pub spent: bool,
 }
 
 impl Slot {
@@ -48,6 +53,8 @@ impl Slot {
             disks_taken: None,
             unfinished: false,
             adopting: false,
+            gate: None,
+            spent: false,
         }
     }
 
@@ -81,6 +88,10 @@ impl Slot {
         Standing {
             state: self.live.state,
             trashed: self.trashed().is_some(),
+            disposable: self
+                .machine
+                .as_ref()
+                .is_some_and(|machine| machine.disposable),
         }
     }
 

@@ -1,9 +1,9 @@
 //! What the supervisor tells its listeners about machines: one as it changes, many in few events.
 
 use super::Supervisor;
-use crate::engine::hub::ListenerId;
+use crate::engine::hub::{ListenerId, WINDOW};
 use crate::engine::message::Event;
-use crate::model::{Machine, MachineId, MachineReport};
+use crate::model::{Failure, Machine, MachineId, MachineReport};
 
 /// The most that one [`Event::Machines`] carries, in bytes as JSON has them: it fits a packet of
 /// [`MAX_PACKET`](crate::engine::wire::MAX_PACKET) unless a single machine does not.
@@ -20,6 +20,7 @@ impl Supervisor {
         }
         let reports = self.slots.iter().map(|(id, slot)| slot.report(*id));
         events.extend(in_few(reports).map(Event::Machines));
+        events.extend(self.labs.seen().cloned().map(Event::Labs));
         events.push(Event::Whole);
         events.extend(
             self.jobs
@@ -27,13 +28,24 @@ impl Supervisor {
                 .map(|(report, _)| Event::Job(report.clone())),
         );
         events.extend(self.trash.seen().map(|report| Event::Trash(report.clone())));
-        events.extend(self.notices.drain(..).map(Event::Notice));
+        if self.window || listener != WINDOW {
+            events.extend(self.notices.drain(..).map(Event::Notice)); // Without a window nobody looks at ours.
+        }
         for event in events {
             self.hub.tell(listener, event);
+        }
+        if self.labs.seen().is_none() {
+            self.look_at_labs(None);
         }
         if self.trash.seen().is_none() {
             self.look_at_trash();
         }
+    }
+
+    /// Something that no request asked for: it is told to the first who looks.
+    pub(super) fn notice(&mut self, failure: Failure) {
+        self.hub.chronicle.failure(&failure);
+        self.notices.push(failure);
     }
 
     /// Tells everyone how a machine stands.

@@ -6,6 +6,7 @@ use crossbeam_channel::{Sender, bounded};
 
 use super::commands::busy;
 use super::{Message, Supervisor};
+use crate::engine::disks;
 use crate::engine::hub::Asker;
 use crate::engine::jobs::Job;
 use crate::engine::message::Command;
@@ -21,7 +22,7 @@ use crate::qemu::command_line::resolve_cpu;
 const MOST_NAME: usize = 80;
 const MOST_NOTE: usize = 2000;
 
-enum DiskWork {
+pub(super) enum DiskWork {
     Delete(Vec<SnapshotId>),
     Flatten,
 }
@@ -40,9 +41,13 @@ impl Supervisor {
                 machine,
                 name,
                 note,
+                scope,
             } => {
-                let taking = Taking::new(SnapshotKind::Manual, name, note);
-                self.take_snapshot(asker, machine, taking);
+                let taking = Taking {
+                    disk: scope.disk,
+                    ..Taking::new(SnapshotKind::Manual, name, note)
+                };
+                self.take_snapshot(asker, machine, taking, scope.move_in);
             }
             Command::Rewind {
                 machine,
@@ -73,7 +78,7 @@ impl Supervisor {
     }
 
     /// A machine without QEMU is frozen by a job, one with QEMU by its worker.
-    fn take_snapshot(&mut self, asker: Asker, machine: MachineId, taking: Taking) {
+    fn take_snapshot(&mut self, asker: Asker, machine: MachineId, taking: Taking, move_in: bool) {
         if let Err(failure) = check_words(&taking.name, &taking.note) {
             return self.hub.answer(asker, Err(failure), None);
         }
@@ -81,6 +86,9 @@ impl Supervisor {
             return;
         };
         let title = format!("Taking a snapshot of {}", record.name);
+        if move_in && !record.disks_in_place().is_empty() {
+            return self.move_in_and_take(asker, &record, taking, title);
+        }
         if self.slots.get(&machine).is_some_and(super::Slot::runs) {
             let job = Box::new(self.new_job(Some(machine), title));
             let order = |asker| Order::Snapshot {
@@ -92,6 +100,36 @@ impl Supervisor {
         }
         let work = self.freezing(&record, taking);
         self.run_job(Some(machine), title, asker, work);
+    }
+
+    /// Copies disks into the library first, which takes as long as it takes: the machine does not start meanwhile.
+    fn move_in_and_take(&mut self, asker: Asker, record: &Machine, taking: Taking, title: String) {
+        let machine = record.id;
+        if self.state(machine).has_process() || record.saved.is_some() {
+            let failure = Failure::new(
+                format!("{}: no snapshot", record.name),
+                "Its disk is copied into the library first, and nothing may write to it or rest on it meanwhile",
+            )
+            .fix("Shut the machine down first; start it before that if it is saved");
+            return self.hub.answer(asker, Err(failure), None);
+        }
+        let (library, sender) = (Arc::clone(&self.library), self.sender.clone());
+        let record = record.clone();
+        let with = self.would_run_with(&record);
+        let job = self.run_job_later(Some(machine), title, move |job| {
+            let only = taking.disk.as_deref();
+            let result = disks::move_in(&library, &sender, &record, only, job)
+                .and_then(|record| {
+                    job.commit();
+                    timeline::take_resting(&library, &sender, &record, &taking, with)
+                })
+                .map(|()| Answer::Snapshot(taking.id));
+            let ended = result.as_ref().map(|_answer| ()).map_err(Clone::clone);
+            sender.send(Message::TimelineChanged(machine)).ok(); // The engine is ending.
+            sender.send(Message::Answer(asker, result, None)).ok(); // The engine is ending.
+            ended
+        });
+        self.take_disks(machine, job);
     }
 
     /// Takes a snapshot of a machine that rests, unasked. What waits goes on afterwards.
@@ -110,11 +148,11 @@ impl Supervisor {
         self.take_disks(machine, job);
     }
 
-    fn freezing(
+    pub(super) fn freezing(
         &self,
         record: &Machine,
         taking: Taking,
-    ) -> impl FnOnce(&mut Job) -> Result<Answer, Failure> + Send + 'static {
+    ) -> impl FnOnce(&mut Job) -> Result<Answer, Failure> + Send + use<> {
         let with = self.would_run_with(record);
         let (library, sender) = (Arc::clone(&self.library), self.sender.clone());
         let record = record.clone();
@@ -196,7 +234,7 @@ impl Supervisor {
         self.start(asker, machine);
     }
 
-    fn see_rest(&mut self, machine: MachineId) {
+    pub(super) fn see_rest(&mut self, machine: MachineId) {
         if let Some(slot) = self.slots.get_mut(&machine)
             && !slot.has_worker()
             && let Some(record) = &slot.machine
@@ -228,9 +266,13 @@ impl Supervisor {
             return;
         };
         let title = format!("Ending what was begun with {}", slot.name);
+        let (lend, lent) = bounded(1);
+        let runs = slot.runs() && slot.order(Order::LendMonitor(lend));
         let (library, sender) = (Arc::clone(&self.library), self.sender.clone());
         let job = self.run_job_later(Some(machine), title, move |job| {
-            let completed = timeline::complete_left(&library, &sender, machine, job);
+            let mut live = if runs { lent.recv().ok() } else { None };
+            let completed = timeline::complete_left(&library, &sender, machine, job)
+                .and_then(|()| timeline::go_on_left(&library, &sender, machine, &mut live, job));
             let ended = library.end_intents(machine);
             sender.send(Message::TimelineChanged(machine)).ok(); // The engine is ending.
             completed?;
@@ -275,7 +317,7 @@ impl Supervisor {
     }
 
     /// What a machine that rests would be run with.
-    fn would_run_with(&self, record: &Machine) -> RunWith {
+    pub(super) fn would_run_with(&self, record: &Machine) -> RunWith {
         let facts = self.facts.as_ref();
         let accelerator = facts
             .map(|facts| facts.accelerator())
@@ -293,6 +335,17 @@ impl Supervisor {
         let Some(record) = self.free_for(asker, machine, Action::Rewind) else {
             return;
         };
+        if let DiskWork::Delete(doomed) = &work
+            && let Some(template) = record
+                .templates
+                .iter()
+                .find(|template| doomed.contains(&template.snapshot))
+        {
+            let why = format!("New machines begin at the template “{}”", template.name);
+            let failure = Failure::new("The snapshot was not deleted", why)
+                .fix("End that first: on the timeline, or with `orangery template remove`");
+            return self.hub.answer(asker, Err(failure), None);
+        }
         let title = match &work {
             DiskWork::Delete(snapshots) => {
                 format!("Deleting {} snapshots of {}", snapshots.len(), record.name)
@@ -302,7 +355,7 @@ impl Supervisor {
         self.run_disk_work(machine, title, work, Some(asker));
     }
 
-    fn run_disk_work(
+    pub(super) fn run_disk_work(
         &mut self,
         machine: MachineId,
         title: String,
@@ -317,10 +370,7 @@ impl Supervisor {
             let mut live = if runs { lent.recv().ok() } else { None };
             let result = match work {
                 DiskWork::Delete(doomed) => {
-                    timeline::delete(&library, &sender, machine, &doomed, job).and_then(|()| {
-                        job.uncommit();
-                        timeline::merge_loose(&library, &sender, machine, &mut live, job)
-                    })
+                    timeline::delete(&library, &sender, machine, &doomed, &mut live, job)
                 }
                 DiskWork::Flatten => timeline::flatten(&library, &sender, machine, &mut live, job),
             };
@@ -389,7 +439,7 @@ impl Supervisor {
     }
 }
 
-fn check_words(name: &str, note: &str) -> Result<(), Failure> {
+pub(super) fn check_words(name: &str, note: &str) -> Result<(), Failure> {
     let what = "The snapshot's name or note can't be kept";
     if name.chars().count() > MOST_NAME || note.chars().count() > MOST_NOTE {
         let why = format!("A name has {MOST_NAME} characters at most, a note {MOST_NOTE}");

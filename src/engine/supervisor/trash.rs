@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Message, Supervisor};
 use crate::engine::hub::Asker;
 use crate::engine::message::Event;
-use crate::model::{Answer, TrashReport};
+use crate::model::{Answer, MachineId, TrashReport};
 
 /// What is known, and who waits for news of it.
 #[derive(Default)]
@@ -32,6 +32,19 @@ impl Trash {
 }
 
 impl Supervisor {
+    /// A machine's folder is gone.
+    pub(super) fn removed(&mut self, machine: MachineId) {
+        self.timelines.remove(&machine);
+        let gone = self.slots.remove(&machine);
+        let descent = gone.and_then(|slot| slot.machine?.descent);
+        if let Some(descent) = descent {
+            self.unburdened(descent.from);
+        }
+        self.labs_changed();
+        self.hub.publish(&Event::Gone(machine));
+        self.look_at_trash();
+    }
+
     /// Answers with what lies in the trash now.
     pub(super) fn show_trash(&mut self, asker: Asker) {
         if self.trash.looking {

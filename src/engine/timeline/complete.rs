@@ -3,6 +3,7 @@
 //! A snapshot whose record says that it is still being written does not count: whoever finds one later completes it from
 //! what was taken, or lets it go.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -10,13 +11,15 @@ use std::sync::Arc;
 use crossbeam_channel::Sender;
 use rustix::process::setpriority_process;
 
-use super::{Overlays, as_recorded};
+use super::remove::delete_noted;
+use super::{Live, Overlays, as_recorded, find, go_back, merge_loose};
 use crate::engine::jobs::Job;
 use crate::engine::picture::read_ppm;
 use crate::engine::supervisor::{Message, record};
-use crate::library::{Library, LibraryError, SnapshotRecord};
-use crate::model::{Failure, MachineId, SnapshotId};
+use crate::library::{Intent, Library, LibraryError, SnapshotRecord};
+use crate::model::{Failure, LayerRef, MachineId, Overlay, SnapshotId, SnapshotKind};
 use crate::qemu::memory_store::{self, Saved};
+use crate::step;
 
 /// How nice the packing threads are (setpriority(2)): the guest comes first.
 const NICE: i32 = 10;
@@ -41,7 +44,7 @@ pub fn complete(
 ) {
     let work = move || {
         setpriority_process(None, NICE).ok(); // Refused, it only competes.
-        let machine = taken.record.machine;
+        let (machine, id) = (taken.record.machine, taken.record.id);
         let Taken {
             record,
             memory,
@@ -49,7 +52,13 @@ pub fn complete(
             overlays,
         } = taken;
         let result = make_whole(&library, record, memory, screen, &supervisor, &mut job);
-        overlays.settle(&library);
+        // One that could not even be let go is the next owner's.
+        let is_left = library
+            .snapshot(machine, id)
+            .is_ok_and(|record| record.writing);
+        if !is_left {
+            overlays.settle(&library);
+        }
         supervisor.send(Message::TimelineChanged(machine)).ok(); // The engine is ending.
         then(result.clone());
         job.end(result);
@@ -67,6 +76,7 @@ fn make_whole(
     job: &mut Job,
 ) -> Result<(), Failure> {
     let (machine, id, parent) = (record.machine, record.id, record.parent);
+    let layers = record.hardware.layers();
     let name = record.hardware.name.clone();
     let what = || format!("{name}: no snapshot");
     let picture = screen.and_then(|screen| read_ppm(screen).ok()?.to_png().ok());
@@ -81,10 +91,18 @@ fn make_whole(
             }
             write_whole(library, record, &saved).map_err(|error| error.failure(what()))
         });
-    if result.is_err() {
+    step::at("snapshot whole");
+    if result.is_err() && is_on_present(library, machine, &layers) {
         give_up(library, supervisor, machine, id, parent);
     }
     result
+}
+
+/// Whether the present has all of these layers. Else it was left for another, and the snapshot alone has some: it must not
+/// be let go, and the next owner tries again to complete it.
+fn is_on_present(library: &Library, machine: MachineId, layers: &BTreeSet<LayerRef>) -> bool {
+    let present = library.machine(machine);
+    present.is_ok_and(|present| layers.is_subset(&present.layers()))
 }
 
 /// Has the record say that the snapshot is whole.
@@ -101,7 +119,7 @@ fn write_whole(
 }
 
 /// Lets a snapshot go that never became whole. The layers stay: the present rests on them.
-fn give_up(
+pub(super) fn give_up(
     library: &Library,
     supervisor: &Sender<Message>,
     machine: MachineId,
@@ -145,7 +163,87 @@ pub fn complete_left(
             Ok(memory) => {
                 make_whole(library, record, memory, None, supervisor, job)?;
             }
-            Err(_damaged) => give_up(library, supervisor, machine, id, parent),
+            Err(_damaged) if is_on_present(library, machine, &record.hardware.layers()) => {
+                give_up(library, supervisor, machine, id, parent);
+            }
+            Err(_damaged) => {
+                // Its disks are whole.
+                let record = SnapshotRecord {
+                    writing: false,
+                    ..record
+                };
+                let written = library.write_snapshot(&record);
+                written.map_err(|error| error.failure("A snapshot was not completed"))?;
+            }
+        }
+    }
+    for intent in library.left_intents(machine) {
+        go_on_above_left(library, supervisor, machine, &intent)?;
+    }
+    Ok(())
+}
+
+/// Has the present go on above a snapshot that came to its record, and only the machine's record does not say so.
+fn go_on_above_left(
+    library: &Library,
+    supervisor: &Sender<Message>,
+    machine: MachineId,
+    intent: &Intent,
+) -> Result<(), Failure> {
+    let Some(id) = intent.snapshot else {
+        return Ok(());
+    };
+    let Some(snapshot) = library.snapshot(machine, id).ok().filter(is_whole) else {
+        return Ok(()); // It never came to it.
+    };
+    let present = library
+        .machine(machine)
+        .map_err(|error| error.failure("A snapshot was not completed"))?;
+    let (tops, frozen) = (present.tops(), snapshot.hardware.layers());
+    let is_here = |overlay: &Overlay| tops.contains(&overlay.below) || tops.contains(&overlay.new);
+    if present.point != snapshot.parent || !intent.overlays.iter().all(is_here) {
+        return Ok(());
+    }
+    let mut overlays = intent.overlays.clone();
+    overlays.retain(|overlay| frozen.contains(&overlay.below));
+    record(supervisor, machine, move |record| {
+        record.grow(&overlays);
+        record.point = Some(id);
+        Ok(())
+    })
+}
+
+fn is_whole(record: &SnapshotRecord) -> bool {
+    record.kind != SnapshotKind::Saved && !record.writing
+}
+
+/// Goes on with what the last owner left of a machine that has no QEMU, or whose QEMU is `live`; before the layers that
+/// nobody came to name go.
+pub fn go_on_left(
+    library: &Library,
+    supervisor: &Sender<Message>,
+    machine: MachineId,
+    live: &mut Option<Live>,
+    job: &mut Job,
+) -> Result<(), Failure> {
+    for intent in library.left_intents(machine) {
+        if let (Some(to), None) = (intent.rewind, &live) {
+            let is_kept = |kept| {
+                library
+                    .snapshot(machine, kept)
+                    .is_ok_and(|it| is_whole(&it))
+            };
+            let present = library
+                .machine(machine)
+                .map_err(|error| error.failure("The machine was not gone back with"))?;
+            if intent.kept.is_none_or(is_kept) && present.point != Some(to) {
+                let then = find(library, machine, to, &present.name)?;
+                go_back(library, supervisor, &present, &then)?;
+            }
+        }
+        if !intent.deleting.is_empty() {
+            delete_noted(library, supervisor, machine, &intent.deleting)?;
+            merge_loose(library, supervisor, machine, live, job)?;
         }
     }
     Ok(())

@@ -10,6 +10,7 @@ use crate::confine::{self, Jail, Outcome, Program, find_program};
 use crate::library::Library;
 use crate::model::{LayerRef, MachineId, Overlay};
 use crate::qemu::merge::{self, MergeError};
+use crate::step;
 use crate::storage::{ImageKind, read_header};
 
 /// Mends the headers of a machine's own layers. What can't be mended now is, the next time.
@@ -38,6 +39,7 @@ pub(super) fn mend(library: &Library, machine: MachineId, live: Option<&Live>) {
         {
             eprintln!("orangery: {}: {why}", library.layer_file(new).display()); // For other tools only.
         }
+        step::at("header mended");
     }
 }
 

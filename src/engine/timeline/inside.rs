@@ -1,12 +1,13 @@
 //! What is inside the disks of a point of a machine's life: compared, listed, copied out, made a new disk of.
 
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crossbeam_channel::Sender;
 use uuid::Uuid;
 
 use crate::engine::jobs::{Cancelled, Job};
+use crate::engine::making::copy_source;
 use crate::engine::supervisor::{Message, record};
 use crate::library::Library;
 use crate::model::{
@@ -14,7 +15,6 @@ use crate::model::{
     FileChange, Folder, ImageFormat, LayerId, LayerRef, Machine, MachineId, SnapshotId,
 };
 use crate::storage::difference::{self, DifferenceError, DiskChain, LayerFile, Stage};
-use crate::storage::{ConvertError, copy_chain, copy_in};
 
 /// Bytes of all changes that are told: an answer to another process has 16 MiB at most.
 const MOST_TOLD: usize = 8 << 20;
@@ -38,8 +38,16 @@ pub fn compare(
     job: &mut Job,
 ) -> Result<Difference, Failure> {
     let what = "The points were not compared";
-    let before = chains(library, present, Some(from), what)?;
-    let after = chains(library, present, to, what)?;
+    let mut before = chains(library, present, Some(from), what)?;
+    let mut after = chains(library, present, to, what)?;
+    // Of a point that keeps one disk alone, the others are not known: they were neither added nor removed.
+    for point in [Some(from), to].into_iter().flatten() {
+        let record = library.snapshot(present.machine.id, point);
+        if let Some(only) = record.map_err(|error| error.failure(what))?.disk {
+            before.retain(|disk| disk.device == only);
+            after.retain(|disk| disk.device == only);
+        }
+    }
     let mut difference = difference::compare(&before, &after, &mut telling(job))
         .map_err(|error| failed(what, error))?;
     shorten(&mut difference, MOST_TOLD);
@@ -136,19 +144,8 @@ pub fn make_disk(
         layer: LayerId(Uuid::new_v4()),
     };
     let path = library.layer_file(layer);
-    let copied = match &disk.source {
-        DiskSource::InPlace(image) => {
-            copy_in(&image.path, &path, &mut job.teller("Copying the disk"))
-        }
-        DiskSource::Layers(chain) => {
-            let files: Vec<PathBuf> = chain.iter().map(|one| library.layer_file(*one)).collect();
-            copy_chain(&files, &path, &mut job.teller("Copying the disk"))
-        }
-    };
-    let size = copied.map_err(|error| match error {
-        ConvertError::Cancelled => Cancelled.into(),
-        error => Failure::new(what, error.to_string()),
-    })?;
+    let failed = |why| Failure::new(what, why);
+    let size = copy_source(failed, library, &disk.source, &path, job)?;
     job.commit();
     let copy = Disk {
         bus: disk.bus,

@@ -11,16 +11,19 @@ mod overlays;
 mod remove;
 mod report;
 mod rest;
+mod unmake;
 mod verify;
+mod wording;
 
 #[cfg(test)]
 mod tests;
 
-pub use complete::{Taken, complete, complete_left};
-pub use overlays::Overlays;
+pub use complete::{Taken, complete, complete_left, go_on_left};
+pub use overlays::{Overlays, settle, write_overlay};
 pub use remove::{Live, delete, flatten, merge_loose};
 pub use report::timeline;
-pub use rest::{go_back, keep_saved, leave_resting, take_resting};
+pub use rest::{go_back, keep_resting, keep_saved, leave_resting, leaving, take_resting};
+pub use unmake::unmake;
 pub use verify::verify;
 
 use uuid::Uuid;
@@ -31,7 +34,7 @@ use crate::library::{
 };
 use crate::model::{
     Accelerator, ByteSize, DeviceKind, DiskSource, Failure, LayerRef, Machine, MachineId,
-    Relayering, SnapshotId, SnapshotKind, TpmId,
+    Relayering, SetId, SnapshotId, SnapshotKind, TpmId,
 };
 use crate::qemu::memory_store::{Content, Saved};
 use crate::storage::is_untouched;
@@ -43,6 +46,10 @@ pub struct Taking {
     pub kind: SnapshotKind,
     pub name: String,
     pub note: String,
+    /// This disk alone, by its device id.
+    pub disk: Option<String>,
+    /// The moment of several machines that it is part of.
+    pub set: Option<SetId>,
 }
 
 impl Taking {
@@ -52,8 +59,23 @@ impl Taking {
             kind,
             name,
             note,
+            disk: None,
+            set: None,
         }
     }
+}
+
+/// What of the machine the snapshot freezes: all of it, or one disk.
+pub fn part(machine: &Machine, taking: &Taking) -> Result<Machine, Failure> {
+    let Some(disk) = &taking.disk else {
+        return Ok(machine.clone());
+    };
+    machine.only_disk(disk).ok_or_else(|| {
+        Failure::new(
+            format!("{}: no snapshot", machine.name),
+            format!("It has no disk “{disk}”"),
+        )
+    })
 }
 
 /// A disk outside the library can be changed by others, and its snapshot would be worth nothing.
@@ -64,7 +86,7 @@ pub fn check_in_library(machine: &Machine) -> Result<(), Failure> {
             format!("{}: no snapshot", machine.name),
             format!("Its disk {disk} lies outside the library, where others can change it"),
         )
-        .fix("Add a copy of it under Hardware → Add a disk, and take this one out")),
+        .fix("Shut the machine down and take the snapshot with a copy of the disk in the library: the dialog offers it, on the command line --move-in does it")),
     }
 }
 
@@ -84,6 +106,18 @@ pub fn find(
             .fix("Try again in a moment"));
     }
     Ok(record)
+}
+
+/// A machine is not made of one disk.
+pub fn check_whole(snapshot: &SnapshotRecord, name: &str) -> Result<(), Failure> {
+    match &snapshot.disk {
+        None => Ok(()),
+        Some(disk) => Err(Failure::new(
+            format!("{name} was not forked"),
+            format!("The snapshot keeps the disk “{disk}” alone"),
+        )
+        .fix("Fork another snapshot, or make a new disk of this one")),
+    }
 }
 
 /// What was stored, as the snapshot's record says it.
@@ -161,9 +195,12 @@ pub fn record_of(
         cpu_model: with.cpu_model,
         machine_type: machine.machine_type.clone(),
         qemu_version: with.qemu_version,
+        disk: taking.disk.clone(),
+        paused: false,
         memory: None,
         hardware: machine.clone(),
         picture: None,
+        set: taking.set,
     }
 }
 

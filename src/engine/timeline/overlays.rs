@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::library::{Intent, IntentId, Library};
 use crate::model::{Failure, ImageFormat, LayerId, LayerRef, MachineId, Overlay};
+use crate::step;
 use crate::storage::{Backing, ImageKind, NewLayer, read_header, write_layer};
 
 /// Overlays whose files are there; a record has to name them, else [`Self::settle`] removes them again.
@@ -17,8 +18,7 @@ pub struct Overlays {
 }
 
 impl Overlays {
-    /// Makes an empty layer of `machine`'s on each of `tops`. `unneeded` may be given up by the same work;
-    /// `resumes` says that a guest is stopped meanwhile.
+    /// Makes an empty layer of `machine`'s on each of `tops`. `work` says what else they are made for.
     ///
     /// # Errors
     /// Nothing is left behind.
@@ -26,8 +26,7 @@ impl Overlays {
         library: &Library,
         machine: MachineId,
         tops: &[LayerRef],
-        unneeded: &[LayerRef],
-        resumes: bool,
+        work: Intent,
     ) -> Result<Self, Failure> {
         let what = "The disks could not be frozen";
         let pairs: Vec<Overlay> = tops
@@ -42,8 +41,7 @@ impl Overlays {
             .collect();
         let work = Intent {
             overlays: pairs.clone(),
-            unneeded: unneeded.to_vec(),
-            resumes,
+            ..work
         };
         let intent = library
             .begin_intent(machine, &work)
@@ -56,23 +54,32 @@ impl Overlays {
         let written = overlays
             .pairs
             .iter()
-            .try_for_each(|overlay| write(library, *overlay))
+            .try_for_each(|overlay| {
+                write_overlay(library, *overlay, &library.layer_file(overlay.new))
+            })
             .map_err(|why| Failure::new(what, why));
         if written.is_err() {
             overlays.settle(library);
         }
+        step::at("overlays made");
         written.map(|()| overlays)
     }
 
     /// The work is over: what no record names goes.
     pub fn settle(&self, library: &Library) {
-        if let Err(error) = library.end_intent(self.machine, self.intent) {
-            eprintln!("orangery: {}: {error}", self.machine); // Space, not safety; the next owner tries again.
-        }
+        settle(library, self.machine, self.intent);
     }
 }
 
-fn write(library: &Library, overlay: Overlay) -> Result<(), String> {
+/// Work is over, whatever came of it.
+pub fn settle(library: &Library, machine: MachineId, intent: IntentId) {
+    if let Err(error) = library.end_intent(machine, intent) {
+        eprintln!("orangery: {machine}: {error}"); // Space, not safety; the next owner tries again.
+    }
+}
+
+/// Writes an empty layer as the new file `to`, which lies where the overlay's machine has its layers, or will.
+pub fn write_overlay(library: &Library, overlay: Overlay, to: &Path) -> Result<(), String> {
     let below = library.layer_file(overlay.below);
     let header = read_header(&below).map_err(|error| error.to_string())?;
     let (ImageKind::Qcow2(_), Some(size)) = (header.kind, header.virtual_size) else {
@@ -86,7 +93,7 @@ fn write(library: &Library, overlay: Overlay) -> Result<(), String> {
         }),
         content: &[],
     };
-    write_layer(&library.layer_file(overlay.new), &layer).map_err(|error| error.to_string())
+    write_layer(to, &layer).map_err(|error| error.to_string())
 }
 
 /// Where the lower layer lies, seen from the upper one's folder.

@@ -11,14 +11,17 @@ use std::sync::Arc;
 use crossbeam_channel::{Sender, bounded};
 
 use super::headers;
+use super::overlays::{relative, settle};
+use super::wording;
 use crate::engine::jobs::Job;
 use crate::engine::supervisor::{Message, record};
 use crate::library::{Intent, Library, SnapshotRecord, allocated};
 use crate::model::{
-    DiskCache, Failure, LayerRef, Machine, MachineId, Relayering, SnapshotId, SnapshotKind,
+    DiskCache, Failure, LayerRef, Machine, MachineId, Overlay, Relayering, SnapshotId, SnapshotKind,
 };
-use crate::qemu::merge::{self, Daemon, Frozen, Merge, MergeError};
+use crate::qemu::merge::{self, Base, Daemon, Frozen, Merge, MergeError};
 use crate::qemu::qmp::Client;
+use crate::step;
 
 /// A QEMU that has a machine's present open.
 pub struct Live {
@@ -27,21 +30,50 @@ pub struct Live {
     pub machine: Machine,
 }
 
-/// Deletes snapshots of a machine for good. Those that came after them come after what was before them.
+/// Deletes snapshots of a machine for good, then merges the layers that nothing needs apart any more. Cut off, it is
+/// gone on with by the next owner.
 pub fn delete(
     library: &Library,
     sender: &Sender<Message>,
     machine: MachineId,
     doomed: &[SnapshotId],
+    live: &mut Option<Live>,
     job: &mut Job,
 ) -> Result<(), Failure> {
-    let what = "The snapshots were not deleted";
     job.progress("Looking for who needs them", 0, 0)?;
+    let what = "The snapshots were not deleted";
+    let present = library
+        .machine(machine)
+        .map_err(|error| error.failure(what))?;
+    check_free(&present, &whole_records(library, machine), doomed)?;
+    let intent = Intent {
+        deleting: doomed.to_vec(),
+        ..Intent::default()
+    };
+    let intent = library
+        .begin_intent(machine, &intent)
+        .map_err(|error| error.failure(what))?;
+    job.commit();
+    delete_noted(library, sender, machine, doomed)?;
+    job.uncommit();
+    let result = merge_loose(library, sender, machine, live, job);
+    // What was merely too much to do now is not begun again unasked.
+    settle(library, machine, intent);
+    result
+}
+
+/// Those that came after deleted snapshots come after what was before them.
+pub(super) fn delete_noted(
+    library: &Library,
+    sender: &Sender<Message>,
+    machine: MachineId,
+    doomed: &[SnapshotId],
+) -> Result<(), Failure> {
+    let what = "The snapshots were not deleted";
     let present = library
         .machine(machine)
         .map_err(|error| error.failure(what))?;
     let records = whole_records(library, machine);
-    check_free(&present, &records, doomed)?;
     let parents: BTreeMap<SnapshotId, Option<SnapshotId>> = records
         .iter()
         .map(|record| (record.id, record.parent))
@@ -54,7 +86,6 @@ pub fn delete(
         }
         parent
     };
-    job.commit();
     for record in &records {
         let parent = heir(record.parent);
         if parent != record.parent && !doomed.contains(&record.id) {
@@ -67,6 +98,7 @@ pub fn delete(
                 .map_err(|error| error.failure(what))?;
         }
     }
+    step::at("children have another parent");
     let point = heir(present.point);
     if point != present.point {
         record(sender, machine, move |record| {
@@ -74,6 +106,7 @@ pub fn delete(
             Ok(())
         })?;
     }
+    step::at("present has another parent");
     let layers: BTreeSet<LayerRef> = records
         .iter()
         .filter(|record| doomed.contains(&record.id))
@@ -87,7 +120,9 @@ pub fn delete(
     let layers: Vec<LayerRef> = layers.into_iter().collect();
     library
         .remove_layers(machine, &layers)
-        .map_err(|error| error.failure("The snapshots' disks were not removed"))
+        .map_err(|error| error.failure("The snapshots' disks were not removed"))?;
+    step::at("unneeded layers removed");
+    Ok(())
 }
 
 /// A snapshot that something goes on from, or that is not whole yet, stays.
@@ -109,7 +144,7 @@ fn check_free(
     match records.iter().find(is_writing) {
         None => Ok(()),
         Some(writing) => {
-            let name = &writing.name;
+            let name = wording::title(writing);
             let why = format!("“{name}” is still being written");
             Err(Failure::new(what, why).fix("Try again in a moment"))
         }
@@ -197,7 +232,7 @@ pub fn merge_loose(
                 "Merging was stopped",
                 "The disks are whole; the space comes back when snapshots are deleted the next time",
             ),
-            error => Failure::new(what, error.to_string()).fix("Nothing is lost; it is tried again"),
+            error => wording::not_merged(&present, &records, plan.written, error.to_string()),
         })?;
         let relayering = Relayering::Without(plan.dropped);
         relayer(library, sender, machine, relayering, &[plan.dropped])?;
@@ -231,13 +266,20 @@ fn plan(
         let mut chains = live.machine.chains();
         chains.find(|(_, chain)| chain.contains(&pair.upper))
     });
+    let is_on = |chain: &[LayerRef]| chain.windows(2).any(|two| two == [pair.lower, pair.upper]);
     let chain = match &live_chain {
         Some((_, chain)) => chain.to_vec(),
-        None => chains.iter().find(both)?.clone(),
+        None => chains.iter().find(|chain| is_on(chain))?.clone(),
     };
+    if !is_on(&chain) {
+        return None;
+    }
     let at = chain.iter().position(|layer| *layer == pair.upper)?;
     let size = |layer: LayerRef| allocated(&library.layer_file(layer)).0;
-    let down = size(pair.upper) < size(pair.lower);
+    // A merge that was cut off among the records leaves chains in which the upper layer rests on another one: the lower
+    // one is none of theirs, and must not be all that has what the upper one had.
+    let everywhere = chains.iter().filter(both).all(|chain| is_on(chain));
+    let down = everywhere && size(pair.upper) < size(pair.lower);
     let in_qemu = live_chain.is_some();
     // `block-commit` below the top has crashed a running QEMU 10.0.2: there, layers are merged upwards only.
     if in_qemu && size(pair.lower) > 4 * size(pair.upper) + (64 << 20) {
@@ -255,7 +297,13 @@ fn plan(
             in_qemu,
         });
     }
-    let base = at.checked_sub(2).map(|below| chain[below].layer);
+    let base = at.checked_sub(2).map(|below| Base {
+        layer: chain[below].layer,
+        name: relative(Overlay {
+            below: chain[below],
+            new: pair.upper,
+        }),
+    });
     Some(Plan {
         merge: Merge::Up {
             into: pair.upper.layer,
@@ -276,15 +324,28 @@ fn carry_out(
 ) -> Result<(), MergeError> {
     if let (Some(live), true) = (live, plan.in_qemu) {
         let Some(frozen) = frozen(library, live, plan.written) else {
-            return merge::run(&live.monitor, plan.merge, &mut job.teller("Merging layers"));
+            merge::run(
+                &live.monitor,
+                &plan.merge,
+                &mut job.teller("Merging layers"),
+            )?;
+            // What it was merged from may go only then.
+            return merge::flush(&live.monitor, plan.written.layer);
         };
         merge::set_writable(&live.monitor, &frozen, true)?;
-        let result = merge::run(&live.monitor, plan.merge, &mut job.teller("Merging layers"));
-        let below = match (plan.merge, &result) {
-            (Merge::Up { base, .. }, Ok(())) => base,
+        step::at("layer may be written");
+        let result = merge::run(
+            &live.monitor,
+            &plan.merge,
+            &mut job.teller("Merging layers"),
+        );
+        let below = match (&plan.merge, &result) {
+            (Merge::Up { base, .. }, Ok(())) => base.as_ref().map(|base| base.layer),
             _ => frozen.below,
         };
+        step::at("layers merged");
         merge::set_writable(&live.monitor, &Frozen { below, ..frozen }, false)?;
+        step::at("layer is frozen again");
         return result;
     }
     let layers: Vec<_> = plan
@@ -299,11 +360,14 @@ fn carry_out(
         })?;
     }
     let daemon = Daemon::open(&layers, &[plan.written.layer])?;
+    step::at("layer may be written");
     merge::run(
         daemon.client(),
-        plan.merge,
+        &plan.merge,
         &mut job.teller("Merging layers"),
-    )
+    )?;
+    step::at("layers merged");
+    Ok(())
 }
 
 /// The layer as QEMU has it open; `None` for one that the guest writes to.
@@ -348,10 +412,12 @@ fn relayer(
     };
     sender.send(message).ok(); // The engine is ending, and so does the wait.
     told.recv().ok();
+    step::at("merge told");
     record(sender, machine, move |record| {
         record.relayer(relayering);
         Ok(())
     })?;
+    step::at("merge recorded for the present");
     for mut record in whole_records(library, machine) {
         if record.relayer(relayering) {
             library
@@ -359,6 +425,7 @@ fn relayer(
                 .map_err(|error| error.failure(what))?;
         }
     }
+    step::at("merge recorded");
     library
         .end_intent(machine, intent)
         .map_err(|error| error.failure("A merged layer's file is still there"))
@@ -406,7 +473,9 @@ pub fn flatten(
         };
         carry_out(library, &plan, live.as_ref(), job).map_err(|error| match error {
             MergeError::Cancelled => crate::engine::Cancelled.into(),
-            error => Failure::new(what, error.to_string()).fix("Nothing is lost; try again"),
+            error => Failure::new(what, "Its layers could not be written together")
+                .fix("Nothing is lost: make room if the disk is full, and try again")
+                .details(error.to_string()),
         })?;
         let relayering = Relayering::Alone(*top);
         relayer(library, sender, machine, relayering, below)?;

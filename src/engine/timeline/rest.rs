@@ -2,10 +2,14 @@
 
 use crossbeam_channel::Sender;
 
-use super::{Overlays, RunWith, Taking, check_in_library, find, idle_tops, keep_tpm, record_of};
+use super::overlays::settle;
+use super::{
+    Overlays, RunWith, Taking, check_in_library, find, idle_tops, keep_tpm, part, record_of,
+};
 use crate::engine::supervisor::{Message, record};
-use crate::library::{Library, SnapshotRecord};
+use crate::library::{Intent, Library, SnapshotRecord};
 use crate::model::{Failure, LayerRef, Machine, SavedState, SnapshotId, SnapshotKind};
+use crate::step;
 use crate::storage::is_untouched;
 
 /// Freezes the disks of a machine that is off. When this returns, the snapshot is on disk.
@@ -16,14 +20,15 @@ pub fn take_resting(
     taking: &Taking,
     with: RunWith,
 ) -> Result<(), Failure> {
-    check_in_library(machine)?;
+    let frozen = part(machine, taking)?;
+    check_in_library(&frozen)?;
     let what = || format!("{}: no snapshot", machine.name);
-    let idle = idle_tops(library, machine);
-    let mut taken = record_of(library, machine, &idle, taking, with);
-    let mut busy = machine.tops();
+    let idle = idle_tops(library, &frozen);
+    let mut taken = record_of(library, &frozen, &idle, taking, with);
+    let mut busy = frozen.tops();
     busy.retain(|top| !idle.contains(top));
-    taken.hardware.tpm = keep_tpm(library, machine, &what())?;
-    let overlays = Overlays::make(library, machine.id, &busy, &[], false)?;
+    taken.hardware.tpm = keep_tpm(library, &frozen, &what())?;
+    let overlays = Overlays::make(library, machine.id, &busy, for_snapshot(taking.id))?;
     let result = library
         .write_snapshot(&taken)
         .map_err(|error| error.failure(what()))
@@ -45,6 +50,13 @@ pub fn keep_saved(
 ) -> Result<SnapshotId, Failure> {
     check_in_library(machine)?;
     let what = || format!("{}: no snapshot", machine.name);
+    if taking.disk.is_some() {
+        return Err(Failure::new(
+            what(),
+            "The machine is saved: its memory goes with all of its disks",
+        )
+        .fix("Take a snapshot of all of it, or start it first"));
+    }
     let before = library
         .snapshot(machine.id, saved.snapshot)
         .map_err(|error| error.failure(what()))?;
@@ -59,10 +71,11 @@ pub fn keep_saved(
         parent: machine.point,
         name: taking.name.clone(),
         note: taking.note.clone(),
+        set: taking.set,
         ..before.clone()
     };
     kept.hardware.tpm = keep_tpm(library, machine, &what())?;
-    let overlays = Overlays::make(library, machine.id, &machine.tops(), &[], false)?;
+    let overlays = Overlays::make(library, machine.id, &machine.tops(), for_snapshot(kept.id))?;
     let result = library
         .write_snapshot(&kept)
         .map_err(|error| error.failure(what()))
@@ -74,6 +87,13 @@ pub fn keep_saved(
     result.map(|()| kept.id)
 }
 
+fn for_snapshot(snapshot: SnapshotId) -> Intent {
+    Intent {
+        snapshot: Some(snapshot),
+        ..Intent::default()
+    }
+}
+
 /// The present goes on above what was frozen.
 fn go_on_above(
     sender: &Sender<Message>,
@@ -81,6 +101,7 @@ fn go_on_above(
     overlays: &Overlays,
     point: SnapshotId,
 ) -> Result<(), Failure> {
+    step::at("snapshot recorded");
     let pairs = overlays.pairs.clone();
     record(sender, machine.id, move |record| {
         record.grow(&pairs);
@@ -99,19 +120,64 @@ pub fn leave_resting(
     with: RunWith,
 ) -> Result<(), Failure> {
     let then = find(library, machine.id, to, &machine.name)?;
-    if let Some(taking) = keep.filter(|_| has_changed(library, machine)) {
-        match machine.saved {
-            Some(saved) => {
-                keep_saved(library, sender, machine, saved, &taking)?;
-            }
-            None => take_resting(library, sender, machine, &taking, with)?,
+    let kept = keep
+        .as_ref()
+        .filter(|_| has_changed(library, machine))
+        .map(|taking| machine.saved.map_or(taking.id, |saved| saved.snapshot));
+    let what = || format!("{}: not gone back", machine.name);
+    let intent = library
+        .begin_intent(machine.id, &leaving(to, kept))
+        .map_err(|error| error.failure(what()))?;
+    let leave = || {
+        if let Some(taking) = keep {
+            keep_resting(library, sender, machine, &taking, with)?;
+        }
+        step::at("present kept");
+        let machine = library
+            .machine(machine.id)
+            .map_err(|error| error.failure(what()))?;
+        go_back(library, sender, &machine, &then)
+    };
+    let result = leave();
+    settle(library, machine.id, intent);
+    result
+}
+
+/// What is noted while the present is left, before a QEMU ends: whoever finds it goes on, if what was to be kept is.
+pub fn leaving(to: SnapshotId, kept: Option<SnapshotId>) -> Intent {
+    Intent {
+        rewind: Some(to),
+        kept,
+        ..Intent::default()
+    }
+}
+
+fn no_disk(machine: &Machine, disk: &str) -> Failure {
+    Failure::new(
+        format!("{}: not gone back", machine.name),
+        format!("The snapshot keeps the disk “{disk}” alone, and the machine has no such disk now"),
+    )
+    .fix("Make a new disk of it instead")
+}
+
+/// Keeps the present of a machine that has no QEMU, if something happened in it. Gives the snapshot that has it then.
+pub fn keep_resting(
+    library: &Library,
+    sender: &Sender<Message>,
+    machine: &Machine,
+    taking: &Taking,
+    with: RunWith,
+) -> Result<Option<SnapshotId>, Failure> {
+    if !has_changed(library, machine) {
+        return Ok(machine.point);
+    }
+    match machine.saved {
+        Some(saved) => keep_saved(library, sender, machine, saved, taking).map(Some),
+        None => {
+            take_resting(library, sender, machine, taking, with)?;
+            Ok(Some(taking.id))
         }
     }
-    let what = || format!("{}: not gone back", machine.name);
-    let machine = library
-        .machine(machine.id)
-        .map_err(|error| error.failure(what()))?;
-    go_back(library, sender, &machine, &then)
 }
 
 /// Whether something happened since the snapshot that the present came from.
@@ -144,7 +210,13 @@ pub fn go_back(
     machine: &Machine,
     then: &SnapshotRecord,
 ) -> Result<(), Failure> {
-    let unneeded: Vec<LayerRef> = machine
+    let given_up = match &then.disk {
+        Some(disk) => machine
+            .only_disk(disk)
+            .ok_or_else(|| no_disk(machine, disk))?,
+        None => machine.clone(),
+    };
+    let unneeded: Vec<LayerRef> = given_up
         .tops()
         .into_iter()
         .filter(|layer| layer.machine == machine.id)
@@ -154,13 +226,22 @@ pub fn go_back(
         &then.hardware,
         &format!("{}: not gone back", machine.name),
     )?;
-    let overlays = Overlays::make(library, machine.id, &then.hardware.tops(), &unneeded, false)?;
+    let work = Intent {
+        unneeded,
+        ..Intent::default()
+    };
+    let overlays = Overlays::make(library, machine.id, &then.hardware.tops(), work)?;
     let pairs = overlays.pairs.clone();
     let (hardware, point, when) = (then.hardware.clone(), then.id, then.when);
+    let disk = then.disk.clone();
     let has_memory = then.memory.is_some();
     let left = machine.saved;
     let result = record(sender, machine.id, move |record| {
-        record.go_back(&hardware, &pairs, tpm);
+        match &disk {
+            None => record.go_back(&hardware, &pairs, tpm),
+            Some(disk) if record.disk_back(&hardware, disk, &pairs) => {}
+            Some(disk) => return Err(no_disk(record, disk)),
+        }
         record.point = Some(point);
         record.saved = has_memory.then_some(SavedState {
             snapshot: point,
@@ -168,6 +249,7 @@ pub fn go_back(
         });
         Ok(())
     });
+    step::at("gone back");
     overlays.settle(library);
     // Of the two states the record names one.
     for state in machine.tpm.into_iter().chain(tpm) {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::remove::whole_records;
+use super::wording;
 use crate::confine::{self, Jail, Outcome, Program, find_program};
 use crate::engine::jobs::Job;
 use crate::library::Library;
@@ -25,13 +26,20 @@ pub fn verify(
     only: Option<SnapshotId>,
     job: &mut Job,
 ) -> Result<(), Failure> {
+    let present = library
+        .machine(machine)
+        .map_err(|error| error.failure("The snapshots were not checked"))?;
     for entry in library.snapshots(machine) {
         if only.is_some_and(|only| only != entry.id) {
             continue;
         }
-        entry
-            .record
-            .map_err(|error| error.failure(format!("The snapshot {} is damaged", entry.id)))?;
+        entry.record.map_err(|error| {
+            let name = &present.name;
+            let why = "What is written down about it can't be read";
+            Failure::new(format!("A snapshot of {name} is damaged"), why)
+                .fix("Delete it; the others are not touched")
+                .details(error.to_string())
+        })?;
     }
     let mut checked = BTreeSet::new();
     let records = whole_records(library, machine).into_iter();
@@ -41,10 +49,7 @@ pub fn verify(
             && only.is_none_or(|only| only == record.id)
     });
     for record in wanted {
-        let name = match record.name.as_str() {
-            "" => record.kind.label(),
-            name => name,
-        };
+        let name = wording::title(&record);
         let damaged = |why: String| {
             Failure::new(format!("The snapshot “{name}” is damaged"), why)
                 .fix("Delete it, or keep it for what can still be read; the others are not touched")
@@ -53,7 +58,7 @@ pub fn verify(
             if checked.insert(layer) {
                 job.progress("Checking disks", 0, 0)?;
                 check_layer(library, layer, job).map_err(|why| match why {
-                    Some(why) => damaged(why),
+                    Some(said) => damaged(wording::damaged_disk(&record, layer)).details(said),
                     None => crate::engine::Cancelled.into(),
                 })?;
             }

@@ -28,6 +28,7 @@ impl Worker {
         let standing = Standing {
             state: self.live.state,
             trashed: false,
+            disposable: self.machine.disposable,
         };
         match permit(standing, action) {
             Ok(()) => true,
@@ -75,6 +76,12 @@ impl Worker {
             | Action::DiscardSaved
             | Action::Snapshot
             | Action::Rewind
+            | Action::Fork
+            | Action::Try
+            | Action::Clone
+            | Action::Keep
+            | Action::KeepMoment
+            | Action::Discard
             | Action::OpenConsole
             | Action::Screenshot
             | Action::SendKeys
@@ -93,7 +100,8 @@ impl Worker {
     }
 
     /// Lets the guest go on. A saved state must not be named from here on: the disks move away from it.
-    pub(super) fn let_run(&self) -> Result<(), Failure> {
+    pub(super) fn let_run(&mut self) -> Result<(), Failure> {
+        self.name_layers()?;
         let named = self.post.library.machine(self.post.id);
         if named.is_ok_and(|machine| machine.saved.is_some()) {
             self.post.record(|machine| machine.saved = None)?;

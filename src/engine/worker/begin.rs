@@ -1,4 +1,4 @@
-//! How a worker gets its machine: by launching QEMU, or by finding it running.
+//! How a worker launches its machine.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -10,38 +10,31 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::Receiver;
 
-use super::events::not_responding;
 use super::files::{Files, arguments, layers, rights};
 use super::firsts::{make_tpm, make_variables};
-use super::{
-    Begun, Live, Order, PATIENCE, Post, hardware, refuse_order, resume, serial::Line, take,
-};
-use crate::engine::clock;
+use super::fork::Origin;
+use super::{Begun, Live, PATIENCE, Post, hardware, resume, serial::Line};
+use crate::confine;
 use crate::engine::facts::Facts;
 use crate::engine::hub::Asker;
-use crate::engine::launches;
-use crate::library::SnapshotRecord;
-use crate::model::{
-    Action, Answer, ByteSize, DisplayPath, Failure, Machine, MemoryBacking, SavedState, State,
-};
+use crate::engine::load::total_memory;
+use crate::engine::timeline;
+use crate::engine::together::{Member, let_go};
+use crate::engine::{clock, launches};
+use crate::library::{Intent, SnapshotRecord};
+use crate::model::{Answer, DisplayPath, Failure, Machine, MemoryBacking, SavedState, State};
 use crate::qemu::command_line::{self, MEMORY_NUMBER};
-use crate::qemu::doctor;
-use crate::qemu::explain;
 use crate::qemu::memory::{self, MemoryFile};
-use crate::qemu::memory_store;
+use crate::qemu::memory_store::{self, Moment};
 use crate::qemu::process::{Manifest, Process, ProcessError, Sockets};
 use crate::qemu::qmp::{Client, QmpError, QmpEvent};
+use crate::qemu::{doctor, explain};
+use crate::step;
 
 /// From the start of QEMU to its greeting, on a computer that is busy.
 const GREETING_PATIENCE: Duration = Duration::from_secs(30);
-
-/// An adopted QEMU may be busy for a moment.
-const ADOPT_PATIENCE: Duration = Duration::from_secs(5);
-
-/// How often a silent one is tried again.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// A machine to start.
 pub struct Launching {
@@ -52,23 +45,24 @@ pub struct Launching {
     pub display: DisplayPath,
     /// Which running machine has which disk open.
     pub holders: BTreeMap<PathBuf, String>,
+    /// What it was made of, for a machine that was made just now.
+    pub origin: Option<Origin>,
     pub asker: Asker,
-}
-
-/// A machine that runs already.
-pub struct Adoption {
-    pub process: Process,
-    /// The hardware that was launched.
-    pub machine: Machine,
-    /// The machine's record names a saved state.
-    pub saved: bool,
+    /// The guests of several machines are let go together.
+    pub gate: Option<Member>,
 }
 
 /// Starts QEMU and lets the guest go. Answers and publishes what came out.
 pub fn launch(post: &Post, launching: Launching, abort: &AtomicBool) -> Option<Begun> {
     let asker = launching.asker;
     let saved = launching.machine.saved;
-    match Start::new(post, launching, abort).and_then(Start::run) {
+    let origin = launching.origin.clone();
+    let begun = Start::new(post, launching, abort).and_then(Start::run);
+    if let Some(origin) = origin {
+        let result = begun.as_ref().map(|_begun| ()).map_err(Clone::clone);
+        origin.told.send((post.id, result)).ok(); // Whoever asked gave up.
+    }
+    match begun {
         Ok(begun) => {
             post.publish(&begun.live);
             post.answer(asker, Ok(Answer::Done));
@@ -85,90 +79,6 @@ pub fn launch(post: &Post, launching: Launching, abort: &AtomicBool) -> Option<B
     }
 }
 
-/// Connects to a QEMU that runs already. One that does not answer is waited for, as long as it lives.
-pub fn adopt(post: &Post, adoption: Adoption, orders: &Receiver<Order>) -> Option<Begun> {
-    let Adoption {
-        mut process,
-        machine,
-        saved,
-    } = adoption;
-    let mut live = Live::of_process(State::Running, &process);
-    let mut patience = ADOPT_PATIENCE;
-    loop {
-        let error = match process.connect(patience) {
-            Ok((qmp, events)) => {
-                let status = run_state(&qmp);
-                let incoming = process.manifest().incoming;
-                if saved && (incoming || status.as_deref() != Some("running")) {
-                    return end_unneeded(post, &process);
-                }
-                if status.as_deref() == Some("prelaunch") && !incoming {
-                    // The last owner was about to. The first look shows what came of it.
-                    hardware::pull_cables(&qmp, &machine).ok();
-                    qmp.call_raw("cont", serde_json::json!({}), PATIENCE).ok();
-                }
-                let mut machine = machine;
-                take::adopt_layers(post, &qmp, &mut process, &mut machine);
-                live = Live::of_process(State::Running, &process); // Until the first look.
-                return Some(Begun {
-                    serial: Line::of(post, &process, true),
-                    process,
-                    qmp,
-                    events,
-                    live,
-                    machine,
-                });
-            }
-            Err(error) => error,
-        };
-        if process.has_ended() {
-            let trouble = launches::crashed(&post.name, &process.log_tail(), None);
-            post.publish(&Live::resting(State::Crashed, clock::now(), Some(trouble)));
-            return None;
-        }
-        if live.state != State::NotResponding {
-            live.state = State::NotResponding;
-            live.since = clock::now();
-            live.trouble = Some(not_responding(&post.name, &error.to_string()));
-            post.publish(&live);
-        }
-        patience = LOOK_AGAIN;
-        match orders.recv_timeout(LOOK_AGAIN) {
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return None,
-            Ok(Order::Act {
-                action: Action::PowerOff,
-                asker,
-            }) => {
-                end(&process);
-                post.publish(&Live::resting(State::Off, clock::now(), None));
-                post.answer(asker, Ok(Answer::Done));
-                return None;
-            }
-            Ok(order) => refuse_order(post, order),
-        }
-    }
-}
-
-/// QEMU's `RunState` (qapi/run-state.json).
-pub(super) fn run_state(qmp: &Client) -> Option<String> {
-    let status = qmp.call_raw("query-status", serde_json::json!({}), PATIENCE);
-    Some(status.ok()?.get("status")?.as_str()?.to_owned())
-}
-
-/// Ends a QEMU whose machine is saved: it was to go on from there and never did, or only its end was missing.
-fn end_unneeded(post: &Post, process: &Process) -> Option<Begun> {
-    end(process);
-    post.publish(&Live::resting(State::Saved, clock::now(), None));
-    None
-}
-
-fn end(process: &Process) {
-    process.kill().ok(); // Fails only when it is gone.
-    process.wait(PATIENCE).ok();
-    launches::forget(process.folder());
-}
-
 /// One start under way.
 struct Start<'a> {
     post: &'a Post,
@@ -176,9 +86,11 @@ struct Start<'a> {
     facts: Arc<Facts>,
     machine: Machine,
     saved: Option<(SavedState, SnapshotRecord)>,
+    origin: Option<Origin>,
     folder: PathBuf,
     display: DisplayPath,
     holders: BTreeMap<PathBuf, String>,
+    gate: Option<Member>,
 }
 
 impl<'a> Start<'a> {
@@ -189,7 +101,9 @@ impl<'a> Start<'a> {
             runtime,
             display,
             holders,
+            origin,
             asker: _,
+            gate,
         } = launching;
         let (machine, saved) = resume::prepare(post, machine, &facts)?;
         let folder = launches::begin(&runtime, post.id)
@@ -201,8 +115,10 @@ impl<'a> Start<'a> {
             facts,
             machine,
             saved,
+            origin,
             folder,
             holders,
+            gate,
         })
     }
 
@@ -224,13 +140,18 @@ impl<'a> Start<'a> {
         match self.bring_up(&mut process, ram).and_then(|(qmp, events)| {
             // Before the guest runs, so that its first words are heard.
             let serial = Line::of(self.post, &process, self.saved.is_some());
-            self.let_run(&process, &qmp)?;
+            let_go(self.gate.take(), || self.let_run(&process, &qmp))?;
             Ok((qmp, events, serial))
         }) {
             Ok((qmp, events, serial)) => {
-                live.state = State::Running;
+                live.state = if self.stays_paused() {
+                    State::Paused
+                } else {
+                    State::Running
+                };
                 live.since = clock::now();
                 Ok(Begun {
+                    is_now: self.origin.is_some_and(|origin| origin.is_now),
                     serial,
                     process,
                     qmp,
@@ -248,10 +169,19 @@ impl<'a> Start<'a> {
         }
     }
 
+    /// The moment of another machine that it goes on from.
+    fn moment(&self) -> Option<&Moment> {
+        self.origin.as_ref()?.moment.as_deref()
+    }
+
     /// A memory file, empty.
     fn make_memory(&self) -> Result<Option<OwnedFd>, Failure> {
         if self.machine.memory_backing == MemoryBacking::Private {
             return Ok(None);
+        }
+        if let Some(moment) = self.moment() {
+            let memory = moment.memory();
+            return memory.map(Some).map_err(|error| self.no_memory(&error));
         }
         let most = total_memory();
         if self.machine.memory > most {
@@ -319,8 +249,9 @@ impl<'a> Start<'a> {
         let held = memory.as_ref().map(|_file| MemoryFile {
             number: MEMORY_NUMBER,
             size: self.machine.memory,
+            frozen: self.moment().is_some(),
         });
-        let incoming = self.saved.is_some();
+        let incoming = self.saved.is_some() || self.moment().is_some();
         let args = arguments(
             &self.machine,
             &self.facts,
@@ -352,7 +283,9 @@ impl<'a> Start<'a> {
         rights
             .files
             .extend(memory.map(|file| (file, MEMORY_NUMBER)));
-        Process::start(&self.folder, manifest, rights).map_err(|error| self.explain(&error, None))
+        let started = Process::start(&self.folder, manifest, rights);
+        step::at("QEMU started");
+        started.map_err(|error| self.explain(&error, None))
     }
 
     /// What QEMU's end or silence at the start means.
@@ -373,6 +306,7 @@ impl<'a> Start<'a> {
             error: error.as_deref(),
             status,
             holders: Some(&self.holders),
+            opener: Some(confine::holder_of),
         })
     }
 
@@ -392,6 +326,7 @@ impl<'a> Start<'a> {
             (connected, filling.map(ScopedJoinHandle::join))
         });
         let (qmp, events) = connected.map_err(|error| self.explain(&error, Some(process)))?;
+        step::at("QEMU greeted");
         match filled {
             Ok(Ok(filled)) => filled?,
             Ok(Err(_panic)) => return Err(self.not_restored("Orangery failed at its memory")),
@@ -408,6 +343,15 @@ impl<'a> Start<'a> {
                         .details(process.log_tail())
                 })?;
         }
+        if let Some(moment) = self.moment() {
+            Moment::prepare(&qmp).map_err(|error| self.explain(&error.into(), Some(process)))?;
+            let state = moment.wait(&|| self.go_on())?;
+            Moment::load(&qmp, &state, &mut |_, _| self.go_on()).map_err(|error| {
+                self.not_started(error.to_string())
+                    .details(process.log_tail())
+            })?;
+        }
+        step::at("guest ready");
         if self.go_on().is_break() {
             return Err(Failure::new(
                 format!("{} was powered off", self.post.name),
@@ -420,15 +364,37 @@ impl<'a> Start<'a> {
     /// Lets the guest go. The disks move away from what was saved: that is forgotten first, and named again if the
     /// guest did not go after all.
     fn let_run(&self, process: &Process, qmp: &Client) -> Result<(), Failure> {
+        let library = &self.post.library;
+        let noted = Intent {
+            resumes: self.saved.is_some() && !self.stays_paused(),
+            ..Intent::default()
+        };
+        let noted = noted
+            .resumes
+            .then(|| library.begin_intent(self.post.id, &noted).ok());
+        let result = self.let_run_noted(process, qmp);
+        if let Some(intent) = noted.flatten() {
+            timeline::settle(library, self.post.id, intent);
+        }
+        result
+    }
+
+    fn let_run_noted(&self, process: &Process, qmp: &Client) -> Result<(), Failure> {
         if let Some((saved, _)) = &self.saved {
             let saved = *saved;
             self.post
                 .record(|record| record.saved = None)
                 .inspect_err(|_| self.name_again(process, saved))?;
+            step::at("saved state left");
         }
-        let cables = hardware::pull_cables(qmp, &self.machine).map_err(ProcessError::from);
+        let cables = hardware::lay_cables(qmp, &self.machine).map_err(ProcessError::from);
         cables.map_err(|error| self.explain(&error, Some(process)))?;
-        match qmp.call_raw("cont", serde_json::json!({}), PATIENCE) {
+        let let_go = if self.stays_paused() {
+            Ok(serde_json::Value::Null)
+        } else {
+            qmp.call_raw("cont", serde_json::json!({}), PATIENCE)
+        };
+        match let_go {
             // It took the command and is busy with it; the heartbeat tells what becomes of it.
             Ok(_) | Err(QmpError::Timeout { .. }) => {}
             Err(error) => {
@@ -439,12 +405,27 @@ impl<'a> Start<'a> {
                 return Err(failure);
             }
         }
+        step::at("guest goes on");
+        if self.machine.is_unborn() {
+            // A moment of its life is lost if we are killed before this is written, and nothing else.
+            self.post.record(|record| {
+                if let Some(descent) = &mut record.descent {
+                    descent.unborn = false;
+                }
+            })?;
+        }
         if let Some((saved, _)) = &self.saved
             && let Err(error) = self.post.library.forget_saved(self.post.id, *saved)
         {
             eprintln!("orangery: {}: {error}", self.post.id); // Space, not safety.
         }
         Ok(())
+    }
+
+    /// A snapshot of a paused machine is gone back to as it was.
+    fn stays_paused(&self) -> bool {
+        let record = self.saved.as_ref().map(|(_, record)| record);
+        record.is_some_and(|record| record.paused)
     }
 
     /// The guest never ran: once QEMU is gone, what was saved is as good as before.
@@ -455,11 +436,4 @@ impl<'a> Start<'a> {
             again.ok(); // The failure that led here is told.
         }
     }
-}
-
-/// What all programs together can have: a memory file itself may be larger, and the guest would run until it is full.
-fn total_memory() -> ByteSize {
-    let info = rustix::system::sysinfo();
-    let units = info.totalram.saturating_add(info.totalswap);
-    ByteSize(units.saturating_mul(u64::from(info.mem_unit)))
 }

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::act::END_PATIENCE;
 use super::{BEAT_EVERY, BEAT_PATIENCE, BEATS_TO_MISS, Flow, Worker};
 use crate::engine::launches;
-use crate::model::{Failure, State};
+use crate::model::{DeviceKind, Failure, State};
+use crate::qemu::command_line::{drive_node, layer_node};
 use crate::qemu::qmp::QmpEvent;
 
 /// How long QEMU may take to end after its monitor closed.
@@ -91,13 +92,29 @@ impl Worker {
             )
             .fix("Make room, then resume; nothing is lost")
         } else {
+            let node = data.get("node-name").and_then(Value::as_str).unwrap_or("");
+            let disk = self.disk_of(node).unwrap_or_default();
+            let reason: String = reason.chars().take(200).collect();
             Failure::new(
-                format!("{} is paused: a disk failed", self.post.name),
-                reason.chars().take(200).collect::<String>(),
+                format!("{} is paused: its disk {disk} failed", self.post.name),
+                reason,
             )
             .fix("Bring the disk back, then resume; nothing is lost")
         };
         self.live.trouble = Some(failure);
+    }
+
+    /// The disk whose topmost node this is, by its device.
+    fn disk_of(&self, node: &str) -> Option<&str> {
+        let mut devices = self.machine.devices.iter();
+        let device = devices.find(|device| match &device.kind {
+            DeviceKind::Disk(disk) => match disk.layers().last() {
+                Some(top) => layer_node(top.layer) == node,
+                None => drive_node(&device.id) == node,
+            },
+            _ => false,
+        });
+        device.map(|device| device.id.as_str())
     }
 
     /// Asks QEMU how it is and publishes what came out.
@@ -134,6 +151,9 @@ impl Worker {
             self.live.force_after = None;
         }
         self.enter(state);
+        if state == State::Running {
+            self.tell_guest();
+        }
         Flow::Go
     }
 
@@ -144,6 +164,7 @@ impl Worker {
         let flow = self.look();
         if matches!(flow, Flow::Go) {
             self.check_shut_down();
+            self.check_tpm();
         }
         flow
     }

@@ -129,6 +129,7 @@ pub fn preview(
     let memory = (machine.memory_backing == MemoryBacking::Forkable).then_some(MemoryFile {
         number: MEMORY_NUMBER,
         size: machine.memory,
+        frozen: false,
     });
     let mut line = vec![facts.qemu()?.path.display().to_string()];
     line.extend(arguments(

@@ -12,6 +12,7 @@ use crate::model::{
     Answer, Cdrom, Change, Device, DeviceKind, Failure, Floppy, Machine, take_live_parts,
 };
 use crate::qemu::media::{self, MediaError, Medium};
+use crate::qemu::process::{Process, TpmEmulator};
 use crate::qemu::qmp::{Client, QmpError};
 
 /// An edit of which something reaches the guest at once.
@@ -27,19 +28,40 @@ pub struct Edit {
     pub asker: Asker,
 }
 
-/// Takes out the cables that the machine has not. QEMU starts with all of them in.
-pub(super) fn pull_cables(qmp: &Client, machine: &Machine) -> Result<(), QmpError> {
+/// Takes out the cables that the machine has not, and puts in those that it has. QEMU starts with all of them in, or as they
+/// were in the moment that the guest goes on from.
+pub(super) fn lay_cables(qmp: &Client, machine: &Machine) -> Result<(), QmpError> {
     for device in &machine.devices {
-        if let DeviceKind::Nic(nic) = &device.kind
-            && !nic.link
-        {
-            media::set_link(qmp, &device.id, false)?;
+        if let DeviceKind::Nic(nic) = &device.kind {
+            media::set_link(qmp, &device.id, nic.link)?;
         }
     }
     Ok(())
 }
 
+/// What answers for the machine's TPM, if it has one.
+pub(super) fn tpm(machine: &Machine, process: &Process) -> Option<TpmEmulator> {
+    let has_one = machine.has(|kind| matches!(kind, DeviceKind::Tpm));
+    has_one.then(|| TpmEmulator::find(process.folder()))
+}
+
 impl Worker {
+    /// Notices that the TPM's emulator is gone while the guest runs on.
+    pub(super) fn check_tpm(&mut self) {
+        let gone = self.tpm.as_ref().is_some_and(TpmEmulator::has_ended);
+        if gone && self.live.trouble.is_none() {
+            let failure = Failure::new(
+                format!("{}: its TPM does not answer any more", self.post.name),
+                "swtpm, the program that is its TPM, ended. The guest runs on without; snapshots and saving do not work",
+            );
+            self.live.trouble = Some(
+                failure
+                    .fix("Shut the machine down and start it again: what the TPM keeps is on disk"),
+            );
+            self.publish();
+        }
+    }
+
     /// Makes an edit: on the guest, in the launch manifest, in the record; all of it or none.
     pub(super) fn edit(&mut self, edit: Edit) {
         let Edit {

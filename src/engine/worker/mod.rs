@@ -9,10 +9,14 @@
 //! ```
 
 mod act;
+mod adopt;
 mod begin;
+mod company;
 mod events;
 mod files;
 mod firsts;
+mod fork;
+mod handle;
 mod hardware;
 mod input;
 mod network;
@@ -23,40 +27,45 @@ mod save;
 mod serial;
 mod sharing;
 mod sound;
+mod stand;
 mod stats;
 mod take;
+mod take_disk;
+mod tidings;
 mod typing;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::clock;
 use super::hub::Asker;
-use super::launches;
 use super::sound::Sound;
 use super::supervisor::{Message, record};
-use super::timeline;
+use super::{clock, launches, timeline};
 use crate::library::Library;
 use crate::model::{
-    Accelerator, Action, Answer, DesktopAgent, Failure, Machine, MachineId, SoundReport,
+    Accelerator, Answer, DesktopAgent, Failure, Machine, MachineId, Overlay, SoundReport,
     SoundState, State, Timestamp,
 };
-use crate::qemu::process::Process;
+use crate::qemu::process::{Process, TpmEmulator};
 use crate::qemu::qmp::{Client as QmpClient, QmpEvent};
 
-pub use begin::{Adoption, Launching};
+pub use adopt::Adoption;
+pub use begin::Launching;
+pub use company::Part;
 pub use files::{disk_files, preview};
+pub use fork::{Births, Forking, Origin, check_room, room_for};
+pub use handle::Handle;
 pub use hardware::Edit;
 pub use order::Order;
 use order::refuse_order;
 pub use sharing::ToAgent;
 pub use stats::Level;
 pub use take::Leaving;
+use tidings::Tidings;
 
 /// Orders waiting for one worker: more than a person or script sends while it is busy.
 const ORDERS_LEN: usize = 64;
@@ -114,55 +123,6 @@ impl Live {
             accelerator: Some(manifest.accelerator),
             hardware: manifest.hardware.clone().map(Box::new),
             ..Self::resting(state, manifest.created, None)
-        }
-    }
-}
-
-/// The supervisor's side of a worker.
-pub struct Handle {
-    /// Tells this worker from an earlier one of the same machine.
-    pub number: u64,
-    /// `None` once released: the worker ends when it has done what it was asked.
-    orders: Option<Sender<Order>>,
-    /// What it has not taken when it ends.
-    untaken: Receiver<Order>,
-    post: Arc<Post>,
-    /// The machine is to be powered off: ends a start under way.
-    power_off: Arc<AtomicBool>,
-    thread: JoinHandle<()>,
-}
-
-impl Handle {
-    /// Passes an order on; `false` if the worker has too many already or has ended.
-    pub fn order(&self, order: Order) -> bool {
-        let power_off = matches!(
-            order,
-            Order::Act {
-                action: Action::PowerOff,
-                ..
-            }
-        );
-        let Some(orders) = &self.orders else {
-            return false;
-        };
-        let passed = orders.try_send(order).is_ok();
-        if power_off && passed {
-            self.power_off.store(true, Ordering::Relaxed);
-        }
-        passed
-    }
-
-    /// Has the worker leave QEMU running and end.
-    pub fn release(&mut self) {
-        self.orders = None;
-    }
-
-    /// Waits for the thread, which has said that it ends, and refuses what came too late for it.
-    pub fn join(mut self) {
-        self.release();
-        self.thread.join().ok(); // A panic was already reported by the panic hook.
-        for order in self.untaken.try_iter() {
-            refuse_order(&self.post, order);
         }
     }
 }
@@ -229,8 +189,9 @@ pub fn launch(post: Post, launching: Launching) -> std::io::Result<Handle> {
 /// Starts a worker that takes over a machine that runs already.
 pub fn adopt(post: Post, adoption: Adoption) -> std::io::Result<Handle> {
     spawn(post, move |post, orders, _power_off| {
-        begin::adopt(&post, adoption, &orders).map(|begun| {
-            let worker = Worker::new(post, orders, begun);
+        adopt::adopt(&post, adoption, &orders).map(|begun| {
+            let mut worker = Worker::new(post, orders, begun);
+            worker.tidings = Tidings::None;
             worker.forget_counters();
             worker
         })
@@ -286,6 +247,8 @@ pub struct Begun {
     /// The hardware QEMU was started with.
     pub machine: Machine,
     pub serial: Option<serial::Line>,
+    /// Its guest goes on from what is the present of another: it knows what time it is.
+    pub is_now: bool,
 }
 
 /// Whether the loop goes on.
@@ -311,6 +274,8 @@ struct Worker {
     typing: Option<typing::UnderWay>,
     next_beat: Instant,
     missed_beats: u32,
+    tidings: Tidings,
+    tpm: Option<TpmEmulator>,
     meter: stats::Meter,
     counters: network::Counters,
     sound: Sound,
@@ -319,6 +284,8 @@ struct Worker {
     last_thumbnail: Option<(Instant, Arc<Vec<u8>>)>,
     /// Requests of the guest before its present topmost layers were put on, by their nodes.
     written_when_put_on: BTreeMap<String, u64>,
+    /// Layers that QEMU has put on and that could not be recorded; the guest is stopped.
+    unnamed: Vec<Overlay>,
     /// The screen and how often disks were written, when the clock last wanted a checkpoint.
     seen_at_checkpoint: Option<(blake3::Hash, u64)>,
 }
@@ -335,8 +302,11 @@ impl Worker {
             sound: Sound::absent(SoundState::Off),
             last_thumbnail: None,
             written_when_put_on: BTreeMap::new(),
+            unnamed: Vec::new(),
             seen_at_checkpoint: None,
             line: sharing::Line::new(&begun.process),
+            tidings: Tidings::at_start(&begun),
+            tpm: hardware::tpm(&begun.machine, &begun.process),
             process: begun.process,
             qmp: Arc::new(begun.qmp),
             events: begun.events,
@@ -395,6 +365,7 @@ impl Worker {
             if Instant::now() >= self.next_beat && matches!(self.beat(), Flow::End) {
                 return;
             }
+            self.cables_if_due();
             self.sample_if_due();
             self.type_if_due();
         }
@@ -410,6 +381,19 @@ impl Worker {
                 job,
                 asker,
             } => return self.leave(*leaving, *job, asker),
+            Order::Fork {
+                forking,
+                job,
+                asker,
+            } => return self.fork(*forking, *job, asker),
+            Order::KeepMoment { taking, job, asker } => {
+                return self.keep_moment(*taking, *job, asker);
+            }
+            Order::FreezeDisks(reply) => {
+                let frozen = self.freeze_disks();
+                reply.send(frozen).ok(); // The job has given up.
+                return self.look();
+            }
             Order::LendMonitor(reply) => {
                 let live = timeline::Live {
                     monitor: Arc::clone(&self.qmp),
@@ -442,6 +426,7 @@ impl Worker {
                 let result = self.measure();
                 self.post.answer(asker, result.map(Answer::Stats));
             }
+            Order::Together(part) => return self.do_part(*part),
         }
         Flow::Go
     }

@@ -4,15 +4,18 @@ use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 
+use super::fork::Forking;
 use super::sharing::ToAgent;
 use super::stats::Level;
 use super::take::Leaving;
-use super::{Edit, Post, gone};
+use super::{Edit, Part, Post, gone};
 use crate::engine::hub::Asker;
 use crate::engine::jobs::Job;
 use crate::engine::screen::FrameSlot;
 use crate::engine::timeline::{self, Taking};
-use crate::model::{Action, Answer, MachineId, Relayering, SoundSettings, Typing};
+use crate::model::{
+    Action, Answer, Failure, Machine, MachineId, Relayering, SoundSettings, Typing,
+};
 
 /// What a worker is asked to do.
 pub enum Order {
@@ -32,6 +35,20 @@ pub enum Order {
     /// Go back to a snapshot.
     Leave {
         leaving: Box<Leaving>,
+        job: Box<Job>,
+        asker: Asker,
+    },
+    /// Others go on from this moment.
+    Fork {
+        forking: Box<Forking>,
+        job: Box<Job>,
+        asker: Asker,
+    },
+    /// Freeze the disks; the hardware as it was comes back, and the machine goes on above.
+    FreezeDisks(Sender<Result<Machine, Failure>>),
+    /// Put this moment into the timeline of the machine that this one came from; this one goes.
+    KeepMoment {
+        taking: Box<Taking>,
         job: Box<Job>,
         asker: Asker,
     },
@@ -80,6 +97,8 @@ pub enum Order {
     Stats {
         asker: Asker,
     },
+    /// A part in what several machines do at one moment.
+    Together(Box<Part>),
 }
 
 /// Answers an order that came too late.
@@ -95,11 +114,17 @@ pub(super) fn refuse_order(post: &Post, order: Order) {
         Order::Save { job, asker }
         | Order::Snapshot { job, asker, .. }
         | Order::Leave { job, asker, .. }
+        | Order::Fork { job, asker, .. }
+        | Order::KeepMoment { job, asker, .. }
         | Order::Type { job, asker, .. } => {
             job.end(Err(gone(post)));
             asker
         }
         Order::Edit(edit) => edit.asker,
+        Order::Together(part) => {
+            part.refuse(gone(post));
+            return;
+        }
         Order::ToAgent { what, asker } => {
             if let ToAgent::Send { job, .. } = what {
                 job.end(Err(gone(post)));
@@ -115,6 +140,7 @@ pub(super) fn refuse_order(post: &Post, order: Order) {
         | Order::Thumbnail { .. }
         | Order::Watch(_)
         | Order::LendMonitor(_)
+        | Order::FreezeDisks(_)
         | Order::Relayered { .. } => return,
     };
     post.answer(asker, Err(gone(post)));

@@ -6,7 +6,7 @@ use super::Post;
 use super::files::written_file;
 use crate::engine::facts::Facts;
 use crate::engine::timeline::Overlays;
-use crate::library::{Library, Sighting, SnapshotRecord};
+use crate::library::{Intent, Library, Sighting, SnapshotRecord};
 use crate::model::{DeviceKind, Failure, LayerRef, Machine, SavedState, SnapshotKind};
 use crate::storage::is_untouched;
 
@@ -87,7 +87,7 @@ fn above_frozen(post: &Post, mut machine: Machine) -> Result<Machine, Failure> {
     if frozen.is_empty() {
         return Ok(machine);
     }
-    let overlays = Overlays::make(&post.library, post.id, &frozen, &[], false)?;
+    let overlays = Overlays::make(&post.library, post.id, &frozen, Intent::default())?;
     let pairs = overlays.pairs.clone();
     let result = post.record(move |record| record.grow(&pairs));
     overlays.settle(&post.library);

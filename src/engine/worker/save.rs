@@ -2,8 +2,9 @@
 //!
 //! Most of the memory is copied → stop → the rest of it and the device state to disk → the snapshot's
 //! record → the machine's record names it → QEMU ends. Until the machine's record is written the
-//! guest can always go on; a crash in between leaves a QEMU that runs or is paused and at most files
-//! that nothing names.
+//! guest can always go on; after a crash in between the next owner lets it go on, and removes files that nothing names.
+
+use std::sync::Arc;
 
 use serde_json::json;
 use uuid::Uuid;
@@ -13,20 +14,43 @@ use super::{Flow, PATIENCE, Worker};
 use crate::engine::hub::Asker;
 use crate::engine::jobs::Job;
 use crate::engine::timeline::{self, Taking};
+use crate::library::Intent;
 use crate::model::{Action, Answer, Failure, SavedState, SnapshotId, SnapshotKind, State};
-use crate::qemu::memory_store::{Draft, Saved};
+use crate::qemu::memory_store::{Draft, Saved, Writer};
+use crate::step;
 
 impl Worker {
-    pub(super) fn save(&mut self, mut job: Job, asker: Asker) -> Flow {
+    pub(super) fn save(&mut self, job: Job, asker: Asker) -> Flow {
         if !self.permitted(Action::Save, asker) {
             return Flow::Go;
         }
         let was_running = self.live.state != State::Paused;
+        let library = Arc::clone(&self.post.library);
+        let work = Intent {
+            resumes: was_running,
+            ..Intent::default()
+        };
+        let intent = match library.begin_intent(self.post.id, &work) {
+            Ok(intent) => intent,
+            Err(error) => {
+                let failure = error.failure(format!("{} was not saved", self.post.name));
+                job.end(Err(failure.clone()));
+                self.post.answer(asker, Err(failure));
+                return Flow::Go;
+            }
+        };
+        let flow = self.save_noted(job, was_running, asker);
+        timeline::settle(&library, self.post.id, intent);
+        flow
+    }
+
+    fn save_noted(&mut self, mut job: Job, was_running: bool, asker: Asker) -> Flow {
         self.live.trouble = None;
         self.enter(State::Saving);
         let id = SnapshotId(Uuid::new_v4());
         match self.write_all(id, &mut job) {
             Ok(()) => {
+                step::at("state named");
                 let flow = if self.ask_to_end(END_PATIENCE) {
                     self.rest(State::Saved, None)
                 } else {
@@ -53,6 +77,7 @@ impl Worker {
         let what = format!("{} was not saved", self.post.name);
         self.check_obstacles(&what)?;
         let stored = self.write_memory(id, job, &what)?;
+        step::at("memory saved");
         job.commit();
         let taking = Taking {
             id,
@@ -64,6 +89,7 @@ impl Worker {
             .library
             .write_snapshot(&record)
             .map_err(|error| error.failure(&what))?;
+        step::at("state recorded");
         let saved = SavedState {
             snapshot: id,
             when: record.when,
@@ -92,16 +118,14 @@ impl Worker {
                 .copy_live(memory, &mut job.teller("Copying memory"))
                 .map_err(|error| failed(&error))?;
         }
+        let writer = Writer::of(&self.qmp, memory.as_ref()).map_err(|error| failed(&error))?;
         job.progress("Stopping the guest", 0, 0)?;
         self.qmp
             .call_raw("stop", json!({}), PATIENCE)
             .map_err(|error| self.failure("it was not saved", &error))?;
+        step::at("guest stopped");
         let taken = draft
-            .stop(
-                &self.qmp,
-                memory.as_ref(),
-                &mut job.teller("Writing memory"),
-            )
+            .stop(&writer, &mut job.teller("Writing memory"))
             .map_err(|error| failed(&error))?;
         taken
             .pack(&mut job.teller("Packing memory"))

@@ -92,7 +92,12 @@ impl Worker {
 
     /// When something is due by the clock: the next heartbeat or measurement, the end of counting.
     pub(super) fn due(&self) -> Instant {
-        let others = [self.meter.next, self.counting_until(), self.typing_due()];
+        let others = [
+            self.meter.next,
+            self.counting_until(),
+            self.typing_due(),
+            self.cables_due(),
+        ];
         others
             .into_iter()
             .flatten()

@@ -14,22 +14,24 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::act::END_PATIENCE;
-use super::{Flow, PATIENCE, Post, Worker};
+use super::company::Company::{self, Alone};
+use super::{Flow, PATIENCE, Worker};
 use crate::engine::hub::Asker;
 use crate::engine::jobs::Job;
 use crate::engine::picture::read_ppm;
 use crate::engine::supervisor::Message;
 use crate::engine::timeline::{self, Overlays, RunWith, Taken, Taking};
-use crate::library::SnapshotRecord;
+use crate::engine::together::Meeting;
+use crate::library::{Intent, SnapshotRecord};
 use crate::model::{
-    Action, Answer, Disk, Failure, LayerRef, Machine, Overlay, Relayering, SnapshotId,
-    SnapshotKind, State,
+    Action, Answer, Disk, Failure, LayerRef, Overlay, Relayering, SnapshotId, SnapshotKind, State,
 };
 use crate::qemu::command_line::layer_node;
-use crate::qemu::memory_store::{self, Base, Draft};
+use crate::qemu::memory_store::{self, Base, Draft, Writer};
 use crate::qemu::pivot::{self, NewTop, Written};
-use crate::qemu::process::{Process, end_tpm};
-use crate::qemu::qmp::Client;
+use crate::qemu::process::end_tpm;
+use crate::qemu::ram::GuestRam;
+use crate::step;
 
 /// Going back to a snapshot while the machine runs.
 pub struct Leaving {
@@ -50,7 +52,15 @@ impl Worker {
             self.post.answer(asker, Ok(Answer::Unchanged));
             return Flow::Go;
         }
-        match self.take(&taking, &mut job) {
+        if taking.disk.is_some() {
+            let result = self.take_disk(&taking);
+            job.end(result.clone());
+            let answer = result.map(|()| Answer::Snapshot(taking.id));
+            self.post.tell(Message::TimelineChanged(self.post.id));
+            self.post.answer(asker, answer);
+            return self.look();
+        }
+        match self.take(&taking, &mut job, Alone) {
             Ok(taken) => {
                 let supervisor = self.post.supervisor.clone();
                 self.complete(taken, job, move |result| {
@@ -80,7 +90,7 @@ impl Worker {
         is_news
     }
 
-    fn complete(
+    pub(super) fn complete(
         &self,
         taken: Taken,
         job: Job,
@@ -90,11 +100,18 @@ impl Worker {
         timeline::complete(library, supervisor, taken, job, then);
     }
 
-    /// Everything that the guest waits for, and what comes before. It runs on afterwards, if it ran, also after an error.
-    fn take(&mut self, taking: &Taking, job: &mut Job) -> Result<Taken, Failure> {
+    /// Everything that the guest waits for, and what comes before. It runs on afterwards, if it ran, also after an error;
+    /// it stands still only where it is to leave with others.
+    pub(super) fn take(
+        &mut self,
+        taking: &Taking,
+        job: &mut Job,
+        company: Company<'_>,
+    ) -> Result<Taken, Failure> {
         let what = format!("{}: no snapshot", self.post.name);
         timeline::check_in_library(&self.machine)?;
         self.check_obstacles(&what)?;
+        self.name_layers()?;
         let library = Arc::clone(&self.post.library);
         let memory = self
             .process
@@ -102,8 +119,17 @@ impl Worker {
             .map_err(|error| Failure::new(&what, error.to_string()))?;
         job.progress("Making new layers", 0, 0)?;
         let ran = self.live.state == State::Running;
-        let overlays = Overlays::make(&library, self.post.id, &self.machine.tops(), &[], ran)?;
-        let result = self.take_with(taking, &overlays.pairs, memory, job, &what);
+        let work = Intent {
+            resumes: ran,
+            snapshot: Some(taking.id),
+            ..Intent::default()
+        };
+        let overlays = Overlays::make(&library, self.post.id, &self.machine.tops(), work)?;
+        let noted = self
+            .note_standing(&what)
+            .inspect_err(|_| self.settle(&overlays))?;
+        let result = self.take_with(taking, &overlays.pairs, memory, job, company);
+        self.forget_standing(noted);
         match result {
             Ok((record, memory, screen)) => Ok(Taken {
                 record,
@@ -112,7 +138,7 @@ impl Worker {
                 overlays,
             }),
             Err(failure) => {
-                overlays.settle(&library);
+                self.settle(&overlays);
                 Err(failure)
             }
         }
@@ -132,25 +158,75 @@ impl Worker {
         &mut self,
         taking: &Taking,
         overlays: &[Overlay],
-        memory: Option<File>,
+        memory: Option<GuestRam>,
         job: &mut Job,
-        what: &str,
+        company: Company<'_>,
     ) -> Result<(SnapshotRecord, memory_store::Taken, Option<File>), Failure> {
+        let what = &format!("{}: no snapshot", self.post.name);
         let failed = |error: &dyn std::error::Error| Failure::new(what, error.to_string());
         let mut draft = self.begin_draft(taking.id, what)?;
-        if let Some(memory) = &memory {
-            draft
-                .copy_live(memory, &mut job.teller("Copying memory"))
-                .map_err(|error| failed(&error))?;
-        }
+        company
+            .copy_live(&mut draft, memory.as_ref(), job)
+            .map_err(|error| failed(&error))?;
+        step::at("memory copied");
         let tops = self.new_tops(overlays);
         pivot::open(&self.qmp, &tops).map_err(|error| failed(&error))?;
+        step::at("layers opened");
         let ran = self.live.state == State::Running;
-        if let Err(failure) = self.simple("stop") {
-            pivot::close(&self.qmp, &tops);
+        let qmp = Arc::clone(&self.qmp);
+        let writer = Writer::of(&qmp, memory.as_ref())
+            .inspect_err(|_| pivot::close(&self.qmp, &tops))
+            .map_err(|error| failed(&error))?;
+        self.stop_with(company, ran)
+            .inspect_err(|_| pivot::close(&self.qmp, &tops))?;
+        step::at("guest stopped");
+        let screen = self.dump_screen().ok(); // A snapshot without a picture is one, too.
+        let (overlays, idle) = self.put_on(overlays, tops, what)?;
+        let mut record = self.record_now(taking, &idle);
+        let taken = draft
+            .stop(&writer, &mut job.teller("Writing memory"))
+            .map_err(|error| failed(&error));
+        // The new layers are on the disks: the record must name them before the guest writes, with a snapshot or without.
+        let kept = taken.and_then(|taken| {
+            record.hardware.tpm = timeline::keep_tpm(&self.post.library, &self.machine, what)?;
+            record.writing = true;
+            record.paused = !ran;
+            self.post
+                .library
+                .write_snapshot(&record)
+                .map_err(|error| error.failure(what))?;
+            Ok(taken)
+        });
+        step::at("snapshot recorded");
+        if let Err(failure) = self.above(&overlays, kept.is_ok().then_some(taking.id)) {
+            drop(kept);
+            let library = &self.post.library;
+            library.delete_snapshot(self.post.id, taking.id).ok(); // The failure is told.
             return Err(failure);
         }
-        let screen = self.dump_screen().ok(); // A snapshot without a picture is one, too.
+        step::at("present recorded");
+        let met = kept.as_ref().map(|_taken| company.meet(Meeting::Taken));
+        let stays = company.leaves() && matches!(met, Ok(Ok(())));
+        let resumed = if ran && !stays {
+            self.let_run()
+        } else {
+            Ok(())
+        };
+        step::at("guest runs on");
+        let taken = kept?;
+        if let Err(failure) = resumed {
+            self.live.trouble = Some(failure); // The moment is kept all the same.
+        }
+        Ok((record, taken, screen))
+    }
+
+    /// Has the guest that is stopped go on above the layers that it wrote to. Gives what was put on, and the idle tops.
+    fn put_on(
+        &mut self,
+        overlays: &[Overlay],
+        tops: Vec<NewTop>,
+        what: &str,
+    ) -> Result<(Vec<Overlay>, Vec<LayerRef>), Failure> {
         // Stopped, the guest asks for nothing more: this stays true behind the new tops.
         let written = pivot::written(&self.qmp).unwrap_or_default();
         let idle = self.idle_tops(&written);
@@ -162,33 +238,25 @@ impl Worker {
         overlays.retain(|overlay| !idle.contains(&overlay.below));
         if let Err(error) = pivot::put_on(&self.qmp, &tops) {
             pivot::close(&self.qmp, &tops);
+            let ran = self.live.state == State::Running;
             let resumed = if ran { self.simple("cont") } else { Ok(()) };
-            return Err(resumed.err().unwrap_or_else(|| failed(&error)));
+            return Err(resumed
+                .err()
+                .unwrap_or_else(|| Failure::new(what, error.to_string())));
         }
+        step::at("layers put on");
         self.note_written(&written, &overlays);
-        let mut record = self.record_now(taking, &idle);
-        let taken = draft
-            .stop(
-                &self.qmp,
-                memory.as_ref(),
-                &mut job.teller("Writing memory"),
-            )
-            .map_err(|error| failed(&error));
-        // The new layers are on the disks: the record must name them before the guest writes, with a snapshot or without.
-        let kept = taken.and_then(|taken| {
-            record.hardware.tpm = timeline::keep_tpm(&self.post.library, &self.machine, what)?;
-            record.writing = true;
-            self.post
-                .library
-                .write_snapshot(&record)
-                .map_err(|error| error.failure(what))?;
-            Ok(taken)
-        });
-        self.above(&overlays, kept.is_ok().then_some(taking.id))?;
-        let resumed = if ran { self.let_run() } else { Ok(()) };
-        let taken = kept?;
-        resumed?;
-        Ok((record, taken, screen))
+        Ok((overlays, idle))
+    }
+
+    /// Stops the guest, and waits until all stand still. After an error it runs, if it ran.
+    fn stop_with(&self, company: Company<'_>, ran: bool) -> Result<(), Failure> {
+        company.meet(Meeting::Ready)?;
+        self.simple("stop")?;
+        company.meet(Meeting::Stopped).map_err(|failure| {
+            let resumed = if ran { self.simple("cont") } else { Ok(()) };
+            resumed.err().unwrap_or(failure)
+        })
     }
 
     /// The tops that nothing was written to since they were put on. Where QEMU does not tell, none are.
@@ -204,17 +272,17 @@ impl Worker {
     }
 
     /// Remembers what was written before the new tops, by their nodes.
-    fn note_written(&mut self, written: &BTreeMap<String, Written>, overlays: &[Overlay]) {
-        let mut then: BTreeMap<String, u64> = written
-            .iter()
-            .map(|(node, written)| (node.clone(), written.requests))
-            .collect();
+    pub(super) fn note_written(
+        &mut self,
+        written: &BTreeMap<String, Written>,
+        overlays: &[Overlay],
+    ) {
         for overlay in overlays {
-            if let Some(requests) = then.remove(&layer_node(overlay.below.layer)) {
-                then.insert(layer_node(overlay.new.layer), requests);
-            }
+            let requests = written.get(&layer_node(overlay.below.layer));
+            let requests = requests.map_or(0, |written| written.requests);
+            let new = layer_node(overlay.new.layer);
+            self.written_when_put_on.insert(new, requests);
         }
-        self.written_when_put_on = then;
     }
 
     fn begin_draft(&self, id: SnapshotId, what: &str) -> Result<Draft, Failure> {
@@ -237,7 +305,7 @@ impl Worker {
             .map_err(|error| Failure::new(what, error.to_string()))
     }
 
-    fn new_tops(&self, overlays: &[Overlay]) -> Vec<NewTop> {
+    pub(super) fn new_tops(&self, overlays: &[Overlay]) -> Vec<NewTop> {
         let disk_of = |layer: LayerRef| {
             let is_top = |disk: &&Disk| disk.layers().last() == Some(&layer);
             self.machine.disks().find(is_top).cloned()
@@ -265,21 +333,46 @@ impl Worker {
         // Where it came from is told by the present, not by what was launched.
         let present = self.post.library.machine(self.post.id).ok();
         machine.point = present.and_then(|present| present.point);
+        let machine = timeline::part(&machine, taking).unwrap_or(machine); // It was looked for before.
         timeline::record_of(&self.post.library, &machine, idle, taking, with)
     }
 
     /// The machine goes on in its new layers, in all that is written about it.
-    fn above(&mut self, overlays: &[Overlay], point: Option<SnapshotId>) -> Result<(), Failure> {
+    pub(super) fn above(
+        &mut self,
+        overlays: &[Overlay],
+        point: Option<SnapshotId>,
+    ) -> Result<(), Failure> {
         let pairs = overlays.to_vec();
-        self.post.record(move |record| {
+        let recorded = self.post.record(move |record| {
             record.grow(&pairs);
             record.point = point.or(record.point);
-        })?;
+        });
+        if let Err(failure) = recorded {
+            self.unnamed = overlays.to_vec();
+            let fix = "The guest waits until that can be written: make room, then resume";
+            return Err(failure.fix(fix));
+        }
         self.machine.grow(overlays);
         let added = overlays.iter().map(|overlay| overlay.new);
         let layers = added.map(|layer| (layer, self.post.library.layer_file(layer)));
         self.tell_hardware(layers.collect());
         Ok(())
+    }
+
+    /// The guest must not run on layers that no record names.
+    pub(super) fn name_layers(&mut self) -> Result<(), Failure> {
+        match std::mem::take(&mut self.unnamed)[..] {
+            [] => Ok(()),
+            ref overlays => self.above(overlays, None),
+        }
+    }
+
+    /// The work that layers were made for is over. Those that QEMU has on and no record names stay all the same.
+    pub(super) fn settle(&self, overlays: &Overlays) {
+        if self.unnamed.is_empty() {
+            overlays.settle(&self.post.library);
+        }
     }
 
     /// Tells everyone, and a later owner, what QEMU runs now. It has opened these layers besides.
@@ -325,7 +418,7 @@ impl Worker {
         let then = timeline::find(&library, self.post.id, leaving.to, &self.post.name)
             .map_err(|failure| (failure, Flow::Go))?;
         if let Some((taking, mut keeping)) = leaving.keep {
-            match self.take(&taking, &mut keeping) {
+            match self.take(&taking, &mut keeping, Alone) {
                 Ok(taken) => self.complete(taken, keeping, |_told_by_the_job| {}),
                 Err(failure) => {
                     keeping.end(Err(failure.clone()));
@@ -333,22 +426,38 @@ impl Worker {
                 }
             }
         }
+        step::at("present kept");
         job.commit();
+        self.go_back(&then)
+    }
+
+    /// Ends QEMU; the present begins again at `then`.
+    pub(super) fn go_back(&mut self, then: &SnapshotRecord) -> Result<State, (Failure, Flow)> {
+        let library = Arc::clone(&self.post.library);
+        let what = format!("{}: not gone back", self.post.name);
+        // A present that was kept came from that snapshot.
+        let intent = library
+            .machine(self.post.id)
+            .map(|present| timeline::leaving(then.id, present.point))
+            .and_then(|work| library.begin_intent(self.post.id, &work))
+            .map_err(|error| (error.failure(&what), Flow::Go))?;
         if !self.ask_to_end(END_PATIENCE) {
             self.process.kill().ok(); // Fails only when it is gone.
             if !self.process.wait(PATIENCE).unwrap_or(false) {
+                timeline::settle(&library, self.post.id, intent);
                 let stuck = self.stuck();
-                let why = "QEMU does not end; a disk may hang";
-                let failure = Failure::new(format!("{}: not gone back", self.post.name), why);
+                let failure = Failure::new(what, "QEMU does not end; a disk may hang");
                 return Err((failure, stuck));
             }
         }
+        step::at("QEMU ended");
         end_tpm(self.process.folder());
         let supervisor = &self.post.supervisor;
         let result = library
             .machine(self.post.id)
-            .map_err(|error| error.failure(format!("{}: not gone back", self.post.name)))
-            .and_then(|machine| timeline::go_back(&library, supervisor, &machine, &then));
+            .map_err(|error| error.failure(&what))
+            .and_then(|machine| timeline::go_back(&library, supervisor, &machine, then));
+        timeline::settle(&library, self.post.id, intent);
         match result {
             Ok(()) if then.memory.is_some() => Ok(State::Saved),
             Ok(()) => Ok(State::Off),
@@ -356,44 +465,6 @@ impl Worker {
                 let flow = self.rest(State::Off, Some(failure.clone()));
                 Err((failure, flow))
             }
-        }
-    }
-}
-
-/// Brings what is written about a machine in step with the layers that its QEMU has, after an owner was killed while it
-/// took a snapshot. The guest runs on if it was to.
-pub(super) fn adopt_layers(
-    post: &Post,
-    qmp: &Client,
-    process: &mut Process,
-    machine: &mut Machine,
-) {
-    for intent in post.library.left_intents(post.id) {
-        let mut was_cut_off = false;
-        for overlay in &intent.overlays {
-            let layer = overlay.new;
-            let is_known = machine.tops().contains(&layer);
-            match pivot::is_on(qmp, layer.layer) {
-                Ok(true) if !is_known => {
-                    was_cut_off = true;
-                    let pair = [*overlay];
-                    let grown = post.record(move |record| record.grow(&pair));
-                    if grown.is_err() {
-                        return; // The guest stays stopped; the next owner tries again.
-                    }
-                    machine.grow(&[*overlay]);
-                    let path = post.library.layer_file(layer);
-                    process
-                        .add_layers(machine.clone(), vec![(layer, path)])
-                        .ok();
-                }
-                Ok(false) => was_cut_off |= pivot::close_one(qmp, layer.layer),
-                Ok(true) | Err(_) => {}
-            }
-        }
-        let status = super::begin::run_state(qmp);
-        if intent.resumes && (was_cut_off || status.as_deref() == Some("postmigrate")) {
-            qmp.call_raw("cont", serde_json::json!({}), PATIENCE).ok(); // The first look shows what came of it.
         }
     }
 }

@@ -226,6 +226,8 @@ pub(super) fn snapshot(machine: Machine) -> SnapshotRecord {
         cpu_model: "qemu64".to_owned(),
         machine_type: machine.machine_type.clone(),
         qemu_version: "10.0.2".to_owned(),
+        disk: None,
+        paused: false,
         memory: Some(MemoryStore {
             form: MemoryForm::Pages,
             ram: ByteSize::gib(2),
@@ -237,6 +239,7 @@ pub(super) fn snapshot(machine: Machine) -> SnapshotRecord {
         hardware: machine,
         note: String::new(),
         picture: Some("screen.png".to_owned()),
+        set: None,
     }
 }
 

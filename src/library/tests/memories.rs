@@ -95,6 +95,7 @@ fn a_draft_keeps_its_base_and_is_swept_unless_it_can_be_packed() {
     let dir = tempfile::tempdir().unwrap();
     let library = owner(dir.path());
     create(&library, &machine(1));
+    create(&library, &machine(2));
     let base = memory(&library, 10, None);
     let draft = |number: u128, index: &str| {
         let folder = library.make_memory_dir(id(number)).unwrap();
@@ -111,13 +112,16 @@ fn a_draft_keeps_its_base_and_is_swept_unless_it_can_be_packed() {
     // Its snapshot is recorded before it is packed.
     let taken = draft(12, "taken.json");
     recorded(&library, 1, 12);
+    // This one was packed, and only its name is missing.
+    let packed = draft(13, "memory.json");
+    recorded(&library, 2, 13);
     library.sweep_saves().unwrap();
-    assert_eq!(
-        (live.exists(), taken.exists(), base.exists()),
-        (false, true, true)
-    );
+    let there = |paths: [&PathBuf; 4]| paths.map(|path| path.exists());
+    let all = [&live, &taken, &packed, &base];
+    assert_eq!(there(all), [false, true, true, true]);
+    forget(&library, 2, 13);
     forget(&library, 1, 12);
-    assert_eq!((taken.exists(), base.exists()), (false, false));
+    assert_eq!(there(all), [false; 4]);
 }
 
 #[test]

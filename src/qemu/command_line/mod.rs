@@ -230,9 +230,16 @@ fn memory(launch: &Launch<'_>, line: &mut Line) -> Result<(), CommandLineError> 
     let size = launch.machine.memory.0;
     let object = match (launch.machine.memory_backing, launch.memory) {
         // This backend and no other: only its memory is left out of a state by x-ignore-shared.
-        (MemoryBacking::Forkable, Some(MemoryFile { number, .. })) => format!(
-            "memory-backend-file,id=ram,size={size},mem-path=/proc/self/fd/{number},share=on"
-        ),
+        (MemoryBacking::Forkable, Some(MemoryFile { number, frozen, .. })) => {
+            let share = if frozen {
+                "share=off,readonly=on,rom=off"
+            } else {
+                "share=on"
+            };
+            format!(
+                "memory-backend-file,id=ram,size={size},mem-path=/proc/self/fd/{number},{share}"
+            )
+        }
         (MemoryBacking::Forkable, None) => return Err(CommandLineError::NoMemoryFile),
         (MemoryBacking::Private, _) => format!("memory-backend-ram,id=ram,size={size}"),
     };

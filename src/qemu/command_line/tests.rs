@@ -70,6 +70,7 @@ impl Facts {
             memory: Some(MemoryFile {
                 number: MEMORY_NUMBER,
                 size: machine.memory,
+                frozen: false,
             }),
             firmware: Some(&self.firmware),
             layers: &self.layers,

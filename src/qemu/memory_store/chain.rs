@@ -2,10 +2,10 @@
 //!
 //! A delta holds the pages that differ from its base's, which may be a delta itself. How deep that
 //! goes is bounded by the numbers that memories get: a full one is 0, each that follows one more
-//! than the one before it. The base of number `n` is the nearest before it whose number is `n` with
-//! its lowest digit that is not 0 made 0, in a system of [`FANOUT`]; past [`LEVELS`] digits the
-//! next is full. So a memory rests on [`LEVELS`] others at most, each page is stored few times
-//! over, and the base of a memory is always among those that the one before it rests on.
+//! than the one before it. Each rests on the one before it, so that it holds little; one in [`HEAD_EVERY`]
+//! rests on the last such one, and after [`HEADS`] of them the next is full. So a memory rests on
+//! [`MOST_BELOW`] others at most, a page that changes always is stored hardly twice for each memory,
+//! and the base of a memory is always among those that the one before it rests on.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -20,8 +20,9 @@ use super::{
 };
 use crate::model::{ByteSize, SnapshotId};
 
-const FANOUT: u32 = 5;
-const LEVELS: u32 = 3;
+const HEAD_EVERY: u32 = 16;
+const HEADS: u32 = 8;
+const MOST_BELOW: u32 = (HEADS - 1) + (HEAD_EVERY - 1);
 /// What a thread fills at once, pages.
 const SHARE: u32 = 16 << 10;
 /// What is written at once, pages.
@@ -92,14 +93,14 @@ impl Base {
 
 /// See the file's text. `None` for a full one.
 fn number_of_base(number: u32) -> Option<u32> {
-    if number >= FANOUT.pow(LEVELS) {
+    if number >= HEADS * HEAD_EVERY {
         return None;
     }
-    let mut place = FANOUT;
-    while number.is_multiple_of(place) && place < FANOUT.pow(LEVELS) {
-        place *= FANOUT;
-    }
-    Some(number - number % place)
+    let step = match number.is_multiple_of(HEAD_EVERY) {
+        true => HEAD_EVERY,
+        false => 1,
+    };
+    number.checked_sub(step)
 }
 
 /// One of the memories that a memory consists of.
@@ -187,7 +188,7 @@ fn indexes(
                 "the memory {id} is not the one that it rests on"
             )));
         }
-        if chain.len() > LEVELS as usize {
+        if chain.len() > MOST_BELOW as usize {
             return Err(damaged("it rests on too many others"));
         }
         let id = Some(id);

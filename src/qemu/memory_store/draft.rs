@@ -7,7 +7,8 @@
 
 use std::fs::{DirBuilder, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::ops::ControlFlow;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,14 +17,16 @@ use uuid::Uuid;
 
 use super::blocks::Packing;
 use super::chain::{Base, Chain, Places, read_table};
-use super::scan::{PAGE, PageHash, Pass};
+use super::scan::{Known, PAGE, PageHash, Pass};
 use super::table::Table;
 use super::{
     Content, INDEX, MAX_RAM, MemoryError, PACKED, Pages, Progress, Rest, STATE, STATE_PACKED,
-    Saved, TABLE, VERSION, at, create, damaged, partial_folder, read, read_index, stream,
+    Saved, TABLE, VERSION, Writer, at, create, damaged, partial_folder, read, read_index, stream,
+    write_beside,
 };
 use crate::model::ByteSize;
-use crate::qemu::qmp::Client;
+use crate::qemu::ram::GuestRam;
+use crate::step;
 
 const RAW: &str = "pages.raw";
 const DRAFT: &str = "draft.json";
@@ -33,10 +36,6 @@ const OURS: [&str; 8] = [INDEX, TAKEN, DRAFT, RAW, TABLE, PACKED, STATE, STATE_P
 
 /// What must stay free on the file system beside the memory, bytes.
 const SPARE: u64 = 64 << 20;
-/// Another pass over the running guest's memory pays if the last one wrote more than this, bytes.
-const WORTH: u64 = 8 << 20;
-/// A guest that writes faster than we do is not followed for ever.
-const MOST_PASSES: u32 = 4;
 
 /// A memory being taken of a guest that still runs. Dropped, it leaves nothing on disk.
 #[derive(Debug)]
@@ -111,44 +110,42 @@ impl Draft {
     /// Copies the memory file of a running guest, again and again while that shortens what is left for the stop.
     ///
     /// A delta that would hold most of the memory becomes a full memory.
-    pub fn copy_live(&mut self, ram: &File, progress: Progress<'_>) -> Result<(), MemoryError> {
-        let used = ram.metadata().map_err(at(&self.partial))?.blocks() * 512;
+    pub fn copy_live(&mut self, ram: &GuestRam, progress: Progress<'_>) -> Result<(), MemoryError> {
+        let used = ram.used().map_err(at(&self.partial))?;
         self.check_space_for(used)?;
-        let mut last = self.pass(ram, progress)?;
-        if self.base.is_some() && last > used / 2 {
-            self.base = None;
-            self.hashes.fill(self.hash.zero);
-            self.check_space_for(used)?;
-            last = self.pass(ram, progress)?;
+        let is_delta = self.base.is_some();
+        let (pass, hashes) = self.pass(ram)?;
+        let last = pass.run(hashes, progress)?;
+        if !is_delta || last <= used / 2 {
+            return pass.follow(hashes, last, progress);
         }
-        for _ in 1..MOST_PASSES {
-            if last < WORTH {
-                break;
-            }
-            let written = self.pass(ram, progress)?;
-            if written > last / 2 {
-                break;
-            }
-            last = written;
-        }
-        Ok(())
+        self.base = None;
+        self.hashes.fill(self.hash.zero);
+        self.check_space_for(used)?;
+        let (pass, hashes) = self.pass(ram)?;
+        let last = pass.run(hashes, progress)?;
+        pass.follow(hashes, last, progress)
     }
 
-    fn pass(&mut self, ram: &File, progress: Progress<'_>) -> Result<u64, MemoryError> {
-        let found = ram.metadata().map_err(at(&self.partial))?.len();
+    /// A look at the memory, and the hashes of the one before.
+    fn pass<'a>(
+        &'a mut self,
+        ram: &'a GuestRam,
+    ) -> Result<(Pass<'a>, &'a mut [u128]), MemoryError> {
+        let found = ram.size().map_err(at(&self.partial))?;
         if found != self.ram_size.0 {
             return Err(damaged(
                 "the memory file has another size than the machine's memory",
             ));
         }
-        Pass {
+        let pass = Pass {
             ram,
             raw: &self.raw,
             path: &self.partial,
             hash: self.hash,
-            base: self.base.as_ref().map(|base| base.hashes.as_slice()),
-        }
-        .run(&mut self.hashes, progress)
+            known: Known::of(self.base.as_ref().map(|base| base.hashes.as_slice())),
+        };
+        Ok((pass, &mut self.hashes))
     }
 
     /// Refuses before writing when the disk can't take it: the raw pages, and packed ones beside them.
@@ -160,45 +157,36 @@ impl Draft {
     /// Takes the rest from a machine whose guest was stopped: the devices' state, then the pages that changed since they
     /// were copied. Nothing waits for the disk.
     ///
-    /// `ram` is the machine's memory file, `None` for private memory; that goes through QEMU, as it does where QEMU can't
-    /// leave the file out. Afterwards QEMU holds its disks no longer: quit it, or `cont` to go on. After an error, too,
-    /// `cont` brings the machine back, and nothing is left on disk.
-    pub fn stop(
-        self,
-        client: &Client,
-        ram: Option<&File>,
-        progress: Progress<'_>,
-    ) -> Result<Taken, MemoryError> {
-        let apart = match ram {
-            Some(ram) if stream::can_skip_shared(client)? => Some(ram),
-            Some(_) | None => {
-                check_space(&self.partial, self.ram_size.0)?;
-                None
-            }
-        };
-        let write = |state: &File, progress: Progress<'_>| {
-            stream::write(client, state, apart.is_some(), progress)
-        };
+    /// Afterwards QEMU holds its disks no longer: quit it, or `cont` to go on. After an error, too, `cont` brings the
+    /// machine back, and nothing is left on disk.
+    pub fn stop(self, writer: &Writer<'_>, progress: Progress<'_>) -> Result<Taken, MemoryError> {
+        let apart = writer.apart();
+        if apart.is_none() {
+            check_space(&self.partial, self.ram_size.0)?;
+        }
+        let write = |state: &File, progress: Progress<'_>| writer.write(state, progress);
         self.stop_with(write, apart, progress)
     }
 
     /// The same with the devices' state from elsewhere than QEMU's monitor. Without `ram` it holds the memory, too.
     pub fn stop_with(
         mut self,
-        write_state: impl FnOnce(&File, Progress<'_>) -> Result<(), MemoryError>,
-        ram: Option<&File>,
+        write_state: impl FnOnce(&File, Progress<'_>) -> Result<(), MemoryError> + Send,
+        ram: Option<&GuestRam>,
         progress: Progress<'_>,
     ) -> Result<Taken, MemoryError> {
         let path = self.partial.join(STATE);
         let state = create(&path).map_err(at(&path))?;
-        write_state(&state, progress)?;
         let table = match ram {
             Some(ram) => {
-                self.pass(ram, progress)?;
+                let (pass, hashes) = self.pass(ram)?;
+                let write = || write_state(&state, &mut |_, _| ControlFlow::Continue(()));
+                write_beside(write, || pass.run(hashes, progress))?;
                 let base = self.base.as_ref().map(|base| base.hashes.as_slice());
                 Some(Table::new(&self.hashes, self.hash, base))
             }
             None => {
+                write_state(&state, progress)?;
                 self.base = None;
                 None
             }
@@ -225,6 +213,7 @@ impl Draft {
         let path = self.partial.join(TAKEN);
         saved.write(&path).map_err(at(&path))?;
         self.is_taken = true;
+        step::at("memory taken");
         Ok(Taken {
             folder: std::mem::take(&mut self.folder),
             partial: std::mem::take(&mut self.partial),
@@ -378,8 +367,11 @@ impl Taken {
         } else {
             &[TAKEN, DRAFT, RAW]
         };
+        step::at("memory packed");
         remove(partial, unneeded)?;
+        step::at("raw memory removed");
         std::fs::rename(partial, &self.folder).map_err(at(&self.folder))?;
+        step::at("memory named");
         let parent = self.folder.parent().unwrap_or(&self.folder);
         sync(parent)?;
         Ok(saved)

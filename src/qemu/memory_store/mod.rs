@@ -16,6 +16,8 @@ mod blocks;
 mod chain;
 mod crew;
 mod draft;
+mod forked;
+mod moment;
 mod pages;
 mod scan;
 mod stream;
@@ -32,10 +34,13 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::qmp::{Client, QmpError};
+use super::ram::{ForkedRam, GuestRam};
 use crate::model::{ByteSize, SnapshotId};
+use crate::step;
 
 pub use chain::{Base, Places};
 pub use draft::{Draft, Taken, remove_draft};
+pub use moment::{Freezing, Moment};
 pub use stream::obstacles;
 
 const STATE: &str = "device.state";
@@ -174,6 +179,79 @@ fn damaged(what: &str) -> MemoryError {
     }
 }
 
+/// How the devices' state is written.
+enum Way<'a> {
+    /// With the RAM in it.
+    Stream,
+    /// Without.
+    Apart,
+    Forked(&'a ForkedRam),
+}
+
+impl<'a> Way<'a> {
+    fn of(client: &Client, ram: Option<&'a GuestRam>) -> Result<Self, QmpError> {
+        Ok(match ram {
+            Some(GuestRam::Forked(forked)) => Self::Forked(forked),
+            Some(GuestRam::Shared(_)) if stream::can_skip_shared(client)? => Self::Apart,
+            Some(GuestRam::Shared(_)) | None => Self::Stream,
+        })
+    }
+
+    fn prepare(&self, client: &Client) -> Result<(), QmpError> {
+        match self {
+            Self::Stream => stream::prepare_writing(client, false),
+            Self::Apart => stream::prepare_writing(client, true),
+            Self::Forked(_) => Ok(()),
+        }
+    }
+}
+
+/// A QEMU that is ready to write its devices' state once its guest stands: what it has to be told before is told.
+pub struct Writer<'a> {
+    client: &'a Client,
+    ram: Option<&'a GuestRam>,
+    way: Way<'a>,
+}
+
+impl<'a> Writer<'a> {
+    /// `ram` is the machine's memory, `None` if nobody can read it from outside: then it goes through QEMU, as it does
+    /// where QEMU can't leave it out.
+    pub fn of(client: &'a Client, ram: Option<&'a GuestRam>) -> Result<Self, QmpError> {
+        let way = Way::of(client, ram)?;
+        way.prepare(client)?;
+        Ok(Self { client, ram, way })
+    }
+
+    /// The memory, if it is not in the stream.
+    fn apart(&self) -> Option<&'a GuestRam> {
+        self.ram.filter(|_| !matches!(self.way, Way::Stream))
+    }
+
+    fn write(&self, state: &File, progress: Progress<'_>) -> Result<(), MemoryError> {
+        match self.way {
+            Way::Stream | Way::Apart => stream::write(self.client, state, progress),
+            Way::Forked(ram) => forked::write(self.client, ram, state),
+        }
+    }
+}
+
+/// Writes the devices' state and copies the rest of the memory at once: QEMU itself writes the memory of a guest that
+/// stands before it asks the devices (`qemu_savevm_state_complete_precopy`), so they leave it alone.
+fn write_beside(
+    state: impl FnOnce() -> Result<(), MemoryError> + Send,
+    memory: impl FnOnce() -> Result<u64, MemoryError>,
+) -> Result<(), MemoryError> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("state".to_owned());
+        let writing = thread.spawn_scoped(scope, state);
+        let writing = writing.map_err(at(Path::new(STATE)))?;
+        let copied = memory();
+        let failed = |_panic| Err(damaged("Orangery failed at the devices' state"));
+        writing.join().unwrap_or_else(failed)?;
+        copied.map(drop)
+    })
+}
+
 fn partial_folder(folder: &Path) -> PathBuf {
     let mut name = folder.as_os_str().to_owned();
     name.push(".partial");
@@ -181,6 +259,7 @@ fn partial_folder(folder: &Path) -> PathBuf {
 }
 
 fn create(path: &Path) -> io::Result<File> {
+    step::write(path)?;
     OpenOptions::new()
         .read(true)
         .write(true)
@@ -282,6 +361,6 @@ pub fn load(
     progress: Progress<'_>,
 ) -> Result<(), MemoryError> {
     let state = check_state(folder, saved)?;
-    let apart = saved.pages.is_some();
-    stream::read(client, &state, apart, progress)
+    stream::prepare(client, saved.pages.is_some())?;
+    stream::read(client, &state, progress)
 }

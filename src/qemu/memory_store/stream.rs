@@ -12,9 +12,9 @@ use super::{Content, MemoryError, Progress, at, create, damaged};
 use crate::qemu::qmp::{Client, QmpError};
 
 /// For requests that QEMU answers at once; it may be busy with the disk.
-const ANSWER: Duration = Duration::from_secs(20);
+pub(super) const ANSWER: Duration = Duration::from_secs(20);
 /// The name under which QEMU keeps the file we pass.
-const FILE_NAME: &str = "saved-state";
+pub(super) const FILE_NAME: &str = "saved-state";
 /// How often QEMU is asked how far it is.
 const PULSE: Duration = Duration::from_millis(3);
 /// No progress for so long means that it hangs.
@@ -22,8 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// zstd's: the state is small, and there is one for each checkpoint.
 const COMPRESSION: i32 = 6;
 /// Of a state without the RAM, unpacked: screens are the largest part. Bytes.
-const MAX_STATE: u64 = 2 << 30;
-const SKIP_SHARED: &str = "x-ignore-shared";
+pub(super) const MAX_STATE: u64 = 2 << 30;
+pub(super) const SKIP_SHARED: &str = "x-ignore-shared";
 
 /// Why the guest can't be saved, in QEMU's words; empty when it can.
 pub fn obstacles(client: &Client) -> Result<Vec<String>, QmpError> {
@@ -46,29 +46,38 @@ pub(super) fn can_skip_shared(client: &Client) -> Result<bool, QmpError> {
         .any(|name| name == SKIP_SHARED))
 }
 
-fn prepare(client: &Client, file: &File, skip_ram: bool) -> Result<(), QmpError> {
+/// Tells QEMU how the stream is to be, before there is one.
+pub(super) fn prepare(client: &Client, skip_ram: bool) -> Result<(), QmpError> {
     let mut capabilities = vec![json!({"capability": "events", "state": true})];
     if skip_ram {
         capabilities.push(json!({"capability": SKIP_SHARED, "state": true}));
     }
     let arguments = json!({"capabilities": capabilities});
     client.call_raw("migrate-set-capabilities", arguments, ANSWER)?;
+    Ok(())
+}
+
+/// The same for a stream that is written: as fast as the disk can.
+pub(super) fn prepare_writing(client: &Client, skip_ram: bool) -> Result<(), QmpError> {
+    prepare(client, skip_ram)?;
+    let bandwidth = json!({"max-bandwidth": 1_u64 << 40});
+    client.call_raw("migrate-set-parameters", bandwidth, ANSWER)?;
+    Ok(())
+}
+
+fn pass(client: &Client, file: &File) -> Result<(), QmpError> {
     let name = json!({"fdname": FILE_NAME});
     client.call_with_fd("getfd", name, file.as_fd(), ANSWER)?;
     Ok(())
 }
 
-/// Writes the state of a stopped guest into `file`.
+/// Writes the state of a stopped guest into `file`. QEMU is prepared.
 pub(super) fn write(
     client: &Client,
     file: &File,
-    skip_ram: bool,
     progress: Progress<'_>,
 ) -> Result<(), MemoryError> {
-    prepare(client, file, skip_ram)?;
-    // As fast as the disk can.
-    let bandwidth = json!({"max-bandwidth": 1_u64 << 40});
-    client.call_raw("migrate-set-parameters", bandwidth, ANSWER)?;
+    pass(client, file)?;
     let uri = json!({"uri": format!("fd:{FILE_NAME}")});
     client.call_raw("migrate", uri, ANSWER)?;
     match follow(client, progress) {
@@ -81,14 +90,13 @@ pub(super) fn write(
     }
 }
 
-/// Loads the state of `file` into a QEMU that waits for it.
+/// Loads the state of `file` into a QEMU that waits for it and is prepared.
 pub(super) fn read(
     client: &Client,
     file: &File,
-    skip_ram: bool,
     progress: Progress<'_>,
 ) -> Result<(), MemoryError> {
-    prepare(client, file, skip_ram)?;
+    pass(client, file)?;
     let uri = json!({"uri": format!("fd:{FILE_NAME}")});
     client.call_raw("migrate-incoming", uri, ANSWER)?;
     follow(client, progress)

@@ -20,10 +20,11 @@ use rustix::process::{Pid, PidfdFlags, Signal};
 use rustix::time::Timespec;
 
 pub use manifest::{Manifest, PidRecord, Sockets};
-pub use tpm::{PROGRAM as TPM_PROGRAM, end as end_tpm};
+pub use tpm::{Emulator as TpmEmulator, PROGRAM as TPM_PROGRAM, end as end_tpm};
 
 use super::proc;
 use super::qmp::{Client, QmpError, QmpEvent};
+use super::ram::{ForkedRam, GuestRam};
 use crate::confine::{self, Confinement, Network, Output, Program, SpawnError};
 use crate::model::{LayerRef, Machine};
 
@@ -189,12 +190,22 @@ impl Process {
         &self.record.confinement
     }
 
-    /// The guest's memory file, opened again through the running process.
-    pub fn memory(&self) -> io::Result<Option<File>> {
-        self.manifest
-            .memory
-            .map(|memory| super::memory::find(self.record.pid, memory))
-            .transpose()
+    /// The guest's memory, read from outside; `None` where that can't be.
+    pub fn memory(&self) -> io::Result<Option<GuestRam>> {
+        let Some(memory) = self.manifest.memory else {
+            return Ok(None);
+        };
+        let pid = self.record.pid;
+        let file = super::memory::find(pid, memory)?;
+        if !memory.frozen {
+            return Ok(Some(GuestRam::Shared(file)));
+        }
+        match ForkedRam::find(pid, file) {
+            Ok(ram) => Ok(Some(GuestRam::Forked(ram))),
+            // QEMU can still tell it all, slowly.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Connects to the owner's monitor; tries until QEMU listens, ends, or `within` is over.

@@ -5,6 +5,7 @@
 
 use std::fs::OpenOptions;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
@@ -60,16 +61,33 @@ fn log_argument(folder: &Path) -> String {
     format!("file={},level=1", folder.join(LOG).display())
 }
 
+/// The emulator of a running QEMU's TPM.
+#[derive(Debug)]
+pub struct Emulator(Vec<OwnedFd>);
+
+impl Emulator {
+    /// Looks for that of the launch in `folder`.
+    pub fn find(folder: &Path) -> Self {
+        let argument = log_argument(folder);
+        Self(running_with(|arguments| arguments.contains(&argument)))
+    }
+
+    /// Whether nobody answers for the TPM any more.
+    pub fn has_ended(&self) -> bool {
+        let ended = |pidfd: &OwnedFd| poll(pidfd, Duration::ZERO).unwrap_or(false);
+        self.0.iter().all(ended)
+    }
+}
+
 /// Sees to it that the launch in `folder` has no emulator any more, once its QEMU is gone: it writes what it has, or is
 /// ended. Fine if there is none.
 pub fn end(folder: &Path) {
     if !folder.join(LOG).exists() {
         return;
     }
-    let argument = log_argument(folder);
-    for pidfd in running_with(|arguments| arguments.contains(&argument)) {
-        if !poll(&pidfd, PATIENCE).unwrap_or(false) {
-            end_now(&pidfd);
+    for pidfd in &Emulator::find(folder).0 {
+        if !poll(pidfd, PATIENCE).unwrap_or(false) {
+            end_now(pidfd);
         }
     }
 }

@@ -18,7 +18,7 @@ pub const LINKS: [Link; 2] = [
 ];
 
 /// Title and text; `{key}` is the key that gives the keyboard back.
-pub const FIRST_STEPS: [(&str, &str); 11] = [
+pub const FIRST_STEPS: [(&str, &str); 13] = [
     (
         "Make a machine",
         "Drop an installer ISO or a disk image on the window, or press “New machine”. What is not said is chosen to suit this computer; all of it can be changed later.",
@@ -50,6 +50,14 @@ pub const FIRST_STEPS: [(&str, &str); 11] = [
     (
         "Have moments kept by themselves",
         "“Checkpoints” on the timeline keeps one every few minutes, and before a machine shuts down, is reset or changed. Older ones get sparse by themselves, and together they take no more room than you give them. A new machine made as an experiment has them from the start.",
+    ),
+    (
+        "Have a second one in a blink",
+        "“Fork” makes a machine that goes on from this very moment; this one goes on, too, and each by itself from then on. “Try” does the same in a copy of which nothing is kept unless you say so: its page has a coloured frame, and you are asked when its guest ends or the window closes. Copies begin with their network cables out, since from outside both are one computer. Any snapshot can be forked, cloned, or made a template that new machines begin from at once.",
+    ),
+    (
+        "Work with several machines together",
+        "Select machines in the list with Ctrl or Shift and choose “Make a lab of these…”. A lab starts its machines in their order and shows them side by side. “Keep this moment…” keeps all of them at the very same moment, and “Go back…” takes all of them back to it and lets them go on together.",
     ),
     (
         "Nothing is lost by accident",

@@ -134,6 +134,11 @@ pub fn danger(ui: &mut Ui, enabled: bool, icon: Option<Icon>, word: &str) -> Res
 
 /// A square button with only an icon; `word` is its name and its tooltip.
 pub fn icon_button(ui: &mut Ui, enabled: bool, icon: Icon, word: &str) -> Response {
+    bare_icon(ui, enabled, icon, word).on_hover_text(word)
+}
+
+/// The same for one whose tooltip says more, such as [`hint_ui`].
+pub fn bare_icon(ui: &mut Ui, enabled: bool, icon: Icon, word: &str) -> Response {
     let button = Button::new(icon::text(icon, 17.0)).min_size(Vec2::splat(theme::CONTROL));
     let response = ui
         .scope(|ui| {
@@ -142,7 +147,14 @@ pub fn icon_button(ui: &mut Ui, enabled: bool, icon: Icon, word: &str) -> Respon
         })
         .inner;
     focus_ring(ui, &response);
-    name(response, word).on_hover_text(word)
+    name(response, word)
+}
+
+/// A tooltip of a name and what it means.
+pub fn hint_ui(ui: &mut Ui, word: &str, text: &str) {
+    ui.spacing_mut().item_spacing.y = 3.0;
+    ui.label(RichText::new(word).font(theme::semibold(13.0)));
+    ui.label(RichText::new(text).size(13.0));
 }
 
 /// Text that goes somewhere when clicked.

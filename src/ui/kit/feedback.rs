@@ -1,6 +1,8 @@
 //! What tells the user how things stand: states, progress, dialogs, lines to copy.
 
-use egui::{CornerRadius, Frame, Id, Margin, RichText, Stroke, Ui, WidgetInfo, vec2};
+use std::time::Duration;
+
+use egui::{CornerRadius, Event, Frame, Id, Margin, RichText, Stroke, Ui, WidgetInfo, vec2};
 
 use super::button;
 use crate::language::{fill, tr};
@@ -48,7 +50,37 @@ fn share_done(job: &JobReport) -> Option<f32> {
     (job.of > 0).then(|| (job.done as f32 / job.of as f32).clamp(0.0, 1.0))
 }
 
-/// A dialog; returns what `content` gave and whether the user dismissed it.
+/// What a dialog remembers while it is open.
+#[derive(Clone, Copy, Default)]
+struct Opened {
+    /// The last frame that it was shown in.
+    frame: u64,
+    size: egui::Vec2,
+    /// Something was written into it, which a slip of the pointer must not lose.
+    typed: bool,
+}
+
+impl Opened {
+    /// What the dialog `id` remembers; anew where it was not open just now.
+    fn recall(ui: &Ui, id: Id) -> Self {
+        let frame = ui.ctx().cumulative_frame_nr();
+        let known = ui.data(|data| data.get_temp::<Self>(id));
+        let known = known.filter(|known| known.frame + 1 >= frame);
+        let typed = ui.input(|input| {
+            let is_text = |event: &Event| matches!(event, Event::Text(_) | Event::Paste(_));
+            input.events.iter().any(is_text)
+        });
+        let known = known.unwrap_or_default();
+        Self {
+            frame,
+            typed: known.typed || typed,
+            ..known
+        }
+    }
+}
+
+/// A dialog; returns what `content` gave and whether the user dismissed it: by Escape, or by a click beside it unless
+/// something was written into it.
 pub fn modal<R>(
     ui: &Ui,
     id: &str,
@@ -64,6 +96,7 @@ pub fn modal<R>(
         .stroke(Stroke::new(1.0, p.line))
         .inner_margin(Margin::same(24))
         .shadow(ui.visuals().window_shadow);
+    let mut opened = Opened::recall(ui, Id::unique(("opened", id)));
     let shown = egui::Modal::new(Id::unique(id))
         .backdrop_color(p.backdrop)
         .frame(frame)
@@ -77,7 +110,16 @@ pub fn modal<R>(
             ui.add_space(4.0);
             content(ui)
         });
-    let dismissed = shown.should_close();
+    let size = shown.response.rect.size();
+    if size != opened.size {
+        opened.size = size;
+        // It is put into the middle by the size that it had in the frame before.
+        ui.ctx().request_repaint_after(Duration::from_millis(1));
+    }
+    ui.data_mut(|data| data.insert_temp(Id::unique(("opened", id)), opened));
+    let beside = shown.backdrop_response.clicked();
+    let slipped = beside && (opened.typed || shown.any_popup_open);
+    let dismissed = shown.should_close() && !slipped;
     (shown.inner, dismissed)
 }
 

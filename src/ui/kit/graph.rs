@@ -65,14 +65,30 @@ pub struct Graph<'a> {
     pub unit: fn(f64) -> String,
 }
 
+/// Between the values of now, points.
+const VALUES_APART: f32 = 12.0;
+
 impl Graph<'_> {
     /// The values of now in the colours of their lines, for the line above the graph. The last comes
     /// first: the line is filled from the right.
     pub fn values_ui(&self, ui: &mut Ui) {
+        ui.spacing_mut().item_spacing.x = VALUES_APART;
         for series in self.shown.unwrap_or(self.series).iter().rev() {
             let text = egui::RichText::new(series.reading(series.now(), self.unit));
             ui.label(text.font(theme::semibold(TEXT)).color(series.color));
         }
+    }
+
+    /// How wide the values of now are, with the room before them.
+    pub fn values_width(&self, ui: &Ui) -> f32 {
+        let all = self.shown.unwrap_or(self.series).iter();
+        all.map(|series| {
+            let text = series.reading(series.now(), self.unit);
+            let font = theme::semibold(TEXT);
+            let galley = ui.painter().layout_no_wrap(text, font, series.color);
+            galley.size().x + VALUES_APART
+        })
+        .sum()
     }
 
     /// The graph as wide as there is room. A screen reader is told the values of now.

@@ -8,8 +8,8 @@ pub mod graph;
 mod pick;
 
 pub use button::{
-    danger, focus_ring, icon_button, index_item, link, menu_button, menu_item, name, primary,
-    primary_wide, secondary, segmented, shortcut_text, sized, tab,
+    bare_icon, danger, focus_ring, hint_ui, icon_button, index_item, link, menu_button, menu_item,
+    name, primary, primary_wide, secondary, segmented, shortcut_text, sized, tab,
 };
 pub use card::{Tone, callout, card, columns, fact, section};
 pub use feedback::{Choice, confirm, copy_line, footer, modal, progress, sentence, state_word};

@@ -7,7 +7,7 @@ use egui::{Frame, Margin, RichText, Ui, vec2};
 
 use super::LibraryList;
 use crate::engine::message::Command;
-use crate::language::{count, fill, told, tr};
+use crate::language::{count, fill, later, told, tr};
 use crate::model::{Action, Denied, MachineId, MachineReport, permit};
 use crate::ui::actions;
 use crate::ui::icon::{self, Icon};
@@ -104,6 +104,16 @@ pub fn bulk_asks(view: &View, machines: &[&MachineReport], action: Action) -> Op
     (!commands.is_empty()).then_some(Ask::Many(commands))
 }
 
+/// The icon of labs, and the words for making one of what is marked.
+pub const LAB_ICON: Icon = Icon::FlaskConical;
+pub const MAKE_LAB: &str = later("Make a lab of these…");
+const ABOUT_LAB: &str = later("Start, keep and take back these machines together");
+
+/// Asks for a lab of these machines.
+pub fn new_lab(machines: &[&MachineReport]) -> Ask {
+    Ask::NewLab(machines.iter().map(|report| report.id).collect())
+}
+
 fn icon_of(action: Action) -> Icon {
     actions::look(action).icon
 }
@@ -138,6 +148,11 @@ impl LibraryList {
                         asks.push(Ask::EditTags(
                             self.selection.marks.iter().copied().collect(),
                         ));
+                    }
+                    let lab = small_button(ui, !view.handed_over, LAB_ICON, tr(MAKE_LAB));
+                    if lab.on_hover_text(tr(ABOUT_LAB)).clicked() {
+                        let marked = self.marked(view);
+                        asks.push(new_lab(&marked));
                     }
                 });
             });
@@ -226,6 +241,11 @@ pub fn menu_ui(ui: &mut Ui, view: &View, machines: &[&MachineReport], asks: &mut
         asks.push(Ask::EditTags(
             machines.iter().map(|report| report.id).collect(),
         ));
+        ui.close();
+    }
+    let item = kit::menu_item(ui, enabled, Some(LAB_ICON), tr(MAKE_LAB), None);
+    if item.on_hover_text(tr(ABOUT_LAB)).clicked() {
+        asks.push(new_lab(machines));
         ui.close();
     }
 }

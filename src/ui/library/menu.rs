@@ -11,7 +11,7 @@ use crate::ui::view::View;
 use crate::ui::{Ask, kit};
 
 /// The verbs of the menu, in groups.
-const VERBS: [&[Action]; 5] = [
+const VERBS: [&[Action]; 6] = [
     &[
         Action::Start,
         Action::Resume,
@@ -23,6 +23,7 @@ const VERBS: [&[Action]; 5] = [
         Action::DiscardSaved,
     ],
     &[Action::Snapshot, Action::Rewind],
+    &[Action::Fork, Action::Try, Action::Clone],
     &[Action::OpenConsole, Action::Screenshot, Action::SendKeys],
     &[Action::Edit],
     &[Action::Delete],

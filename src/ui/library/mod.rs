@@ -22,12 +22,13 @@ use super::actions::Errand;
 use super::brand::Brand;
 use super::icon::Icon;
 use super::kit;
+use super::lab_page;
 use super::view::View;
 use crate::engine::message::Command;
 use crate::language::tr;
-use crate::model::{MachineId, MachineReport};
+use crate::model::{LabId, MachineId, MachineReport};
 use arrange::{Arranged, Filter, Line};
-pub use bulk::{BULK, bulk_asks, share};
+pub use bulk::{BULK, LAB_ICON, MAKE_LAB, bulk_asks, new_lab, share};
 use keys::TypeAhead;
 use menu::Menu;
 pub use narrow::{groups, sorts};
@@ -77,6 +78,11 @@ impl LibraryList {
             .and_then(Line::machine)
     }
 
+    /// What was marked was dealt with.
+    pub fn unmark(&mut self) {
+        self.selection.clear();
+    }
+
     /// The machines that are marked for a common verb, in the order of their names.
     pub fn marked<'a>(&self, view: &'a View) -> Vec<&'a MachineReport> {
         if self.selection.marks.is_empty() {
@@ -112,7 +118,14 @@ impl LibraryList {
         self.prefs.save(view)
     }
 
-    pub fn ui(&mut self, ui: &mut Ui, view: &View, shown: Option<MachineId>, asks: &mut Vec<Ask>) {
+    /// `shown` are the machine and the lab whose pages are open.
+    pub fn ui(
+        &mut self,
+        ui: &mut Ui,
+        view: &View,
+        (shown, lab): (Option<MachineId>, Option<LabId>),
+        asks: &mut Vec<Ask>,
+    ) {
         self.follow(ui, view, shown, asks);
         head::head_ui(ui, &mut self.brand, asks);
         ui.add_space(4.0);
@@ -128,6 +141,7 @@ impl LibraryList {
             .show_separator_line(false)
             .show(ui, |ui| {
                 self.bulk_ui(ui, view, asks);
+                lab_page::links_ui(ui, view, lab, asks);
                 head::trash_link_ui(ui, view, asks);
             });
         self.heading_ui(ui, view);

@@ -7,7 +7,7 @@ use egui::{
 
 use super::arrange::{Group, tags_of};
 use crate::language::{told, tr};
-use crate::model::{JobReport, Machine, MachineReport, SoundState, State};
+use crate::model::{Birth, JobReport, Machine, MachineReport, SoundState, State};
 use crate::ui::icon::{self, Icon};
 use crate::ui::kit;
 use crate::ui::theme::{self, Palette, palette};
@@ -202,7 +202,24 @@ pub fn signs(report: &MachineReport) -> impl Iterator<Item = Sign> {
         word: tr("Microphone on"),
         alarm: true,
     });
-    hears.into_iter().chain(plays)
+    let machine = report.machine.as_ref();
+    let is_fork = |machine: &&Machine| {
+        let descent = machine.descent.as_ref();
+        descent.is_some_and(|descent| descent.birth == Birth::Fork)
+    };
+    let copy = match report.is_disposable() {
+        true => Some(Sign {
+            glyph: Icon::FlaskConical,
+            word: tr("Nothing is kept"),
+            alarm: true,
+        }),
+        false => machine.filter(is_fork).map(|_| Sign {
+            glyph: Icon::GitFork,
+            word: tr("fork"),
+            alarm: false,
+        }),
+    };
+    copy.into_iter().chain(hears).chain(plays)
 }
 
 /// As many tags as there is room for.

@@ -1,6 +1,6 @@
 //! What the running machine does now: processors, memory, disks, network cards.
 
-use egui::{Color32, RichText, Ui};
+use egui::{Color32, RichText, Ui, vec2};
 
 use crate::language::{fill, told, tr};
 use crate::model::{ByteSize, DeviceKind, Machine, MachineReport, NicNetwork};
@@ -53,17 +53,23 @@ fn card_ui(
     more: impl FnOnce(&mut Ui),
     below: impl FnOnce(&mut Ui),
 ) {
+    let from_right = egui::Layout::right_to_left(egui::Align::Center);
+    let mut fits = true;
     kit::card(ui, "", |ui| {
         ui.horizontal(|ui| {
             ui.set_height(theme::CONTROL + 2.0);
             let title = RichText::new(graph.name).font(theme::semibold(theme::BODY));
             ui.label(title.color(palette(ui).text));
             more(ui);
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                ui.spacing_mut().item_spacing.x = 12.0;
-                graph.values_ui(ui);
-            });
+            fits = graph.values_width(ui) <= ui.available_width();
+            if fits {
+                ui.with_layout(from_right, |ui| graph.values_ui(ui));
+            }
         });
+        if !fits {
+            let line = vec2(ui.available_width(), 20.0);
+            ui.allocate_ui_with_layout(line, from_right, |ui| graph.values_ui(ui));
+        }
         graph.show(ui);
         below(ui);
     });

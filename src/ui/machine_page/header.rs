@@ -13,8 +13,12 @@ use crate::ui::theme::{self, palette};
 use crate::ui::view::View;
 use crate::ui::{Ask, kit, screens};
 
+/// Size of the name, and width of the field for a new one.
+const NAME: f32 = 22.0;
+const RENAME: f32 = 360.0;
+
 /// What every machine offers in the menu behind the three dots.
-const MORE: [Action; 14] = [
+const MORE: [Action; 17] = [
     Action::Start,
     Action::Pause,
     Action::Resume,
@@ -25,6 +29,9 @@ const MORE: [Action; 14] = [
     Action::PowerOff,
     Action::Snapshot,
     Action::Rewind,
+    Action::Fork,
+    Action::Try,
+    Action::Clone,
     Action::Screenshot,
     Action::OpenConsole,
     Action::Edit,
@@ -39,8 +46,8 @@ pub(super) fn header_ui(
     asks: &mut Vec<Ask>,
 ) {
     ui.horizontal(|ui| {
-        let buttons = buttons_width(ui, report);
-        let width = (ui.available_width() - buttons).max(160.0);
+        let plan = Plan::new(ui, page, report);
+        let width = (ui.available_width() - plan.width(ui, report)).max(LEAST_NAME);
         ui.allocate_ui(vec2(width, 56.0), |ui| {
             ui.set_width(width);
             ui.vertical(|ui| {
@@ -50,23 +57,105 @@ pub(super) fn header_ui(
             });
         });
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            buttons_ui(ui, view, report, asks);
+            buttons_ui(ui, view, report, plan, asks);
         });
     });
     ui.add_space(2.0);
 }
 
-/// Room kept for the buttons at the right, so that a long name is cut and not they.
-fn buttons_width(ui: &Ui, report: &MachineReport) -> f32 {
-    let icons = if report.state.has_screen() { 7.0 } else { 2.0 };
-    let word = tr(actions::word(report, main_action(report.state)));
-    let font = theme::semibold(theme::BODY);
-    let word = ui
-        .painter()
-        .layout_no_wrap(word.to_owned(), font, palette(ui).text);
-    let spacing = ui.spacing();
-    let main = word.size().x + 2.0 * spacing.button_padding.x + 24.0;
-    main + icons * (theme::CONTROL + spacing.item_spacing.x) + 16.0
+/// Room that name and state have at least.
+const LEAST_NAME: f32 = 160.0;
+/// Beside a name: the pencil that renames.
+const PENCIL: f32 = 40.0;
+/// What has a word beside its icon where there is room, since it is what Orangery is for.
+const WORTH_A_WORD: [Action; 3] = [Action::Snapshot, Action::Fork, Action::Try];
+/// What a long name takes the room of, the first one first: the menu has them all.
+const SPARE: [Action; 5] = [
+    Action::Screenshot,
+    Action::Save,
+    Action::OpenConsole,
+    Action::ShutDown,
+    Action::Fork,
+];
+
+/// Which buttons stand at the right, so that the name is not cut while there is another way.
+#[derive(Clone, Copy)]
+struct Plan {
+    words: bool,
+    /// How many of [`SPARE`] are in the menu only.
+    spared: usize,
+}
+
+impl Plan {
+    fn new(ui: &Ui, page: &MachinePage, report: &MachineReport) -> Self {
+        let font = theme::semibold(NAME);
+        let name = page
+            .rename
+            .is_none()
+            .then(|| width_of(ui, &report.name, font));
+        let name = name.map_or(RENAME, |name| name + PENCIL).max(LEAST_NAME);
+        let room = ui.available_width() - name;
+        let plans =
+            std::iter::once((true, 0)).chain((0..=SPARE.len()).map(|spared| (false, spared)));
+        let mut plans = plans.map(|(words, spared)| Self { words, spared });
+        let least = Self {
+            words: false,
+            spared: SPARE.len(),
+        };
+        plans
+            .find(|plan| plan.width(ui, report) <= room)
+            .unwrap_or(least)
+    }
+
+    fn has(self, action: Action) -> bool {
+        !SPARE[..self.spared].contains(&action)
+    }
+
+    /// From the right.
+    fn actions(self, state: State) -> impl Iterator<Item = Action> {
+        let screen = state.has_screen();
+        let with_screen = [
+            Action::Screenshot,
+            Action::OpenConsole,
+            Action::Save,
+            Action::ShutDown,
+        ];
+        let with_screen = with_screen.into_iter().filter(move |_| screen);
+        let always = WORTH_A_WORD.into_iter().rev();
+        let all = with_screen.chain(always);
+        all.filter(move |action| self.has(*action))
+    }
+
+    fn shape(self, action: Action) -> Shape {
+        match self.words && WORTH_A_WORD.contains(&action) {
+            true => Shape::Secondary,
+            false => Shape::Icon,
+        }
+    }
+
+    fn width(self, ui: &Ui, report: &MachineReport) -> f32 {
+        let spacing = ui.spacing();
+        let worded = |action| {
+            let word = tr(actions::word(report, action));
+            let word = width_of(ui, word, theme::semibold(theme::BODY));
+            word + 2.0 * spacing.button_padding.x + 24.0
+        };
+        let icon = theme::CONTROL + spacing.item_spacing.x;
+        let keys = if report.state.has_screen() { icon } else { 0.0 };
+        let others = self
+            .actions(report.state)
+            .map(|action| match self.shape(action) {
+                Shape::Icon => icon,
+                _ => worded(action) + spacing.item_spacing.x,
+            });
+        worded(main_action(report.state)) + others.sum::<f32>() + keys + icon + 16.0
+    }
+}
+
+fn width_of(ui: &Ui, text: &str, font: egui::FontId) -> f32 {
+    let color = palette(ui).text;
+    let galley = ui.painter().layout_no_wrap(text.to_owned(), font, color);
+    galley.size().x
 }
 
 /// What a machine that stands so is asked most likely.
@@ -99,9 +188,9 @@ fn name_ui(
     ui.horizontal(|ui| {
         ui.set_height(30.0);
         let text = RichText::new(&report.name)
-            .font(theme::semibold(22.0))
+            .font(theme::semibold(NAME))
             .color(p.text);
-        let room = ui.available_width() - 40.0;
+        let room = ui.available_width() - PENCIL;
         let label = ui
             .scope(|ui| {
                 ui.set_max_width(room);
@@ -149,7 +238,7 @@ fn rename_ui(
         let edit = TextEdit::singleline(name)
             .font(theme::semibold(18.0))
             .char_limit(200)
-            .desired_width((ui.available_width() - 60.0).min(360.0));
+            .desired_width((ui.available_width() - 60.0).min(RENAME));
         let response = ui.add(edit);
         let value = name.clone();
         response.widget_info(|| {
@@ -314,7 +403,7 @@ fn accelerator_piece(ui: &Ui, view: &View, accelerator: Accelerator) -> Piece {
 }
 
 /// The buttons at the right, from the right.
-fn buttons_ui(ui: &mut Ui, view: &View, report: &MachineReport, asks: &mut Vec<Ask>) {
+fn buttons_ui(ui: &mut Ui, view: &View, report: &MachineReport, plan: Plan, asks: &mut Vec<Ask>) {
     let handed_over = view.handed_over;
     let button = |ui: &mut Ui, action, shape, asks: &mut Vec<Ask>| {
         actions::button(ui, report, action, shape, handed_over, asks);
@@ -327,7 +416,7 @@ fn buttons_ui(ui: &mut Ui, view: &View, report: &MachineReport, asks: &mut Vec<A
             }
             if matches!(
                 action,
-                Action::DiscardSaved | Action::PowerOff | Action::Rewind | Action::OpenConsole
+                Action::DiscardSaved | Action::PowerOff | Action::Clone | Action::OpenConsole
             ) {
                 ui.separator();
             }
@@ -335,12 +424,10 @@ fn buttons_ui(ui: &mut Ui, view: &View, report: &MachineReport, asks: &mut Vec<A
     });
     if report.state.has_screen() {
         keys::keys_menu_ui(ui, view, report, asks);
-        button(ui, Action::Screenshot, Shape::Icon, asks);
-        button(ui, Action::OpenConsole, Shape::Icon, asks);
-        button(ui, Action::Save, Shape::Icon, asks);
-        button(ui, Action::ShutDown, Shape::Icon, asks);
     }
-    button(ui, Action::Snapshot, Shape::Icon, asks);
+    for action in plan.actions(report.state) {
+        button(ui, action, plan.shape(action), asks);
+    }
     let main = main_action(report.state);
     let shape = match main {
         Action::Pause => Shape::Secondary,

@@ -1,9 +1,12 @@
 //! The page of one machine: its header and what each tab shows.
 
+mod family;
+mod family_graph;
 mod graphs;
 mod hardware;
 mod header;
 mod keys;
+mod kinship;
 mod log;
 mod overview;
 mod screen;
@@ -25,6 +28,7 @@ use super::{Ask, kit};
 use crate::language::tr;
 use crate::model::{Device, DeviceKind, MachineId, MachineReport, Timestamp};
 use hardware::HardwareTab;
+use kinship::Kinship;
 use timeline::TimelineTab;
 
 /// Machines with edits that were not applied; a person works on a few.
@@ -70,6 +74,7 @@ pub struct MachinePage {
     machine: Option<MachineId>,
     pub tab: Tab,
     hand: Hand,
+    kinship: Kinship,
     /// The name that is being typed.
     rename: Option<String>,
     terminal: TerminalView,
@@ -144,6 +149,7 @@ impl MachinePage {
         self.turn_to(machine);
         self.fresh = false;
         self.tab = Tab::Timeline;
+        self.timeline.ask_keyboard();
     }
 
     /// Shows the hardware tab.
@@ -177,6 +183,15 @@ impl MachinePage {
     pub fn ui(&mut self, ui: &mut Ui, view: &View, report: &MachineReport, asks: &mut Vec<Ask>) {
         self.turn_to(report.id);
         self.suit(report);
+        let whole = ui.max_rect();
+        // Nothing lies below the frame: a guest's text begins at the very edge of its screen.
+        egui::Frame::NONE
+            .inner_margin(family::frame_width(report))
+            .show(ui, |ui| self.page_ui(ui, view, report, asks));
+        family::frame_ui(ui, whole, report);
+    }
+
+    fn page_ui(&mut self, ui: &mut Ui, view: &View, report: &MachineReport, asks: &mut Vec<Ask>) {
         let margin = Margin {
             left: 22,
             right: 22,
@@ -185,6 +200,7 @@ impl MachinePage {
         };
         egui::Frame::NONE.inner_margin(margin).show(ui, |ui| {
             header::header_ui(ui, self, view, report, asks);
+            family::nothing_kept_ui(ui, view, report, asks);
             self.tabs_ui(ui);
         });
         match self.tab {

@@ -2,7 +2,7 @@
 
 use egui::{CornerRadius, Pos2, Rect, RichText, Sense, Ui, pos2, vec2};
 
-use super::{MachinePage, Tab, graphs};
+use super::{MachinePage, Tab, family, graphs};
 use crate::language::{fill, told, tr};
 use crate::model::Zoom;
 use crate::model::{DeviceKind, DiskSource, Machine, MachineReport, NicNetwork, State};
@@ -24,10 +24,14 @@ pub(super) fn overview_ui(
     }
     job_ui(ui, view, report);
     let live = report.state.has_process();
+    let mut kinship = std::mem::take(&mut page.kinship);
+    let mut kin_asks = Vec::new();
     kit::columns(
         ui,
         |ui| {
             screen_card_ui(ui, page, view, report);
+            ui.add_space(theme::GAP - 8.0);
+            family::family_ui(ui, &mut kinship, view, report, &mut kin_asks);
             if live {
                 ui.add_space(theme::GAP - 8.0);
                 made_of_ui(ui, report);
@@ -43,6 +47,8 @@ pub(super) fn overview_ui(
             }
         },
     );
+    page.kinship = kinship;
+    asks.extend(kin_asks);
 }
 
 /// What the machine is made of, and what was noted about it.

@@ -6,6 +6,7 @@
 mod advice;
 mod shape;
 mod source;
+mod templates;
 
 use std::path::{Path, PathBuf};
 
@@ -237,11 +238,13 @@ impl NewMachineDialog {
         let title = tr("New machine");
         // Title, buttons and the frame around them take the rest.
         let room = ui.ctx().content_rect().height() - 200.0;
+        let mut warm = false;
         let (done, dismissed) = kit::modal(ui, "new machine", 640.0, title, |ui| {
             ScrollArea::vertical()
                 .max_height(room.max(200.0))
                 .show(ui, |ui| {
                     ui.spacing_mut().item_spacing.y = 12.0;
+                    warm = templates::templates_ui(ui, view, asks);
                     self.source_ui(ui, view, &complaints, asks);
                     ui.separator();
                     self.shape_ui(ui, view, &complaints);
@@ -250,7 +253,7 @@ impl NewMachineDialog {
             ui.add_space(8.0);
             self.end_ui(ui, &complaints, asks)
         });
-        !(done || dismissed)
+        !(done || warm || dismissed)
     }
 
     /// Has the newest path looked at, once the last look is over.

@@ -2,7 +2,7 @@
 //! machine, the trash and the most used settings.
 
 use super::fuzzy;
-use crate::engine::message::Command;
+use crate::engine::message::{Command, LabCommand};
 use crate::language::{fill, told, tr};
 use crate::model::{Action, MachineReport, Settings, ThemeChoice};
 use crate::ui::actions::{self, Errand};
@@ -66,6 +66,7 @@ pub fn entries(scene: &Scene<'_>) -> Vec<Entry> {
     errands(scene, &mut all);
     settings(scene.view, &mut all);
     trash(scene.view, &mut all);
+    labs(scene.view, &mut all);
     // Stable: each kind keeps its order.
     all.sort_by_key(|entry| entry.verdict.is_err());
     all.extend(scene.view.machines().map(|report| {
@@ -91,6 +92,36 @@ fn marked(scene: &Scene<'_>, all: &mut Vec<Entry>) {
     let machines = scene.marked.iter().map(|report| report.id).collect();
     let title = fill("Selected: {verb}", &[("verb", &tr("Tags…"))]);
     all.push(Entry::new(title, Icon::Tags, Ask::EditTags(machines)));
+    let title = fill("Selected: {verb}", &[("verb", &tr(library::MAKE_LAB))]);
+    let ask = library::new_lab(scene.marked);
+    all.push(Entry::new(title, library::LAB_ICON, ask));
+}
+
+/// The labs, and what is done most with them.
+fn labs(view: &View, all: &mut Vec<Entry>) {
+    for report in view.labs.iter().filter(|report| report.trouble.is_none()) {
+        let (lab, name) = (report.lab.id, &report.lab.name);
+        let title = fill("Go to the lab {name}", &[("name", name)]);
+        all.push(Entry::new(title, library::LAB_ICON, Ask::ShowLab(lab)));
+        for action in [Action::Start, Action::ShutDown, Action::Save] {
+            let verb = tr(action.name());
+            let title = fill("{verb}: lab {name}", &[("verb", &verb), ("name", name)]);
+            let ask = Ask::Engine(Command::Lab(LabCommand::Act { lab, action }));
+            all.push(Entry::new(title, actions::look(action).icon, ask).verdict(free(view)));
+        }
+        let title = fill("Keep this moment: lab {name}", &[("name", name)]);
+        let (name, note) = (String::new(), String::new());
+        let command = LabCommand::Snapshot { lab, name, note };
+        let ask = Ask::Engine(Command::Lab(command));
+        all.push(Entry::new(title, Icon::Bookmark, ask).verdict(free(view)));
+    }
+}
+
+fn free(view: &View) -> Result<(), String> {
+    match view.handed_over {
+        true => Err("Another Orangery process has the library now".to_owned()),
+        false => Ok(()),
+    }
 }
 
 /// Everything that can be asked of the open machine.
@@ -166,10 +197,7 @@ fn errands(scene: &Scene<'_>, all: &mut Vec<Entry>) {
 
 fn settings(view: &View, all: &mut Vec<Entry>) {
     let now = &view.settings;
-    let handed_over = || match view.handed_over {
-        true => Err("Another Orangery process has the library now".to_owned()),
-        false => Ok(()),
-    };
+    let handed_over = || free(view);
     for (theme, word) in [
         (ThemeChoice::System, "Theme: as the desktop"),
         (ThemeChoice::Dark, "Theme: dark"),

@@ -8,7 +8,7 @@ use crate::model::{ClosePolicy, Settings};
 use crate::ui::{confirmation, kit};
 
 /// What each closing policy is called, in English.
-pub fn close_word(policy: ClosePolicy) -> &'static str {
+pub const fn close_word(policy: ClosePolicy) -> &'static str {
     match policy {
         ClosePolicy::Ask => "Ask",
         ClosePolicy::KeepRunning => "Keep running",

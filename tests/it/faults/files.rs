@@ -196,6 +196,17 @@ fn a_disk_that_is_away_makes_a_machine_unavailable_until_it_is_back() {
     );
     house.done(&["start", "Away"]);
     assert_eq!(house.state("Away"), "running");
+    // In the trash it has no need of its disk, which may be on its way out.
+    house.done(&["power-off", "Away"]);
+    house.done(&["delete", "Away"]);
+    fs::rename(&disk, house.path().join("elsewhere")).unwrap();
+    let list = house.done(&["list", "--all"]);
+    assert!(
+        list.contains("in trash") && !list.contains("unavailable"),
+        "{list}"
+    );
+    house.done(&["restore", "Away"]);
+    assert_eq!(house.state("Away"), "unavailable");
 }
 
 #[test]
@@ -225,6 +236,90 @@ fn a_disk_in_use_names_the_machine_that_has_it() {
     );
     house.done(&["power-off", "First"]);
     house.done(&["start", "Second"]);
+}
+
+/// Another program, another library and another QEMU find the same lock.
+#[test]
+fn a_disk_that_another_program_has_open_is_not_started() {
+    let house = House::new();
+    house.done(&["create", "Card", "--test-card"]);
+    let layer = fs::read_dir(house.machine("Card").join("disks")).unwrap();
+    let layer = layer.flatten().next().unwrap().path();
+    let mut holder = open_for_writing(&layer);
+    let complaint = house.refused(&["start", "Card"]);
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    assert!(
+        complaint.starts_with("Card did not start: ")
+            && complaint.contains(&format!("is in use by qemu-io (process {})", holder.id())),
+        "{complaint}"
+    );
+    house.done(&["start", "Card"]);
+    // The other way round as well: while it runs, nobody else writes to it.
+    let mut late = open_for_writing(&layer);
+    let said = std::io::read_to_string(late.stderr.take().unwrap()).unwrap();
+    assert!(
+        !late.wait().unwrap().success() && said.contains("lock"),
+        "{said}"
+    );
+}
+
+/// A program that has opened a qcow2 file for writing, or failed to.
+#[expect(clippy::disallowed_methods, reason = "a stranger's tool")]
+fn open_for_writing(layer: &Path) -> std::process::Child {
+    use std::io::Read as _;
+    use std::process::Stdio;
+    let mut child = std::process::Command::new("qemu-io")
+        .args(["-f", "qcow2"])
+        .arg(layer)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // It asks for commands once the file is open, and ends where it can't be.
+    let _ = child.stdout.as_mut().unwrap().read(&mut [0]).unwrap();
+    child
+}
+
+#[test]
+fn what_a_library_keeps_is_not_written_to_as_another_machines_disk() {
+    let house = House::new();
+    house.done(&["create", "Card", "--test-card"]);
+    house.done(&["create", "Other", "--memory", "64M", "--disk-size", "1M"]);
+    let layers = fs::read_dir(house.machine("Card").join("disks")).unwrap();
+    let layer = layers.flatten().next().unwrap().path();
+    house.done(&["snapshot", "take", "Card", "one"]);
+    let before = fs::read(&layer).unwrap();
+    std::os::unix::fs::symlink(&layer, house.path().join("link.qcow2")).unwrap();
+    for path in [layer.to_str().unwrap(), "link.qcow2"] {
+        let medium = format!("medium={path}");
+        let ways: [&[&str]; 3] = [
+            &["create", "Thief", "--disk", path],
+            &["disk", "add", "Other", "--in-place", path],
+            &["device", "add", "Other", "floppy", &medium],
+        ];
+        for args in ways {
+            let complaint = house.refused(args);
+            assert!(
+                complaint.contains("part of a library"),
+                "{args:?}: {complaint}"
+            );
+        }
+    }
+    // A copy is another matter.
+    house.done(&[
+        "create",
+        "Copy",
+        "--disk",
+        layer.to_str().unwrap(),
+        "--copy",
+    ]);
+    house.done(&["start", "Card"]);
+    assert!(
+        fs::read(&layer).unwrap() == before,
+        "what a snapshot has was written to"
+    );
 }
 
 #[test]

@@ -105,7 +105,7 @@ fn machines_that_were_acknowledged_survive_kills_while_others_are_made_and_delet
         if create.wait().unwrap().success() {
             made.push(name);
         }
-        house.done(&["trash"]);
+        house.orangery(&["trash"]); // It is told what was tidied up.
         let list = house.json(&["list", "--all"]);
         let names: Vec<&str> = list
             .as_array()

@@ -13,6 +13,7 @@ const SPEAKING_FILES: &[&str] = &[
     "src/qemu/kvm/mod.rs",
     "src/qemu/firmware.rs",
     "src/engine/facts.rs",
+    "src/engine/timeline/wording.rs",
     "src/display/frame/follow.rs",
     "src/model/time.rs",
 ];

@@ -97,6 +97,7 @@ impl Bench {
         let memory = forkable.then_some(MemoryFile {
             number: MEMORY_NUMBER,
             size: self.machine.memory,
+            frozen: false,
         });
         let sockets = Sockets::within(&folder);
         let cpu_model = command_line::resolve_cpu(&self.machine, self.accelerator);

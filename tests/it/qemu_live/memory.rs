@@ -1,5 +1,8 @@
 //! A machine's memory goes to disk and comes back, with the real QEMU.
 
+use orangery::qemu::memory_store::Writer;
+use orangery::qemu::ram::GuestRam;
+
 use super::*;
 
 fn go_on(_: u64, _: u64) -> ControlFlow<()> {
@@ -8,7 +11,8 @@ fn go_on(_: u64, _: u64) -> ControlFlow<()> {
 
 fn digest(process: &Process) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let mut memory = process.memory().unwrap().unwrap();
+    let memory = process.memory().unwrap().unwrap();
+    let mut memory = memory.file();
     memory.read_to_end(&mut bytes).unwrap();
     bytes
 }
@@ -21,7 +25,7 @@ fn nowhere(_: SnapshotId) -> PathBuf {
 /// The whole way of a machine whose guest is stopped.
 fn save(
     client: &Client,
-    ram: Option<&File>,
+    ram: Option<&GuestRam>,
     size: ByteSize,
     folder: &Path,
     progress: memory_store::Progress<'_>,
@@ -30,7 +34,9 @@ fn save(
     if let Some(ram) = ram {
         draft.copy_live(ram, progress)?;
     }
-    draft.stop(client, ram, progress)?.pack(progress)
+    draft
+        .stop(&Writer::of(client, ram)?, progress)?
+        .pack(progress)
 }
 
 /// Lets the firmware run until it gave up on the empty disk.
@@ -65,7 +71,7 @@ fn a_saved_machine_goes_on_with_the_same_memory() {
     let mut guard = Guard(bench.start(true).unwrap());
     let (client, _events) = guard.0.connect(START).unwrap();
     let ram = guard.0.memory().unwrap().unwrap();
-    memory_store::fill(&folder, &saved, &nowhere, &ram, &mut go_on).unwrap();
+    memory_store::fill(&folder, &saved, &nowhere, ram.file(), &mut go_on).unwrap();
     assert!(digest(&guard.0) == before);
     memory_store::load(&client, &folder, &saved, &mut go_on).unwrap();
     println!("restored in {:?}", started.elapsed());
@@ -106,7 +112,7 @@ fn a_restored_guest_counts_on_where_it_stopped() {
     let mut guard = Guard(bench.start(true).unwrap());
     let (client, _events) = guard.0.connect(START).unwrap();
     let ram = guard.0.memory().unwrap().unwrap();
-    memory_store::fill(&folder, &saved, &nowhere, &ram, &mut go_on).unwrap();
+    memory_store::fill(&folder, &saved, &nowhere, ram.file(), &mut go_on).unwrap();
     memory_store::load(&client, &folder, &saved, &mut go_on).unwrap();
     let mut line = serial(&guard);
     client.call(&qapi::qmp::cont {}, SOON).unwrap();
@@ -147,18 +153,14 @@ fn a_cancelled_save_leaves_nothing_and_the_machine_goes_on() {
     let folder = bench.folder.path().join("memory");
     let ram = guard.0.memory().unwrap();
     let size = bench.machine.memory;
-    for stop_after in [0, 1, 3] {
-        let mut told = 0;
-        let mut cancel = |_, _| {
-            told += 1;
-            if told > stop_after {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
+    for half in [0, 1, 2] {
+        let mut cancel = |done, of| match done >= of / 2 * half {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
         };
         let draft = Draft::begin(&folder, size, None).unwrap();
-        let ended = draft.stop(&client, ram.as_ref(), &mut cancel);
+        let writer = Writer::of(&client, ram.as_ref()).unwrap();
+        let ended = draft.stop(&writer, &mut cancel);
         assert!(matches!(ended, Err(MemoryError::Cancelled)), "{ended:?}");
         let left = std::fs::read_dir(bench.folder.path()).unwrap();
         let names: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
@@ -185,7 +187,9 @@ fn a_running_machine_is_taken_twice_and_both_moments_come_back() {
         .flat_map(|n| (n / 5).to_le_bytes())
         .collect();
     for piece in 0..300 {
-        ram.write_all_at(&noise, (100 + piece) << 20).unwrap();
+        ram.file()
+            .write_all_at(&noise, (100 + piece) << 20)
+            .unwrap();
     }
     let ids = [
         SnapshotId(Uuid::from_u128(1)),
@@ -201,9 +205,10 @@ fn a_running_machine_is_taken_twice_and_both_moments_come_back() {
         let began = Instant::now();
         let mut draft = Draft::begin(&place(id), size, base).unwrap();
         draft.copy_live(&ram, &mut go_on).unwrap();
+        let writer = Writer::of(&client, Some(&ram)).unwrap();
         let stopped = Instant::now();
         client.call(&qapi::qmp::stop {}, SOON).unwrap();
-        let taken = draft.stop(&client, Some(&ram), &mut go_on).unwrap();
+        let taken = draft.stop(&writer, &mut go_on).unwrap();
         let gone = stopped.elapsed();
         digests.push(blake3::hash(&digest(&guard.0)));
         client.call(&qapi::qmp::cont {}, SOON).unwrap();
@@ -224,7 +229,7 @@ fn a_running_machine_is_taken_twice_and_both_moments_come_back() {
         let mut guard = Guard(bench.start(true).unwrap());
         let (client, _events) = guard.0.connect(START).unwrap();
         let ram = guard.0.memory().unwrap().unwrap();
-        memory_store::fill(&folder, &saved, &place, &ram, &mut go_on).unwrap();
+        memory_store::fill(&folder, &saved, &place, ram.file(), &mut go_on).unwrap();
         assert_eq!(blake3::hash(&digest(&guard.0)), digest_then);
         memory_store::load(&client, &folder, &saved, &mut go_on).unwrap();
         client.call(&qapi::qmp::cont {}, SOON).unwrap();

@@ -3,8 +3,12 @@
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use serde_json::{Value, json};
 
+use super::time::{DISK, monitor, reads, reads_in, with_disk, write};
 use super::{House, is_alive, kill, rounds, soak, wait_for};
+
+const PATIENCE: Duration = Duration::from_secs(20);
 
 #[test]
 fn three_running_machines_outlive_every_owner_that_is_killed() {
@@ -226,4 +230,31 @@ fn the_next_owner_waits_for_a_stopped_qemu_and_can_cut_its_power() {
     assert!(!is_alive(qemu));
     assert_eq!(house.state("Card"), "off");
     house.done(&["start", "Card"]);
+}
+
+#[test]
+fn a_merge_that_its_owner_left_behind_holds_nobody_up() {
+    let house = with_disk();
+    write(&house, 1, 0x11);
+    write(&house, 500, 0x15);
+    house.done(&["snapshot", "take", "Card", "below"]);
+    write(&house, 2, 0x22);
+    // As an owner's that was killed: it goes on, slower than anyone waits.
+    let ask = |command, arguments| {
+        let qemu = monitor(&house, "Card");
+        qemu.call_raw(command, arguments, PATIENCE).unwrap()
+    };
+    let disks = ask("query-blockstats", json!({}));
+    let mut disks = disks.as_array().unwrap().iter();
+    let is_it = |disk: &&Value| disk["qdev"].as_str().is_some_and(|at| at.contains(DISK));
+    let top = &disks.find(is_it).unwrap()["node-name"];
+    let merge = json!({ "device": top, "job-id": "merge-left", "speed": 1, "auto-dismiss": false });
+    ask("block-stream", merge);
+    house.kill_agent();
+    house.done(&["fork", "Card"]);
+    assert_eq!(ask("query-jobs", json!({})), json!([]));
+    let blocks = [(1, 0x11), (2, 0x22), (500, 0x15)];
+    reads_in(&house, "Card-2", &blocks);
+    house.done(&["snapshot", "delete", "Card", "below", "--yes"]);
+    reads(&house, &blocks);
 }

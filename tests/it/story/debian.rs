@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use orangery::terminal::{Ink, Terminal};
 
-use super::{House, clicked, is_alive};
+use super::{House, clicked, is_alive, points};
 use crate::display_live::machine::Machine;
 use crate::guests::{alone, debian_disk, or_skip};
 use crate::window_stage::Stage;
@@ -187,6 +187,8 @@ fn debian_is_given_parts_by_clicks_boots_is_typed_into_is_saved_and_resumed_and_
 
     shell.ask("sh -c 'echo kept in memory > /dev/shm/note'");
     let before = shell.uptime();
+    shell.ask("date -s @1700000000");
+    let carrier = points::carrier_changes(&mut shell);
     let qemu = house.pid("Debian");
     house.done(&["save", "Debian"]);
     assert!(!is_alive(qemu));
@@ -201,6 +203,8 @@ fn debian_is_given_parts_by_clicks_boots_is_typed_into_is_saved_and_resumed_and_
         after > before && after < before + 120.0,
         "{before} and then {after}"
     );
+
+    points::knows_the_time_and_its_network(&mut shell, carrier);
 
     in_colour(&house);
 

@@ -258,7 +258,9 @@ fn a_copy_that_a_killed_owner_left_is_swept_by_the_next() {
     add.wait().unwrap();
     let left = partials();
     assert_eq!(left.len(), 1, "the copy was quicker than the kill");
-    house.done(&["trash"]); // Needs an owner, so there is a new one.
+    let trash = house.orangery(&["trash"]); // Needs an owner, so there is a new one.
+    let told = String::from_utf8(trash.stderr).unwrap();
+    assert!(told.contains("while it made 1 of them"), "{told}");
     assert_eq!(partials(), Vec::<std::path::PathBuf>::new());
     let log = house.path().join("home/.local/state/orangery/log");
     let log = fs::read_to_string(log).unwrap();

@@ -181,7 +181,7 @@ impl Counting<'_> {
     /// Files have their sums; the count is not before what it was, and goes on.
     fn check(&mut self, step: &str, at_least: u64, writes: u64) -> u64 {
         let sums = self.shell.ask(
-            "sh -c 'cd /root/files && md5sum -c --quiet sums 2>&1 | head -c 500; cat writes /dev/shm/writes'",
+            "sh -c 'cd /root/files && md5sum -c --quiet sums 2>&1 | head -c 500; paste -d \" \" writes /dev/shm/writes'",
         );
         assert_eq!(
             sums,

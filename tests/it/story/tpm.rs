@@ -221,6 +221,32 @@ fn what_a_tpm_keeps_goes_back_in_time_with_a_running_machine() {
 }
 
 #[test]
+fn a_tpm_whose_emulator_dies_is_told_and_what_to_do() {
+    let Some(house) = house("q35") else { return };
+    house.done(&["start", "Guest"]);
+    keeps(&house, b'1');
+    kill(emulator(&house).unwrap(), Signal::KILL);
+    wait_for("the trouble to be told", 20, || {
+        let row = house.row("Guest");
+        let told = row["error"]
+            .as_str()
+            .is_some_and(|error| error.contains("its TPM does not answer"));
+        told.then_some(()).ok_or(row)
+    });
+    assert_eq!(house.state("Guest"), "running");
+    // A later owner sees it as well.
+    house.kill_agent();
+    house.done(&["snapshot", "checkpoints", "Guest", "every=0"]);
+    wait_for("the trouble to be told again", 20, || {
+        let row = house.row("Guest");
+        row["error"].is_string().then_some(()).ok_or(row)
+    });
+    house.done(&["power-off", "Guest"]);
+    house.done(&["start", "Guest"]);
+    assert_eq!(says(&house, b'r'), '1');
+}
+
+#[test]
 fn what_a_tpm_keeps_goes_back_in_time_with_a_machine_that_is_off() {
     let Some(house) = house("i440fx") else { return };
     house.done(&["start", "Guest"]);

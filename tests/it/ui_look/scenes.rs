@@ -11,9 +11,11 @@ use orangery::ui::actions::Errand;
 use orangery::ui::help_page::Topic;
 use orangery::ui::settings_page::Section;
 use orangery::ui::theme;
-use orangery::ui::toasts::Toast;
+use orangery::ui::toasts::{Offer, Toast};
 use orangery::ui::view::{Leaving, LiveScreen};
 
+use super::copies;
+use super::labs;
 use super::timelines;
 use crate::ui_fixture::{self as fixture, Window, id, report, show};
 use crate::ui_hardware;
@@ -50,6 +52,8 @@ pub fn scenes() -> Vec<Scene> {
         scene(&name, hardware, move |h| show_part(h, part))
     }));
     all.extend(timelines::all());
+    all.extend(labs::all());
+    all.extend(copies::all());
     all.extend(own_pages());
     all.extend(dialogs());
     all
@@ -227,7 +231,8 @@ fn dialogs() -> Vec<Scene> {
             let view = &mut h.state_mut().view;
             let text = tr("Nothing is lost until the trash is emptied").to_owned();
             let done = Toast::done("FreeBSD router".to_owned(), text, view.now);
-            view.toasts.push(done.undo(id(3), Action::Restore));
+            view.toasts
+                .push(done.offer(Offer::Undo(id(3), Action::Restore)));
             view.fail(fixture::failure());
         }),
     ]

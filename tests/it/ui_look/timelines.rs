@@ -4,12 +4,13 @@ use egui::Modifiers;
 use egui::accesskit::Role;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use orangery::language::tr;
-use orangery::model::Timeline;
-use orangery::ui::toasts::Toast;
+use orangery::model::{State, Timeline};
+use orangery::ui::toasts::{Offer, Toast};
 use orangery::ui::view::Comparison;
 
 use super::scenes::{Scene, Shown, click, row, scene};
 use crate::ui_fixture::{Window, id};
+use crate::ui_points::with_disk_elsewhere;
 use crate::ui_time::difference;
 use crate::ui_timeline::{LONG, dozen, many, one, picture, snapshot_id, window};
 
@@ -17,6 +18,7 @@ use crate::ui_timeline::{LONG, dozen, many, one, picture, snapshot_id, window};
 pub fn all() -> Vec<Scene> {
     let mut all = trees();
     all.extend(questions());
+    all.extend(words());
     all.push(comparison());
     all
 }
@@ -117,6 +119,53 @@ fn questions() -> Vec<Scene> {
             },
         ),
         scene(
+            "timeline-menu",
+            || window(dozen()),
+            |h| {
+                choose(h);
+                let row = row(h, LONG).rect().center();
+                h.hover_at(row);
+                for pressed in [true, false] {
+                    h.event(egui::Event::PointerButton {
+                        pos: row,
+                        button: egui::PointerButton::Secondary,
+                        pressed,
+                        modifiers: Modifiers::NONE,
+                    });
+                }
+                h.run_ok();
+            },
+        ),
+        scene(
+            "timeline-elsewhere",
+            || with_disk_elsewhere(State::Off),
+            |h| {
+                row(h, "Debian web server").click();
+                h.run_ok();
+                h.key_press_modifiers(Modifiers::COMMAND, egui::Key::B);
+                h.run_ok();
+            },
+        ),
+        scene(
+            "timeline-alone",
+            || {
+                let mut alone = one();
+                alone.snapshots[0].disk = Some("disk1".to_owned());
+                alone.snapshots[0].with_memory = false;
+                window(alone)
+            },
+            |h| {
+                timeline(h);
+                click(h, "Go back…");
+            },
+        ),
+    ]
+}
+
+/// Dialogs about checkpoints, names, and what is told.
+fn words() -> Vec<Scene> {
+    vec![
+        scene(
             "timeline-delete",
             || window(dozen()),
             |h| {
@@ -162,7 +211,8 @@ fn questions() -> Vec<Scene> {
                     &[("name", &"Debian web server")],
                 );
                 let done = Toast::done(name, text, view.now);
-                view.toasts.push(done.name(id(1), snapshot_id(1)));
+                view.toasts
+                    .push(done.offer(Offer::Name(id(1), snapshot_id(1))));
             },
         ),
     ]

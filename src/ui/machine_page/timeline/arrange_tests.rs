@@ -20,6 +20,7 @@ fn timeline(snapshots: &[(u128, u128, SnapshotKind)], present: u128) -> Timeline
             time: Timestamp(second),
             kind: *kind,
             with_memory: true,
+            disk: None,
             writing: false,
             bytes: ByteSize::mib(1),
             shared: ByteSize(0),

@@ -9,7 +9,7 @@ use crate::engine::message::Command;
 use crate::language::{count, fill, later, told, tr};
 use crate::model::{
     ChangeKind, Difference, DifferenceNote, DiskDifference, DiskPlace, FileChange, FileSort,
-    JobReport, JobState, MachineReport, PartitionDifference, SnapshotId, Timeline,
+    JobReport, JobState, MachineReport, Partition, PartitionDifference, SnapshotId, Timeline,
 };
 use crate::ui::icon::{self, Icon};
 use crate::ui::kit::{self, Field, Tone};
@@ -108,11 +108,9 @@ impl CompareDialog {
             })
         });
         let ends = closed || dismissed;
-        if ends
-            && result.is_none()
-            && let Some(job) = running(view, report)
-        {
-            asks.push(Ask::Engine(Command::CancelJob(job.id)));
+        if ends && result.is_none() {
+            let machine = report.id;
+            asks.push(Ask::Engine(Command::StopLooking { machine }));
         }
         !ends
     }
@@ -125,12 +123,15 @@ impl CompareDialog {
         height: f32,
         asks: &mut Vec<Ask>,
     ) {
-        let spec = Field {
-            label: tr("Search"),
-            hint: tr("A part of a name or a path"),
-            complaint: None,
-        };
-        kit::text_field(ui, &spec, &mut self.search);
+        let mut partitions = difference.disks.iter().flat_map(|disk| &disk.partitions);
+        if partitions.any(|partition| !partition.changes.is_empty()) {
+            let spec = Field {
+                label: tr("Search"),
+                hint: tr("A part of a name or a path"),
+                complaint: None,
+            };
+            kit::text_field(ui, &spec, &mut self.search);
+        }
         let known = self.lines.take_if(|(search, _)| *search == self.search);
         let (_, lines) = self.lines.insert(known.unwrap_or_else(|| {
             (
@@ -285,16 +286,21 @@ fn change_ui(
         ui.add_space((left + MARK - ui.cursor().left()).max(0.0));
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             if change.kind == FileSort::File {
+                // A column for each, so that the sizes stand below each other.
+                let none = 24.0 + ui.spacing().item_spacing.x;
                 match change.change {
-                    ChangeKind::Removed => ui.add_space(24.0 + ui.spacing().item_spacing.x),
+                    ChangeKind::Removed => ui.add_space(none),
                     ChangeKind::Added | ChangeKind::Changed => {
                         let word = later("Save a copy of {path} as it became…");
                         save(ui, Icon::Download, word, sides.to);
                     }
                 }
-                if change.change != ChangeKind::Added {
-                    let word = later("Save a copy of {path} as it was…");
-                    save(ui, Icon::History, word, Some(sides.from));
+                match change.change {
+                    ChangeKind::Added => ui.add_space(none),
+                    ChangeKind::Changed | ChangeKind::Removed => {
+                        let word = later("Save a copy of {path} as it was…");
+                        save(ui, Icon::History, word, Some(sides.from));
+                    }
                 }
             }
             ui.label(RichText::new(sizes(change)).size(13.0).color(p.dim));
@@ -332,13 +338,17 @@ fn disk_text(disk: &DiskDifference) -> String {
     }
 }
 
-/// "Partition 1, ext4, 16 GiB, system: 3 added, 1 changed, 2 removed".
-fn partition_text(found: &PartitionDifference) -> String {
-    let partition = &found.partition;
-    let mut words = match partition.number {
+/// "Partition 1".
+pub(super) fn partition_name(partition: &Partition) -> String {
+    match partition.number {
         0 => tr("The whole disk").to_owned(),
         number => fill("Partition {number}", &[("number", &number)]),
-    };
+    }
+}
+
+/// "Partition 1, ext4, 16 GiB, system".
+pub(super) fn partition_words(partition: &Partition) -> String {
+    let mut words = partition_name(partition);
     for part in [
         partition.file_system.name(),
         &partition.size.to_string(),
@@ -349,6 +359,12 @@ fn partition_text(found: &PartitionDifference) -> String {
             words += part;
         }
     }
+    words
+}
+
+/// "Partition 1, ext4, 16 GiB, system: 3 added, 1 changed, 2 removed".
+fn partition_text(found: &PartitionDifference) -> String {
+    let words = partition_words(&found.partition);
     if found.added + found.changed + found.removed > 0 {
         let values: [(&str, &dyn std::fmt::Display); 4] = [
             ("partition", &words),
@@ -367,7 +383,7 @@ fn partition_text(found: &PartitionDifference) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{ByteSize, FileSystem, Partition};
+    use crate::model::{ByteSize, FileSystem};
 
     #[test]
     fn a_search_leaves_the_changes_that_have_it_and_where_they_are() {

@@ -3,9 +3,11 @@
 use egui::{Key, Margin, Modifiers, Rect, RichText, ScrollArea, Ui, vec2};
 
 use super::arrange::Point;
+use super::browse::BrowseDialog;
 use super::compare::CompareDialog;
+use super::many::{many_ui, many_verbs_ui};
 use super::rewind::RewindDialog;
-use super::{Scene, TimelineTab, lines, row, words};
+use super::{Scene, TimelineTab, row, words};
 use crate::engine::message::Command;
 use crate::language::{count, fill, told, tr};
 use crate::model::{Action, DeviceKind, MachineReport, SnapshotId, SnapshotReport};
@@ -13,6 +15,7 @@ use crate::ui::actions::{self, Shape};
 use crate::ui::album::PictureSize;
 use crate::ui::icon::{self, Icon};
 use crate::ui::kit::{self, Tone};
+use crate::ui::library::LAB_ICON;
 use crate::ui::theme::{self, palette};
 use crate::ui::view::View;
 use crate::ui::{Ask, snapshot_dialog};
@@ -47,9 +50,7 @@ pub(super) fn details_ui(
             (Some(snapshot), _) => verbs_ui(ui, tab, scene, snapshot, asks),
             (None, Point::Run(_)) => many_verbs_ui(ui, tab, scene, asks),
             (None, _) => {
-                let shape = Shape::Secondary;
-                let (report, free) = (scene.report, scene.view.handed_over);
-                actions::button(ui, report, Action::Snapshot, shape, free, asks);
+                now_verbs_ui(ui, tab, scene, asks);
             }
         }
     });
@@ -107,7 +108,9 @@ fn picture_ui(ui: &mut Ui, tab: &mut TimelineTab, scene: &Scene<'_>, point: Poin
         }
         None => {
             let ran = newest.and_then(|id| scene.timeline.snapshot(id));
-            let ran = ran.map_or(scene.report.state.has_process(), |it| it.with_memory);
+            let ran = ran.map_or(scene.report.state.has_process(), |it| {
+                it.with_memory || it.disk.is_some()
+            });
             let (glyph, word) = match ran {
                 true => (Icon::Monitor, tr("There is no picture of it")),
                 false => (Icon::Power, tr("The machine was off")),
@@ -170,6 +173,11 @@ fn title_ui(
     ui.horizontal(|ui| {
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             disk_menu_ui(ui, scene, snapshot, asks);
+            let why = rewind_verdict(scene.view, scene.report, snapshot).err();
+            let word = tr("Browse files…");
+            if kit::icon_or_why(ui, Icon::FolderOpen, word, why.as_deref()) {
+                tab.browse = Some(BrowseDialog::new(scene.report, Some(snapshot.id), asks));
+            }
             if !scene.view.handed_over
                 && kit::small_icon(ui, Icon::Pencil, tr("Name and note")).clicked()
             {
@@ -241,11 +249,20 @@ fn facts_ui(ui: &mut Ui, tab: &mut TimelineTab, scene: &Scene<'_>, snapshot: &Sn
             tab.reveal_point = true;
         }
     }
-    let memory = match snapshot.with_memory {
-        true => tr("goes on in that very moment"),
-        false => tr("boots from there"),
+    if let Some(lab) = words::lab(view, snapshot.id) {
+        let hint = words::lab_text(lab);
+        fact_ui(ui, LAB_ICON, tr("Lab"), lab, &hint);
+    }
+    if words::is_template(scene.report, snapshot.id) {
+        let begin = tr("new machines begin here at once");
+        fact_ui(ui, Icon::Zap, tr("Template"), begin, "");
+    }
+    let memory = match (&snapshot.disk, snapshot.with_memory) {
+        (Some(disk), _) => fill("brings {disk} back, and nothing else", &[("disk", disk)]),
+        (None, true) => tr("goes on in that very moment").to_owned(),
+        (None, false) => tr("boots from there").to_owned(),
     };
-    fact_ui(ui, Icon::MemoryStick, tr("Going back"), memory, "");
+    fact_ui(ui, Icon::MemoryStick, tr("Going back"), &memory, "");
     let own = snapshot.bytes.to_string();
     let hint = tr("What comes back when it alone is deleted");
     fact_ui(ui, Icon::HardDrive, tr("Its own"), &own, hint);
@@ -262,7 +279,7 @@ fn facts_ui(ui: &mut Ui, tab: &mut TimelineTab, scene: &Scene<'_>, snapshot: &Sn
 }
 
 /// A line "icon, word, value" that wraps; `hint` may be empty.
-fn fact_ui(ui: &mut Ui, glyph: Icon, word: &str, value: &str, hint: &str) {
+pub(super) fn fact_ui(ui: &mut Ui, glyph: Icon, word: &str, value: &str, hint: &str) {
     let value = RichText::new(value).size(13.0).color(palette(ui).text);
     let label = line_ui(ui, glyph, word, egui::Label::new(value).wrap());
     if !hint.is_empty() {
@@ -315,25 +332,6 @@ fn now_ui(ui: &mut Ui, scene: &Scene<'_>) {
     fact_ui(ui, Icon::Layers, tr("Disks"), &layers, hint);
 }
 
-/// Several snapshots, or a run of checkpoints.
-fn many_ui(ui: &mut Ui, tab: &TimelineTab, scene: &Scene<'_>) {
-    let p = palette(ui);
-    let meant = tab.selection.meant(scene.timeline, scene.list);
-    let title = match tab.selection.point {
-        Some(Point::Run(_)) if tab.selection.marks.is_empty() => lines::run_title(scene, &meant),
-        _ => count(
-            meant.len() as u64,
-            "{count} snapshot selected",
-            "{count} snapshots selected",
-        ),
-    };
-    let title = RichText::new(title).font(theme::semibold(theme::TITLE));
-    ui.add(egui::Label::new(title.color(p.text)).wrap());
-    let own = row::size_of(scene, &meant).to_string();
-    let hint = tr("What comes back at least when they are deleted");
-    fact_ui(ui, Icon::HardDrive, tr("Their own"), &own, hint);
-}
-
 /// What can be done with one snapshot.
 fn verbs_ui(
     ui: &mut Ui,
@@ -381,6 +379,22 @@ fn verbs_ui(
     });
 }
 
+/// What can be done with the present.
+fn now_verbs_ui(ui: &mut Ui, tab: &mut TimelineTab, scene: &Scene<'_>, asks: &mut Vec<Ask>) {
+    let (report, gone) = (scene.report, scene.view.handed_over);
+    ui.horizontal(|ui| {
+        let shape = Shape::Secondary;
+        actions::button(ui, report, Action::Snapshot, shape, gone, asks);
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            let why = actions::verdict(report, Action::Rewind, gone).err();
+            let word = tr("Browse files…");
+            if kit::icon_or_why(ui, Icon::FolderOpen, word, why.as_deref()) {
+                tab.browse = Some(BrowseDialog::new(report, None, asks));
+            }
+        });
+    });
+}
+
 /// A new disk of one that the snapshot has.
 fn disk_menu_ui(ui: &mut Ui, scene: &Scene<'_>, snapshot: &SnapshotReport, asks: &mut Vec<Ask>) {
     let report = scene.report;
@@ -390,7 +404,8 @@ fn disk_menu_ui(ui: &mut Ui, scene: &Scene<'_>, snapshot: &SnapshotReport, asks:
     };
     let disks = machine.devices.iter();
     let disks = disks.filter(|device| matches!(device.kind, DeviceKind::Disk(_)));
-    let disks: Vec<&str> = disks.map(|device| device.id.as_str()).collect();
+    let mut disks: Vec<&str> = disks.map(|device| device.id.as_str()).collect();
+    disks.retain(|disk| snapshot.disk.as_deref().is_none_or(|only| only == *disk));
     if disks.is_empty() {
         return;
     }
@@ -407,52 +422,6 @@ fn disk_menu_ui(ui: &mut Ui, scene: &Scene<'_>, snapshot: &SnapshotReport, asks:
             }
         }
     });
-}
-
-fn many_verbs_ui(ui: &mut Ui, tab: &mut TimelineTab, scene: &Scene<'_>, asks: &mut Vec<Ask>) {
-    let meant = tab.selection.meant(scene.timeline, scene.list);
-    ui.horizontal(|ui| {
-        if tab.selection.marks.is_empty() {
-            if let Some(point @ Point::Run(id)) = tab.selection.point {
-                let folded = scene.list.run(id).is_some_and(|run| !run.unfolded);
-                let (icon, word) = match folded {
-                    true => (Icon::ChevronDown, tr("Unfold")),
-                    false => (Icon::ChevronRight, tr("Fold")),
-                };
-                if kit::secondary(ui, true, Some(icon), word).clicked() {
-                    tab.fold(scene, point, None);
-                }
-            }
-        } else if kit::secondary(ui, true, None, tr("Select nothing")).clicked() {
-            tab.selection.clear();
-        }
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            delete_button_ui(ui, tab, scene);
-            if let [from, to] = meant[..] {
-                let verdict =
-                    actions::verdict(scene.report, Action::Rewind, scene.view.handed_over);
-                let why = verdict.err();
-                let word = tr("Compare…");
-                if kit::icon_or_why(ui, Icon::GitCompare, word, why.as_deref()) {
-                    let dialog = CompareDialog::new(scene.report, from, Some(to), asks);
-                    tab.compare = Some(dialog);
-                }
-            }
-        });
-    });
-}
-
-fn delete_button_ui(ui: &mut Ui, tab: &mut TimelineTab, scene: &Scene<'_>) {
-    let verdict = actions::verdict(scene.report, Action::Rewind, scene.view.handed_over);
-    let button = kit::danger(ui, verdict.is_ok(), Some(Icon::Trash2), tr("Delete…"));
-    let button = match &verdict {
-        Ok(()) => button,
-        Err(why) => button.on_disabled_hover_text(why),
-    };
-    if button.clicked() {
-        let meant = tab.selection.meant(scene.timeline, scene.list);
-        tab.ask_delete(scene, meant);
-    }
 }
 
 /// Whether the machine can go back to `snapshot` now, or why not.

@@ -14,6 +14,7 @@ use super::words::{self, Group};
 use super::{Scene, TimelineTab, row};
 use crate::language::{count, fill, told, tr};
 use crate::model::{MachineId, SnapshotId, SnapshotReport};
+use crate::ui::Ask;
 use crate::ui::album::PictureSize;
 use crate::ui::kit;
 use crate::ui::theme::palette;
@@ -24,7 +25,7 @@ pub(super) fn id_of(machine: MachineId, point: Point) -> Id {
 }
 
 impl TimelineTab {
-    pub(super) fn list_ui(&mut self, ui: &mut Ui, scene: &Scene<'_>) {
+    pub(super) fn list_ui(&mut self, ui: &mut Ui, scene: &Scene<'_>, asks: &mut Vec<Ask>) {
         let of = |snapshot: &SnapshotReport| Group::of(snapshot.kind);
         let groups = scene.timeline.snapshots.iter().filter_map(of);
         let groups: BTreeSet<Group> = groups.collect();
@@ -36,7 +37,7 @@ impl TimelineTab {
             .auto_shrink(false)
             .show_viewport(ui, |ui, sight| {
                 ui.set_height(scene.list.height);
-                self.lines_ui(ui, sight, scene);
+                self.lines_ui(ui, sight, scene, asks);
                 if only_now {
                     ui.add_space(super::arrange::LINE + 8.0);
                     ui.vertical_centered(|ui| {
@@ -81,7 +82,7 @@ impl TimelineTab {
         ui.add_space(-ui.spacing().item_spacing.y + 1.0);
     }
 
-    fn lines_ui(&mut self, ui: &mut Ui, sight: Rect, scene: &Scene<'_>) {
+    fn lines_ui(&mut self, ui: &mut Ui, sight: Rect, scene: &Scene<'_>, asks: &mut Vec<Ask>) {
         let visible = scene.list.between(sight.top(), sight.bottom());
         let room = ui.max_rect();
         let rect_of = |line: &Line| {
@@ -95,7 +96,8 @@ impl TimelineTab {
         for place in visible.clone().chain(kept) {
             if let Some(line) = scene.list.lines.get(place) {
                 let at_cursor = cursor == Some(place);
-                self.line_ui(ui, scene, line, rect_of(line), at_cursor);
+                let response = self.line_ui(ui, scene, line, rect_of(line), at_cursor);
+                self.line_menu(scene, line.point, &response, asks);
             }
         }
         let line = cursor.and_then(|place| scene.list.lines.get(place));
@@ -106,7 +108,14 @@ impl TimelineTab {
         }
     }
 
-    fn line_ui(&mut self, ui: &Ui, scene: &Scene<'_>, line: &Line, rect: Rect, at_cursor: bool) {
+    fn line_ui(
+        &mut self,
+        ui: &Ui,
+        scene: &Scene<'_>,
+        line: &Line,
+        rect: Rect,
+        at_cursor: bool,
+    ) -> Response {
         // One stop for the Tab key; the arrow keys do the rest.
         let sense = if at_cursor {
             Sense::click()
@@ -145,6 +154,14 @@ impl TimelineTab {
             row::line_ui(ui, scene, line, &response, at_cursor, marked);
         }
         self.clicks(ui, scene, line.point, &response);
+        let lab = match line.point {
+            Point::Snapshot(id) => words::lab(scene.view, id),
+            Point::Now | Point::Run(_) => None,
+        };
+        match lab {
+            Some(lab) => response.on_hover_text(words::lab_text(lab)),
+            None => response,
+        }
     }
 
     /// What a screen reader says of a line.
@@ -216,9 +233,14 @@ fn hint(scene: &Scene<'_>, snapshot: &SnapshotReport) -> String {
         words::kind(snapshot).1.to_owned(),
         told(&snapshot.time.ago(scene.view.now)).into_owned(),
     ];
+    parts.extend(snapshot.disk.as_deref().map(words::alone));
     if snapshot.with_memory {
         parts.push(tr("with memory").to_owned());
     }
+    if words::is_template(scene.report, snapshot.id) {
+        parts.push(tr("template").to_owned());
+    }
+    parts.extend(words::lab(scene.view, snapshot.id).map(words::lab_text));
     if snapshot.trouble.is_some() {
         parts.push(tr("damaged").to_owned());
     }

@@ -1,13 +1,17 @@
 //! The timeline: a machine's snapshots along time with their branches, the way back to each, and what is kept by itself.
 
 mod arrange;
+mod browse;
 mod checkpoints;
 mod compare;
 mod delete;
 mod details;
+mod files;
 mod head;
 mod keys;
 mod lines;
+mod many;
+mod menu;
 mod rails;
 mod rewind;
 mod row;
@@ -25,11 +29,13 @@ use crate::ui::album::{PictureSize, Wish};
 use crate::ui::theme::{self, palette};
 use crate::ui::view::View;
 use arrange::{Arranged, Shown};
+use browse::BrowseDialog;
 use checkpoints::CheckpointsDialog;
 use compare::CompareDialog;
 use delete::DeleteDialog;
 use details::Edit;
 use rewind::RewindDialog;
+pub(super) use row::line as text_line;
 use selection::Selection;
 
 /// Layers of a disk from which on flattening is offered.
@@ -54,6 +60,7 @@ pub struct TimelineTab {
     delete: Option<DeleteDialog>,
     checkpoints: Option<CheckpointsDialog>,
     compare: Option<CompareDialog>,
+    browse: Option<BrowseDialog>,
     /// Pictures that the last frame would have shown, the most wanted first.
     wishes: Vec<Wish>,
 }
@@ -73,11 +80,18 @@ impl TimelineTab {
             || self.delete.is_some()
             || self.checkpoints.is_some()
             || self.compare.is_some()
+            || self.browse.is_some()
     }
 
     /// Whether a line or the strip has the keyboard.
     pub fn has_keyboard(&self) -> bool {
         self.has_keyboard
+    }
+
+    /// The line that is looked at gets the keyboard when it is drawn next.
+    pub fn ask_keyboard(&mut self) {
+        self.focus_point = true;
+        self.reveal_point = true;
     }
 
     /// Pictures to be had in memory, the most wanted first.
@@ -146,6 +160,7 @@ pub(super) fn timeline_tab_ui(
         tab.follow(timeline);
         head::head_ui(ui, tab, view, report, timeline, asks);
         if timeline.snapshots.is_empty() {
+            tab.focus_point = false; // There is no line.
             head::empty_ui(ui, view, report, asks);
         } else {
             let list = std::mem::take(&mut tab.arranged);
@@ -177,7 +192,7 @@ impl TimelineTab {
         };
         let left = Rect::from_min_max(pos2(room.left(), top), pos2(middle, room.bottom()));
         let right = Rect::from_min_max(pos2(middle + theme::GAP, room.top()), room.max);
-        card_ui(ui, left, |ui| self.list_ui(ui, scene));
+        card_ui(ui, left, |ui| self.list_ui(ui, scene, asks));
         card_ui(ui, right, |ui| details::details_ui(ui, self, scene, asks));
         ui.advance_cursor_after_rect(room);
     }
@@ -199,6 +214,8 @@ impl TimelineTab {
         self.checkpoints.take_if(of);
         let of = |dialog: &mut CompareDialog| !dialog.ui(ui, view, report, timeline, asks);
         self.compare.take_if(of);
+        let of = |dialog: &mut BrowseDialog| !dialog.ui(ui, view, report, timeline, asks);
+        self.browse.take_if(of);
         // A dialog takes the keyboard away from the tree; it comes back with its end.
         if asked && !self.asks_something() {
             self.focus_point = true;

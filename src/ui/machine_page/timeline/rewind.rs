@@ -100,7 +100,13 @@ impl RewindDialog {
 fn consequences(report: &MachineReport, snapshot: &SnapshotReport) -> Vec<(Icon, &'static str)> {
     let mut all = Vec::new();
     let runs = report.state.has_process();
+    let alone = snapshot.disk.is_some();
     all.push(match (snapshot.with_memory, runs) {
+        _ if alone && runs => (
+            Icon::Power,
+            tr("The machine boots with this disk as it was then. What runs now ends at once"),
+        ),
+        _ if alone => (Icon::HardDrive, tr("This disk is as it was then")),
         (true, _) => (
             Icon::FastForward,
             tr("The guest goes on in that very moment, with its memory and its screen"),
@@ -120,10 +126,16 @@ fn consequences(report: &MachineReport, snapshot: &SnapshotReport) -> Vec<(Icon,
             tr("The saved state that waits now is part of the present"),
         ));
     }
-    all.push((
-        Icon::Cpu,
-        tr("The machine's hardware is what it was then; its name, tags and notes stay"),
-    ));
+    all.push(match alone {
+        true => (
+            Icon::Cpu,
+            tr("Its other disks and its hardware stay as they are"),
+        ),
+        false => (
+            Icon::Cpu,
+            tr("The machine's hardware is what it was then; its name, tags and notes stay"),
+        ),
+    });
     if snapshot.with_memory || runs {
         all.push((
             Icon::Network,

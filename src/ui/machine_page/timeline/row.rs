@@ -15,6 +15,7 @@ use crate::model::{SnapshotId, SnapshotReport};
 use crate::ui::album::{PictureSize, Wish};
 use crate::ui::icon::{self, Icon};
 use crate::ui::kit;
+use crate::ui::library::LAB_ICON;
 use crate::ui::theme::{self, Palette, palette};
 
 const TEXT: f32 = 13.0;
@@ -137,10 +138,10 @@ fn snapshot_ui(ui: &Ui, scene: &Scene<'_>, snapshot: &SnapshotReport, room: Rect
     let place = picture_rect(room);
     let texture = texture(scene, snapshot.id);
     let (glyph, word) = words::kind(snapshot);
-    let instead = if snapshot.with_memory {
-        Icon::Monitor
-    } else {
-        Icon::Power
+    let instead = match snapshot.disk {
+        Some(_) => Icon::HardDrive,
+        None if snapshot.with_memory => Icon::Monitor,
+        None => Icon::Power,
     };
     picture_ui(ui.painter(), p, place, texture, instead);
     if marked {
@@ -177,10 +178,19 @@ fn snapshot_ui(ui: &Ui, scene: &Scene<'_>, snapshot: &SnapshotReport, room: Rect
             left = end;
         }
     };
+    if words::lab(scene.view, snapshot.id).is_some() {
+        part(LAB_ICON, tr("of a lab"), p.accent_text);
+    }
+    if words::is_template(scene.report, snapshot.id) {
+        part(Icon::Zap, tr("template"), p.leaf);
+    }
     if snapshot.trouble.is_some() {
         part(Icon::TriangleAlert, tr("Damaged"), p.error);
     }
     part(glyph, word, p.dim);
+    if let Some(disk) = &snapshot.disk {
+        part(Icon::HardDrive, &words::alone(disk), p.dim);
+    }
     if snapshot.writing {
         part(Icon::Ellipsis, tr("being written"), p.accent_text);
     } else if snapshot.with_memory {
@@ -384,7 +394,14 @@ fn mark_ui(painter: &Painter, p: &Palette, picture: Rect) {
 }
 
 /// One line of text that ends with an ellipsis where it does not fit; returns its right end.
-fn line(ui: &Ui, at: Pos2, text: &str, font: egui::FontId, color: Color32, width: f32) -> f32 {
+pub(in crate::ui::machine_page) fn line(
+    ui: &Ui,
+    at: Pos2,
+    text: &str,
+    font: egui::FontId,
+    color: Color32,
+    width: f32,
+) -> f32 {
     let mut job = LayoutJob::simple_singleline(text.to_owned(), font, color);
     job.wrap = TextWrapping::truncate_at_width(width.max(8.0));
     let galley = ui.ctx().fonts_mut(|fonts| fonts.layout_job(job));

@@ -1,0 +1,102 @@
+//! What is told of work that has succeeded, where no page shows it by itself.
+
+use super::App;
+use super::answers::Purpose;
+use crate::engine::message::LabCommand;
+use crate::language::{fill, later, told, tr};
+use crate::model::Answer;
+use crate::ui::toasts::{Offer, Toast};
+
+impl App {
+    /// What was done to a timeline, where the page does not show it by itself.
+    pub(super) fn tell_of_time(&mut self, purpose: &Purpose, answer: &Answer) {
+        let now = self.view.now;
+        let toast = |machine, title: &'static str, text: String| {
+            let name = self.view.name(machine);
+            Toast::done(fill(title, &[("name", &name)]), text, now)
+        };
+        let toast = match (purpose, answer) {
+            (Purpose::Snapshot { machine, named }, answer) => {
+                let text = tr("You can come back to this moment").to_owned();
+                let toast = toast(*machine, later("Snapshot of {name} taken"), text);
+                match answer {
+                    Answer::Snapshot(snapshot) if !named => {
+                        toast.offer(Offer::Name(*machine, *snapshot))
+                    }
+                    _ => toast,
+                }
+            }
+            (Purpose::Rewind(machine, snapshot, kept), _) => {
+                let timeline = self.view.timelines.get(machine);
+                let point = timeline.and_then(|timeline| timeline.snapshot(*snapshot));
+                let point = point.map(|point| told(point.title()).into_owned());
+                let point = point.unwrap_or_default();
+                let text = match kept {
+                    true => {
+                        later("It is as it was at “{point}”; what was before is kept as a branch")
+                    }
+                    false => later("It is as it was at “{point}”"),
+                };
+                let text = fill(text, &[("point", &point)]);
+                toast(*machine, later("{name} went back"), text)
+            }
+            (Purpose::Verify(machine), _) => {
+                let text = tr("All of it is there, and as it was written").to_owned();
+                toast(*machine, later("The snapshot of {name} is whole"), text)
+            }
+            (Purpose::Flatten(machine), _) => {
+                let text = tr("Each of its disks is one layer now").to_owned();
+                toast(*machine, later("{name} is flat"), text)
+            }
+            (Purpose::TakeFile(path), _) => {
+                let title = tr("The file is copied").to_owned();
+                Toast::done(title, path.display().to_string(), now)
+            }
+            (Purpose::NewDisk(machine), _) => {
+                let text = tr("It is detached: plug it in under Hardware").to_owned();
+                toast(*machine, later("{name} has a new disk"), text)
+            }
+            (Purpose::Template(machine, name), _) => {
+                let text = later("Choose “{template}” under New machine");
+                let text = fill(text, &[("template", name)]);
+                let title = later("Machines can begin at this moment of {name}, at once");
+                toast(*machine, title, text)
+            }
+            (Purpose::Fork(machine, _), Answer::Forked(made)) => {
+                let names = made.iter().map(|one| self.view.name(*one));
+                let names = names.collect::<Vec<String>>().join(", ");
+                let toast = toast(*machine, later("{name} was forked"), names);
+                match made.as_slice() {
+                    [one] => toast.offer(Offer::Show(*one)),
+                    _ => toast,
+                }
+            }
+            _ => return,
+        };
+        self.view.toasts.push(toast);
+    }
+
+    /// What was done with a lab, where its page does not show it by itself.
+    pub(super) fn tell_of_lab(&mut self, command: &LabCommand) {
+        let title = match command {
+            LabCommand::Snapshot { .. } => later("This moment of {name} is kept"),
+            LabCommand::Rewind { .. } => later("{name} went back"),
+            _ => return,
+        };
+        let lab = self
+            .view
+            .labs
+            .iter()
+            .find(|one| Some(one.lab.id) == command.lab());
+        let name = lab.map_or_else(String::new, |one| one.lab.name.clone());
+        let text = match command {
+            LabCommand::Rewind { keep: true, .. } => tr("What was before is kept as a moment, too"),
+            LabCommand::Rewind { .. } => tr("All its machines are as they were together"),
+            _ => tr("All its machines can come back to it together"),
+        };
+        let title = fill(title, &[("name", &name)]);
+        self.view
+            .toasts
+            .push(Toast::done(title, text.to_owned(), self.view.now));
+    }
+}
