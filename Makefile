@@ -37,7 +37,7 @@ build: setup
 test: setup-tests fmt
 	tests/guests/prepare & guests=$$!; trap 'kill $$guests 2>/dev/null || true' EXIT; \
 	$(MAKE) clippy docs; cargo test --locked --no-run; wait $$guests
-	$(AS_USER) cargo test --locked --no-fail-fast $(TESTS)
+	tests/run $(TESTS)
 
 # The long ones: kills during saves, adoption many times over, real guests to the end. A release has no steps to stop at.
 soak: setup-tests guests

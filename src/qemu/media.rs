@@ -17,9 +17,12 @@ use super::qmp::{Client, QmpError};
 /// For commands that QEMU answers at once.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long a guest that was asked for its medium may take to let it go. Linux takes a moment to unmount.
-const LET_GO: Duration = Duration::from_secs(3);
-const ASK_AGAIN: Duration = Duration::from_millis(50);
+/// How long a guest that was asked for its medium may take to let it go. Linux looks every other second whether it was
+/// asked, takes a moment to unmount, and locks a drive while it merely looks at what is in it.
+const LET_GO: Duration = Duration::from_secs(8);
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// After so many looks it is asked again: one that was only looking does not answer, but leaves the drive unlocked.
+const LOOKS: u32 = 10;
 
 /// A file to lie in a drive, opened as the drive needs it.
 #[derive(Debug)]
@@ -63,14 +66,19 @@ pub fn change(
 
 fn take_out(client: &Client, drive: &str, force: bool) -> Result<(), MediaError> {
     let arguments = json!({ "id": drive, "force": force });
-    client.call_raw("blockdev-open-tray", arguments, PATIENCE)?;
     let until = Instant::now() + LET_GO;
-    // A locked drive is no error either: the guest is asked, and may open it.
-    while !is_open(client, drive)? {
+    // A locked drive is no error: the guest is asked, and may open it.
+    for look in 0.. {
+        if look % LOOKS == 0 {
+            client.call_raw("blockdev-open-tray", arguments.clone(), PATIENCE)?;
+        }
+        if is_open(client, drive)? {
+            break;
+        }
         if Instant::now() >= until {
             return Err(MediaError::Locked);
         }
-        std::thread::sleep(ASK_AGAIN);
+        std::thread::sleep(LOOK_AGAIN);
     }
     client.call_raw("blockdev-remove-medium", json!({ "id": drive }), PATIENCE)?;
     delete_nodes(client, drive)

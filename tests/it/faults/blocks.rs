@@ -291,7 +291,7 @@ impl Bench {
         match &case.came {
             Came::Done => drop(house.done(case.args)),
             Came::Refused(word) => {
-                let complaint = house.refused(case.args);
+                let complaint = house.refused(&[&["--verbose"], case.args].concat());
                 println!("  {}", complaint.trim().replace('\n', " / "));
                 assert!(complaint.contains(word), "{name}: {complaint}");
             }

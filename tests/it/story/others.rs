@@ -71,10 +71,11 @@ fn grub_takes_typed_commands() {
         return;
     };
     let house = boot(&iso);
-    see(&house, "a menu", 60, |picture| {
-        share(picture, |pixel| pixel[0] > 60) > 1
-    });
+    // The menu's frame and bar; what the firmware writes is less. A key that comes before GRUB may be lost.
+    let written = |picture: &_| share(picture, |pixel| pixel[0] > 60);
+    see(&house, "a menu", 60, |picture| written(picture) > 5);
     house.done(&["key", "Guest", "c"]);
+    see(&house, "a prompt", 30, |picture| written(picture) < 5);
     house.done(&["type", "Guest", "set color_normal=white/red\nclear\n"]);
     see(&house, "a red screen", 30, |picture| {
         share(picture, |pixel| pixel[0] > 120 && pixel[1] < 60) > 50
