@@ -287,12 +287,12 @@ impl App {
                     browsing.put(&place, Err(failure));
                 }
             }
-            // Whoever cancels knows.
-            Purpose::TakeFile(_) | Purpose::NewDisk(_) if failure == Cancelled.into() => {}
             Purpose::Lab(_) if failure.why.ends_with(&Failure::from(Cancelled).to_string()) => {}
             Purpose::Timeline(machine) => {
                 self.view.unread_timelines.insert(machine, failure);
             }
+            // Whoever cancels knows.
+            _ if failure == Cancelled.into() => {}
             _ => self.view.fail(failure),
         }
     }

@@ -13,10 +13,12 @@ impl App {
         let ended = |id: &MachineId| self.view.machine(*id).is_some_and(parting::has_ended);
         let has_ended = self.view.tries().iter().any(ended);
         let nothing_runs = self.view.running().is_empty();
-        if self.leave_now || self.view.handed_over || (nothing_runs && !has_ended) {
+        if self.leave_now || self.view.handed_over {
             return true;
         }
-        if self.view.leaving.is_none() {
+        if self.view.leaving.is_none() && nothing_runs && !has_ended {
+            self.leave_by(ClosePolicy::KeepRunning);
+        } else if self.view.leaving.is_none() {
             let policy = self.view.settings.close;
             // What was said once and for all was not said of copies that would be lost by it.
             let loses =
@@ -121,8 +123,13 @@ impl App {
         let running = self.view.running();
         let mut resuming = Vec::new();
         match policy {
-            ClosePolicy::Ask | ClosePolicy::KeepRunning => {
+            ClosePolicy::Ask | ClosePolicy::KeepRunning if self.view.jobs.is_empty() => {
                 self.leave_now = true;
+                return;
+            }
+            // What is being done comes to its end first, in sight: the machines run on.
+            ClosePolicy::Ask | ClosePolicy::KeepRunning => {
+                self.view.leaving = Some(Leaving::default());
                 return;
             }
             ClosePolicy::SaveAll => {
@@ -163,7 +170,7 @@ impl App {
         });
         let waits = |leaving: &&mut Leaving| !leaving.asking && leaving.partings.is_empty();
         if let Some(leaving) = self.view.leaving.as_mut().filter(waits) {
-            self.leave_now |= still.is_empty();
+            self.leave_now |= still.is_empty() && self.view.jobs.is_empty();
             leaving.waiting_for = still;
             leaving.overdue = overdue;
         }

@@ -20,6 +20,9 @@ pub enum PpmError {
 const MAX_DIGITS: usize = 9;
 
 /// Parses a P6 picture with 8 bits a channel, refusing more than `max` pixels. Bytes after the picture are ignored.
+///
+/// QEMU fills each row up to a multiple of four bytes, which the format does not know (`ppm_save` in `ui/ui-qmp-cmds.c` writes
+/// its buffer's stride, in 10.0 still): rows are as long as the file says that they are.
 pub fn parse(bytes: &[u8], max: u64) -> Result<Picture, PpmError> {
     let Some(b"P6") = bytes.get(..2) else {
         return Err(PpmError::NotPpm);
@@ -37,9 +40,16 @@ pub fn parse(bytes: &[u8], max: u64) -> Result<Picture, PpmError> {
     let pixels = &bytes[at + 1..];
     let need = usize::try_from(size.area() * 3).unwrap_or(usize::MAX);
     let have = pixels.len();
-    let pixels = pixels.get(..need).ok_or(PpmError::Short { have, need })?;
-    let (rgb, _) = pixels.as_chunks::<3>();
-    let rgba = rgb.iter().flat_map(|&[r, g, b]| [r, g, b, 255]).collect();
+    let tight = need / height as usize;
+    let filled = tight.next_multiple_of(4);
+    let is_filled = have == filled * height as usize;
+    let row = if is_filled { filled } else { tight };
+    if have < need {
+        return Err(PpmError::Short { have, need });
+    }
+    let rows = pixels.chunks_exact(row).take(height as usize);
+    let rgb = rows.flat_map(|row| row[..tight].as_chunks::<3>().0);
+    let rgba = rgb.flat_map(|&[r, g, b]| [r, g, b, 255]).collect();
     Ok(Picture {
         width,
         height,
@@ -90,6 +100,16 @@ mod tests {
                 rgba
             })
         );
+    }
+
+    #[test]
+    fn rows_that_qemu_filled_up_are_read_as_rows() {
+        let rows = b"P6 1 2 255 abc\0def\0";
+        let picture = parse(rows, 100).unwrap();
+        assert_eq!(picture.rgba, b"abc\xffdef\xff");
+        // Two more bytes are not two rows' worth.
+        let tight = parse(b"P6 1 2 255 abcdefgh"[..].strip_suffix(b"h").unwrap(), 100).unwrap();
+        assert_eq!(tight.rgba, b"abc\xffdef\xff");
     }
 
     #[test]

@@ -6,7 +6,12 @@ use crate::model::Timestamp;
 
 /// Now; 1970 on a computer whose clock stands before that.
 pub fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    of(SystemTime::now())
+}
+
+/// A time that a file has; 1970 for one before that.
+pub fn of(time: SystemTime) -> Timestamp {
+    let since = time.duration_since(UNIX_EPOCH);
     Timestamp(since.map_or(0, |since| since.as_secs()))
 }
 

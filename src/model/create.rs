@@ -162,24 +162,22 @@ pub fn check_name<'a>(
     }
 }
 
-/// `wanted`, or `wanted 2`, `wanted 3`, … until no machine has the name.
+/// `wanted`, or `wanted-2`, `wanted-3`, … until no machine has the name.
 pub fn free_name(wanted: &str, taken: &[&str]) -> String {
-    let free = |name: &String| {
-        let lower = name.to_lowercase();
-        !taken.iter().any(|other| other.to_lowercase() == lower)
-    };
-    std::iter::once(wanted.to_owned())
-        .chain((2..).map(|number: u32| format!("{wanted} {number}")))
-        .find(free)
-        .unwrap_or_else(|| wanted.to_owned())
+    let lower = wanted.to_lowercase();
+    if !taken.iter().any(|other| other.to_lowercase() == lower) {
+        return wanted.to_owned();
+    }
+    numbered_names(wanted, 1, taken).concat()
 }
 
 /// `count` names that are free, numbered from 2 on: forks of `web` and of `web-2` are `web-3` and `web-4`.
-pub fn numbered_names(stem: &str, count: u32, taken: &[String]) -> Vec<String> {
+pub fn numbered_names(stem: &str, count: u32, taken: &[impl AsRef<str>]) -> Vec<String> {
     let (before, number) = stem.rsplit_once('-').unwrap_or((stem, ""));
     let is_numbered = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
     let stem = if is_numbered { before } else { stem };
-    let taken: Vec<String> = taken.iter().map(|name| name.to_lowercase()).collect();
+    let lower = taken.iter().map(|name| name.as_ref().to_lowercase());
+    let taken: Vec<String> = lower.collect();
     let names = (2_u32..).map(|number| format!("{stem}-{number}"));
     names
         .filter(|name| !taken.contains(&name.to_lowercase()))
@@ -200,8 +198,8 @@ mod tests {
                 name: "Debian".to_owned()
             })
         );
-        assert_eq!(free_name("Test card", &["test CARD"]), "Test card 2");
-        let taken = ["Web", "WEB-2", "web-4"].map(str::to_owned);
+        assert_eq!(free_name("Test card", &["test CARD"]), "Test card-2");
+        let taken = ["Web", "WEB-2", "web-4"];
         assert_eq!(
             numbered_names("web-2", 3, &taken),
             ["web-3", "web-5", "web-6"]

@@ -3,12 +3,12 @@
 use egui::{RichText, Ui};
 
 use super::icon::Icon;
-use super::kit;
 use super::parting::{self, Partings};
 use super::settings_page::close_word;
 use super::theme::palette;
 use super::view::{Leaving, View};
 use super::{Ask, LeaveStep};
+use super::{footer, kit};
 use crate::language::{count, fill, later, tr};
 use crate::model::ClosePolicy;
 
@@ -51,6 +51,9 @@ impl CloseDialog {
             }
             ui.add_space(6.0);
             self.partings.ui(ui, view);
+            if !view.jobs.is_empty() {
+                kit::hint(ui, tr("What is being done now comes to its end first."));
+            }
             ui.add_space(6.0);
             let ways = if running.is_empty() {
                 &CLOSE[..]
@@ -143,15 +146,16 @@ fn way_ui(ui: &mut Ui, way: &Way, lacks: bool) -> bool {
 fn waiting_ui(ui: &Ui, view: &View, leaving: &Leaving, asks: &mut Vec<Ask>) {
     let title = if leaving.overdue {
         tr("Some guests did not shut down")
+    } else if leaving.waiting_for.is_empty() && leaving.partings.is_empty() {
+        tr("Closing when the work is done")
     } else {
         tr("Closing when the machines are done")
     };
     let ((), dismissed) = kit::modal(ui, "leaving", 440.0, title, |ui| {
         let parted = leaving.partings.iter().map(|parting| parting.machine);
-        for report in parted.chain(leaving.waiting_for.iter().copied()) {
-            let Some(report) = view.machine(report) else {
-                continue;
-            };
+        let machines = parted.chain(leaving.waiting_for.iter().copied());
+        let reports: Vec<_> = machines.filter_map(|id| view.machine(id)).collect();
+        for report in &reports {
             ui.horizontal(|ui| {
                 ui.add(egui::Label::new(RichText::new(&report.name)).truncate());
                 kit::state_word(ui, report.state);
@@ -159,6 +163,10 @@ fn waiting_ui(ui: &Ui, view: &View, leaving: &Leaving, asks: &mut Vec<Ask>) {
             if let Some(job) = view.job_of(report) {
                 kit::progress(ui, job, ui.available_width());
             }
+        }
+        let is_shown = |id| reports.iter().any(|report| report.job == Some(id));
+        for job in view.jobs.values().filter(|job| !is_shown(job.id)) {
+            footer::job_ui(ui, job, asks);
         }
         ui.add_space(8.0);
         kit::footer(ui, |ui| {

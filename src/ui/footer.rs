@@ -212,7 +212,8 @@ fn jobs_ui(ui: &mut Ui, view: &View, asks: &mut Vec<Ask>) {
         });
 }
 
-fn job_ui(ui: &mut Ui, job: &JobReport, asks: &mut Vec<Ask>) {
+/// A job with its progress, and Cancel where it can be cancelled.
+pub fn job_ui(ui: &mut Ui, job: &JobReport, asks: &mut Vec<Ask>) {
     let p = palette(ui);
     ui.push_id(job.id, |ui| {
         egui::Frame::NONE.inner_margin(6).show(ui, |ui| {

@@ -35,7 +35,8 @@ pub fn making_ui(ui: &mut Ui, view: &View, asks: &mut Vec<Ask>) {
         });
 }
 
-fn job_ui(ui: &mut Ui, job: &JobReport, asks: &mut Vec<Ask>) {
+/// A job as a card, with a cross where it can be cancelled.
+pub fn job_ui(ui: &mut Ui, job: &JobReport, asks: &mut Vec<Ask>) {
     let p = palette(ui);
     let title = told(&job.title);
     Frame::NONE

@@ -47,6 +47,8 @@ pub enum Page {
 pub struct Shell {
     pub page: Page,
     chosen: Option<MachineId>,
+    /// What the chosen one was made of.
+    chosen_from: Option<MachineId>,
     pub library: LibraryList,
     pub machine_page: MachinePage,
     trash: TrashPage,
@@ -324,15 +326,19 @@ impl Shell {
         left
     }
 
-    /// Keeps a machine chosen as long as there is one.
+    /// Keeps a machine chosen as long as there is one: after a copy the one that it was made of.
     fn choose_something(&mut self, view: &View) {
-        let gone = self
-            .chosen
-            .and_then(|id| view.machine(id))
-            .is_none_or(|report| report.trashed().is_some());
-        if gone {
-            self.chosen = view.machines().next().map(|report| report.id);
+        let there = |id| view.machine(id).filter(|report| report.trashed().is_none());
+        if self.chosen.and_then(there).is_none() {
+            let parent = self.chosen_from.and_then(there);
+            let other = parent.or_else(|| view.machines().next());
+            self.chosen = other.map(|report| report.id);
         }
+        let machine = self
+            .chosen
+            .and_then(there)
+            .and_then(|it| it.machine.as_ref());
+        self.chosen_from = machine.and_then(|it| Some(it.descent.as_ref()?.from));
     }
 
     /// Whether a dialog is open.
@@ -354,7 +360,9 @@ impl Shell {
 
     fn shortcuts(&self, ui: &Ui, view: &View, asks: &mut Vec<Ask>) {
         let typing = view.captured.is_some() || terminal::has_focus(ui.ctx());
-        let asks_something = self.asks_something(view) || self.ended.is_open();
+        // Escape closes an open menu, and no page with it.
+        let asks_something =
+            self.asks_something(view) || self.ended.is_open() || egui::Popup::is_any_open(ui.ctx());
         if asks_something || typing || self.settings.wants_keys() {
             return;
         }

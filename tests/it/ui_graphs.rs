@@ -132,7 +132,7 @@ fn a_machine_that_stopped_shows_no_figures_as_live() {
     off.generation = 2;
     harness.state_mut().events.push(show(off));
     harness.run_ok();
-    harness.get_by_label("Start the machine to see what it does");
+    harness.get_by_label("They are here while the machine runs");
     assert!(harness.query_by_label_contains("Processors, ").is_none());
     // Started again, nothing of its last life is left; one sample can't tell a rate.
     let mut again = report(1, "Debian", State::Running);

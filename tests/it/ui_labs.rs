@@ -245,3 +245,56 @@ fn a_lab_whose_machines_are_gone_or_whose_file_is_broken_says_so() {
     harness.get_by_label("line 3: expected `)`");
     assert!(harness.query_by_label("Start all").is_none());
 }
+
+#[test]
+fn escape_closes_a_menu_and_leaves_the_page_open() {
+    let mut harness = open();
+    let named = |harness: &Harness<'_, Window>| {
+        let all = harness.query_all_by_label("Something else");
+        all.count()
+    };
+    let before = named(&harness);
+    let button = harness.get_by(|node| {
+        node.role() == Role::Button && node.label().as_deref() == Some("Add a machine")
+    });
+    button.click();
+    harness.run_ok();
+    assert_eq!(named(&harness), before + 1);
+    harness.key_press(egui::Key::Escape);
+    harness.run_ok();
+    assert_eq!(named(&harness), before);
+    harness.get_by_label("Start all");
+    harness.key_press(egui::Key::Escape);
+    harness.run_ok();
+    assert!(harness.query_by_label("Start all").is_none());
+}
+
+#[test]
+fn a_moment_of_machines_that_left_says_what_stays_and_is_refused_when_none_is_left() {
+    for (left, verdict) in [
+        (
+            vec![id(1), id(4)],
+            "Is not in the lab any more, and stays as it is: Database, Mail",
+        ),
+        (vec![id(4)], "None of its machines is in the lab any more"),
+    ] {
+        let mut harness = open();
+        let mut lab = shop();
+        lab.lab.machines = left;
+        harness.state_mut().events = vec![Event::Labs(vec![lab])];
+        harness.run_ok();
+        let back: Vec<_> = harness.get_all_by_label("Go back…").collect();
+        back[2].click_accesskit();
+        harness.run_ok();
+        harness.get_by_label(verdict);
+    }
+}
+
+#[test]
+fn a_deleted_labs_page_gives_way_to_the_machines() {
+    let mut harness = open();
+    harness.state_mut().events = vec![Event::Labs(Vec::new())];
+    harness.run_ok();
+    let Window { shell, view, .. } = harness.state();
+    assert!(shell.shown(view).is_some());
+}

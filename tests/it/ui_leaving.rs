@@ -155,3 +155,68 @@ fn the_window_closes_once_a_copys_moment_is_kept_and_the_copy_gone() {
         assert_eq!(fake.sent(|command| is_act(command, Action::PowerOff)), 0);
     }
 }
+
+#[test]
+fn closing_waits_for_what_is_being_done_and_lets_it_be_cancelled() {
+    for runs in [true, false] {
+        let state = if runs { State::Running } else { State::Off };
+        let (mut harness, fake) = open(&[report(1, "Debian", state)]);
+        let job = JobReport {
+            id: JobId(7),
+            machine: Some(id(1)),
+            title: "Cloning Debian".to_owned(),
+            step: "Copying disks".to_owned(),
+            done: 1,
+            of: 4,
+            can_cancel: true,
+            state: JobState::Running,
+        };
+        fake.tell(Event::Job(job.clone()));
+        harness.run_ok();
+        press_close(&mut harness);
+        harness.run_ok();
+        if runs {
+            harness.get_by_label("What is being done now comes to its end first.");
+            harness.get_by_label("Keep running").click();
+            harness.run_ok();
+        }
+        assert!(!closes(&harness));
+        harness.get_by_label("Closing when the work is done");
+        assert!(harness.get_all_by_label("Cloning Debian").count() > 0);
+        harness.get_by_label("Cancel").click();
+        harness.run_ok();
+        let cancels = |command: &Command| matches!(command, Command::CancelJob(JobId(7)));
+        assert_eq!(fake.sent(cancels), 1);
+        let state = JobState::Cancelled;
+        fake.tell(Event::Job(JobReport { state, ..job }));
+        let closed = (0..5).any(|_| {
+            harness.step();
+            closes(&harness)
+        });
+        assert!(closed);
+    }
+}
+
+#[test]
+fn after_a_copy_comes_the_machine_that_it_was_made_of() {
+    let mut copy = try_of(3, "playground", State::Running);
+    copy.machine.as_mut().unwrap().descent = Some(Descent {
+        from: id(2),
+        name: "Debian".to_owned(),
+        birth: Birth::Fork,
+        at: None,
+        when: Timestamp(0),
+        unborn: false,
+    });
+    let (mut harness, fake) = open(&[
+        report(1, "Alpine", State::Off),
+        report(2, "Debian", State::Running),
+        copy,
+    ]);
+    harness.state_mut().as_mut().unwrap().shell.select(id(3));
+    harness.run_ok();
+    fake.tell(Event::Gone(id(3)));
+    harness.run_ok();
+    let app = harness.state().as_ref().unwrap();
+    assert_eq!(app.shell.shown(&app.view).unwrap().id, id(2));
+}

@@ -123,7 +123,7 @@ fn a_dropped_installer_becomes_a_machine_in_two_steps() {
     let (spec, start) = made(&harness);
     assert!(start);
     // The name is taken.
-    assert_eq!(spec.name, "Debian 12 2");
+    assert_eq!(spec.name, "Debian 12-2");
     assert_eq!(spec.source, Source::Iso(PathBuf::from("/tmp/some.img")));
     assert_eq!((spec.firmware, spec.era), (FirmwareKind::Uefi, Era::Sata));
     assert_eq!(spec.disk_size, ByteSize::gib(64));

@@ -11,7 +11,9 @@ use crate::engine::clock;
 use crate::engine::hub::Asker;
 use crate::engine::worker::{Live, Order};
 use crate::library::{Broken, Entry, Library, Loaded};
-use crate::model::{Action, Answer, DeviceKind, DiskSource, Failure, Machine, MachineId, State};
+use crate::model::{
+    Action, Answer, DeviceKind, DiskSource, Failure, Machine, MachineId, State, Timestamp,
+};
 
 /// How many threads read a library, and for how few machines one is enough.
 const READERS: usize = 4;
@@ -302,8 +304,17 @@ pub(super) fn resting(library: &Library, machine: &Machine) -> Live {
     }
     match &machine.saved {
         Some(saved) => Live::resting(State::Saved, saved.when, None),
-        None => Live::resting(State::Off, machine.created, None),
+        None => Live::resting(State::Off, last_written(library, machine), None),
     }
+}
+
+/// When something was last written to the machine's own disks: nothing else tells a later owner when it ran. Its creation,
+/// if it has no disk or never ran.
+fn last_written(library: &Library, machine: &Machine) -> Timestamp {
+    let written = |layer| std::fs::metadata(library.layer_file(layer)).and_then(|it| it.modified());
+    let tops = machine.tops().into_iter();
+    tops.filter_map(|top| written(top).ok().map(clock::of))
+        .fold(machine.created, Timestamp::max)
 }
 
 /// The first disk whose file is not there.

@@ -18,6 +18,10 @@ const LAST_PATIENCE: Duration = Duration::from_secs(5);
 const IGNORED: &[&str] = &[
     "ACPI_DEVICE_OST",
     "BALLOON_CHANGE",
+    // Whoever has a job done follows it, and tells what came of it.
+    "BLOCK_JOB_CANCELLED",
+    "BLOCK_JOB_COMPLETED",
+    "BLOCK_JOB_ERROR",
     "BLOCK_JOB_READY",
     "DEVICE_TRAY_MOVED",
     "DISPLAY_UPDATE",

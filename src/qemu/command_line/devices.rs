@@ -71,9 +71,6 @@ fn one(launch: &Launch<'_>, device: &Device, line: &mut Line) -> Result<(), Comm
         DeviceKind::Balloon => {
             let mut properties = pci()?;
             properties.push(("deflate-on-oom", "on".to_owned()));
-            // What the guest has freed becomes a hole in the machine's memory: less to hold, and to copy for a snapshot or a
-            // fork (VIRTIO 1.2, 5.5.6.7).
-            properties.push(("free-page-reporting", "on".to_owned()));
             plain(line, "virtio-balloon-pci", properties)
         }
         DeviceKind::GenerationId => {

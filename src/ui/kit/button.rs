@@ -227,16 +227,20 @@ pub fn menu_button(
     content: impl FnOnce(&mut Ui),
 ) {
     let response = icon_button(ui, enabled, icon, word);
-    egui::Popup::menu(&response)
-        .align(egui::RectAlign::BOTTOM_END)
-        .show(|ui| {
-            ui.spacing_mut().item_spacing.y = 2.0;
-            let height = ui.ctx().content_rect().height() - 130.0;
-            ui.set_max_height(height);
-            egui::ScrollArea::vertical()
-                .max_height(height)
-                .show(ui, content);
-        });
+    // Towards the window's middle.
+    let is_left = response.rect.center().x < ui.ctx().content_rect().center().x;
+    let align = match is_left {
+        true => egui::RectAlign::BOTTOM_START,
+        false => egui::RectAlign::BOTTOM_END,
+    };
+    egui::Popup::menu(&response).align(align).show(|ui| {
+        ui.spacing_mut().item_spacing.y = 2.0;
+        let height = ui.ctx().content_rect().height() - 130.0;
+        ui.set_max_height(height);
+        egui::ScrollArea::vertical()
+            .max_height(height)
+            .show(ui, content);
+    });
 }
 
 /// One of a row of tabs; returns whether it was chosen now.

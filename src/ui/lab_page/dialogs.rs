@@ -321,6 +321,14 @@ fn new_ui(ui: &mut Ui, view: &View, about: &About, name: &mut String, focus: boo
 }
 
 fn rewind_verdict(view: &View, report: &LabReport, moment: &SnapshotSet) -> Result<(), String> {
+    if !report
+        .lab
+        .machines
+        .iter()
+        .any(|id| moment.of(*id).is_some())
+    {
+        return Err(tr("None of its machines is in the lab any more").to_owned());
+    }
     for machine in machines(view, &report.lab).into_iter().flatten() {
         if moment.of(machine.id).is_some() {
             actions::verdict(machine, Action::Rewind, view.handed_over).map_err(|why| {
@@ -331,6 +339,13 @@ fn rewind_verdict(view: &View, report: &LabReport, moment: &SnapshotSet) -> Resu
         }
     }
     Ok(())
+}
+
+/// Machines that the moment has and the lab has not.
+fn left(view: &View, report: &LabReport, moment: &SnapshotSet) -> Vec<String> {
+    let members = moment.members.iter().map(|member| member.machine);
+    let left = members.filter(|id| !report.lab.machines.contains(id));
+    left.map(|id| view.name(id)).collect()
 }
 
 /// What happens to which machines.
@@ -353,6 +368,11 @@ fn consequences_ui(ui: &mut Ui, view: &View, report: &LabReport, set: SetId) {
             Icon::Anchor,
             tr("Came into the lab later, and stays as it is: {names}"),
             Vec::new(),
+        ),
+        (
+            Icon::LogOut,
+            tr("Is not in the lab any more, and stays as it is: {names}"),
+            left(view, report, moment),
         ),
     ];
     for machine in machines(view, &report.lab).into_iter().flatten() {

@@ -6,11 +6,12 @@ mod tiles;
 
 use egui::{RichText, ScrollArea, Ui, vec2};
 
+use super::actions::{self, Errand};
 use super::album::Wish;
 use super::icon::Icon;
 use super::theme::palette;
 use super::view::View;
-use super::{Ask, actions, kit, page};
+use super::{Ask, kit, page};
 use crate::engine::message::{Command, LabCommand};
 use crate::language::{count, fill, told, tr};
 use crate::model::{Action, Lab, LabId, LabReport, MachineId, MachineReport, State};
@@ -48,7 +49,7 @@ impl LabPage {
         self.wishes.clear();
         self.in_sight.clear();
         let Some(report) = view.lab(lab) else {
-            page::head_ui(ui, tr("This lab is no more"), asks, |_, _| {});
+            asks.push(Ask::Errand(Errand::Back)); // It was deleted.
             return;
         };
         page::head_ui(ui, &report.lab.name, asks, |ui, _| {

@@ -5,7 +5,7 @@ use egui::{Rect, RichText, Ui, vec2};
 use super::dialogs::Dialog;
 use super::tiles::picture_ui;
 use crate::language::{count, fill, told, tr};
-use crate::model::{LabReport, Lack, MemberReport, SetReport, SnapshotSet};
+use crate::model::{LabReport, Lack, MachineId, MemberReport, SetReport, SnapshotSet};
 use crate::ui::album::{PictureSize, Wish};
 use crate::ui::icon::Icon;
 use crate::ui::kit;
@@ -94,7 +94,11 @@ fn moment_ui(
         });
     });
     pictures_ui(ui, view, how, wishes);
-    if let Some(why) = not_whole(view, how) {
+    let is_at_work = |id: &MachineId| view.machine(*id).is_some_and(|it| it.job.is_some());
+    // One that is just being kept is not whole yet.
+    if let Some(why) = not_whole(view, how)
+        && !report.lab.machines.iter().any(is_at_work)
+    {
         kit::warning(ui, &why);
     }
     asked

@@ -112,7 +112,7 @@ fn tile_ui(
     let room = egui::UiBuilder::new().id_salt(id).max_rect(cross);
     let taken = report.map_or_else(|| id.short(), |report| report.name.clone());
     let word = fill("Take {name} out of the lab", &[("name", &taken)]);
-    let out = kit::small_icon(&mut ui.new_child(room), Icon::X, &word).on_hover_text(&word);
+    let out = kit::small_icon(&mut ui.new_child(room), Icon::X, &word);
     if out.clicked() && !view.handed_over {
         let mut machines = lab.machines.clone();
         machines.retain(|one| *one != id);

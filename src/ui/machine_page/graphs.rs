@@ -37,7 +37,7 @@ pub(super) fn graphs_ui(ui: &mut Ui, view: &View, report: &MachineReport, _asks:
 /// In their place while the machine is not running.
 pub(super) fn no_graphs_ui(ui: &mut Ui) {
     kit::card(ui, tr("Live graphs"), |ui| {
-        dim(ui, tr("Start the machine to see what it does"));
+        dim(ui, tr("They are here while the machine runs"));
     });
 }
 

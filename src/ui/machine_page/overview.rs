@@ -3,14 +3,14 @@
 use egui::{CornerRadius, Pos2, Rect, RichText, Sense, Ui, pos2, vec2};
 
 use super::{MachinePage, Tab, family, graphs};
-use crate::language::{fill, told, tr};
+use crate::language::{fill, tr};
 use crate::model::Zoom;
 use crate::model::{DeviceKind, DiskSource, Machine, MachineReport, NicNetwork, State};
 use crate::ui::icon::{self, Icon};
 use crate::ui::screen_view;
 use crate::ui::theme::{self, palette};
 use crate::ui::view::View;
-use crate::ui::{Ask, kit};
+use crate::ui::{Ask, kit, making};
 
 pub(super) fn overview_ui(
     ui: &mut Ui,
@@ -22,7 +22,7 @@ pub(super) fn overview_ui(
     if report.machine.is_none() {
         return; // The trouble card says it all.
     }
-    job_ui(ui, view, report);
+    job_ui(ui, view, report, asks);
     let live = report.state.has_process();
     let mut kinship = std::mem::take(&mut page.kinship);
     let mut kin_asks = Vec::new();
@@ -59,13 +59,9 @@ fn made_of_ui(ui: &mut Ui, report: &MachineReport) {
     }
 }
 
-fn job_ui(ui: &mut Ui, view: &View, report: &MachineReport) {
+fn job_ui(ui: &mut Ui, view: &View, report: &MachineReport, asks: &mut Vec<Ask>) {
     if let Some(job) = view.job_of(report) {
-        kit::card(ui, &told(&job.title), |ui| {
-            ui.label(RichText::new(told(&job.step)).color(palette(ui).dim));
-            let width = ui.available_width();
-            kit::progress(ui, job, width);
-        });
+        making::job_ui(ui, job, asks);
         ui.add_space(6.0);
     }
 }

@@ -1,6 +1,7 @@
 //! Owners and QEMUs that are killed, stopped or race each other: machines outlive them all.
 
-use std::time::{Duration, Instant};
+use std::fs;
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -257,4 +258,20 @@ fn a_merge_that_its_owner_left_behind_holds_nobody_up() {
     reads_in(&house, "Card-2", &blocks);
     house.done(&["snapshot", "delete", "Card", "below", "--yes"]);
     reads(&house, &blocks);
+}
+
+/// Nothing is recorded when a guest ends; its disks tell.
+#[test]
+fn a_later_owner_knows_since_when_a_machine_is_off() {
+    let house = House::new();
+    house.done(&["create", "Card", "--test-card"]);
+    let created = house.row("Card")["since"].as_u64().unwrap();
+    let disks = fs::read_dir(house.machine("Card").join("disks")).unwrap();
+    let disk = disks.flatten().next().unwrap().path();
+    let ended = created + 500;
+    house.kill_agent();
+    let file = fs::File::options().write(true).open(disk).unwrap();
+    file.set_modified(UNIX_EPOCH + Duration::from_secs(ended))
+        .unwrap();
+    assert_eq!(house.row("Card")["since"], ended);
 }

@@ -128,10 +128,10 @@ fn a_deleted_machine_waits_in_the_trash_and_comes_back_under_a_free_name() {
 
     house.done(&["create", "card", "--test-card"]); // The name is free meanwhile.
     house.done(&["restore", "Card"]);
-    assert_eq!(house.machine("Card 2"), folder);
-    assert_eq!(house.state("Card 2"), "off");
+    assert_eq!(house.machine("Card-2"), folder);
+    assert_eq!(house.state("Card-2"), "off");
 
-    house.done(&["delete", "Card 2"]);
+    house.done(&["delete", "Card-2"]);
     let complaint = house.refused(&["trash", "--empty"]);
     assert!(complaint.contains("Add --yes"), "{complaint}");
     house.done(&["trash", "--empty", "--yes"]);

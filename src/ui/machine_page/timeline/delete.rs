@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use egui::{Key, Modifiers, RichText, Ui};
+use egui::{RichText, Ui};
 
 use super::{Scene, TimelineTab, words};
 use crate::engine::message::Command;
@@ -69,14 +69,13 @@ impl DeleteDialog {
         if no || dismissed {
             return false;
         }
-        let entered = ui.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Enter));
-        if yes || entered {
+        if yes {
             asks.push(Ask::Engine(Command::DeleteSnapshots {
                 machine: report.id,
                 snapshots: doomed.iter().map(|snapshot| snapshot.id).collect(),
             }));
         }
-        !(yes || entered)
+        !yes
     }
 }
 
