@@ -1,7 +1,8 @@
 //! Copies: a try, families small and large, the questions about tries, files inside disks.
 
 use egui_kittest::kittest::Queryable as _;
-use orangery::model::{MachineReport, State};
+use orangery::engine::message::Event;
+use orangery::model::{JobId, JobReport, JobState, MachineReport, State};
 use orangery::ui::browsing::Browsing;
 use orangery::ui::view::Leaving;
 
@@ -18,6 +19,7 @@ pub fn all() -> Vec<Scene> {
         scene("try", family, |h| row(h, "playground").click()),
         scene("family", family, |h| row(h, "web-2").click()),
         scene("family-20", large, |h| row(h, "web").click()),
+        scene("close-work", working, |_| {}),
         scene("close-tries", leaving, |_| {}),
         scene("try-ended", ended, |_| {}),
         scene("files-disks", files, browse),
@@ -35,6 +37,23 @@ pub fn all() -> Vec<Scene> {
 fn of(machines: impl IntoIterator<Item = MachineReport>) -> Window {
     let web = report(1, "web", State::Off);
     Window::new(std::iter::once(web).chain(machines).map(show))
+}
+
+/// The window is to close once a clone is made.
+fn working() -> Window {
+    let mut window = family();
+    window.view.leaving = Some(Leaving::default());
+    window.events.push(Event::Job(JobReport {
+        id: JobId(1),
+        machine: Some(id(1)),
+        title: "Cloning web".to_owned(),
+        step: "Copying disks".to_owned(),
+        done: 3,
+        of: 8,
+        can_cancel: true,
+        state: JobState::Running,
+    }));
+    window
 }
 
 fn family() -> Window {

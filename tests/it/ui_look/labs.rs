@@ -1,5 +1,6 @@
 //! A lab's page, without moments and with some, and its questions.
 
+use egui_kittest::kittest::Queryable as _;
 use orangery::engine::message::Event;
 
 use super::scenes::{Scene, Shown, click, scene};
@@ -14,6 +15,13 @@ pub fn all() -> Vec<Scene> {
         scene("lab-make", window, |h| {
             mark(h, ["Frontend", "Mail"]);
             click(h, "Make a lab of these…");
+        }),
+        scene("lab-add", page, |h| {
+            let button = h.get_by(|node| {
+                node.role() == egui::accesskit::Role::Button
+                    && node.label().as_deref() == Some("Add a machine")
+            });
+            button.click_accesskit();
         }),
         scene("lab-keep", page, |h| click(h, "Keep this moment…")),
         scene("lab-rewind", page, |h: &mut Shown<'_>| click(h, "Go back…")),
