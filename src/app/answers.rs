@@ -69,6 +69,8 @@ pub(super) enum Purpose {
     Template(MachineId, String),
     /// Made machines of another one; whether the page of a single one opens.
     Fork(MachineId, bool),
+    /// Puts the moment of a copy, which has this name, into the timeline of a machine.
+    KeepMoment(MachineId, String),
     /// Keeps a copy or throws it away, before the window closes.
     Part(MachineId),
     /// Changed what lies in the trash.
@@ -180,8 +182,24 @@ impl Purpose {
 
 impl App {
     pub(super) fn send(&mut self, command: Command) {
-        let purpose = Purpose::of(&command);
+        let purpose = self
+            .keeping_moment(&command)
+            .unwrap_or_else(|| Purpose::of(&command));
         self.send_for(command, purpose);
+    }
+
+    /// For whoever keeps a copy's moment: once that is done the copy is gone, and with it where it came from.
+    fn keeping_moment(&self, command: &Command) -> Option<Purpose> {
+        let Command::Act {
+            machine,
+            action: Action::KeepMoment,
+        } = command
+        else {
+            return None;
+        };
+        let report = self.view.machine(*machine)?;
+        let descent = report.machine.as_ref()?.descent.as_ref()?;
+        Some(Purpose::KeepMoment(descent.from, report.name.clone()))
     }
 
     pub(super) fn send_for(&mut self, command: Command, purpose: Purpose) {
@@ -351,13 +369,15 @@ impl App {
                 | Purpose::Verify(_)
                 | Purpose::Flatten(_)
                 | Purpose::TakeFile(_)
-                | Purpose::NewDisk(_)
-                | Purpose::Template(..)
-                | Purpose::Fork(..)),
+                | Purpose::NewDisk(_)),
                 answer,
             ) => {
                 self.tell_of_time(&purpose, &answer);
             }
+            (
+                purpose @ (Purpose::Template(..) | Purpose::KeepMoment(..) | Purpose::Fork(..)),
+                answer,
+            ) => self.tell_of_copies(&purpose, &answer),
             (Purpose::Lab(_), Answer::Lab(lab)) => self.shell.show_lab(lab),
             (Purpose::Lab(command), _) => self.tell_of_lab(&command),
             (Purpose::Trash, _) => self.send(Command::ShowTrash),

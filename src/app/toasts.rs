@@ -4,17 +4,14 @@ use super::App;
 use super::answers::Purpose;
 use crate::engine::message::LabCommand;
 use crate::language::{fill, later, told, tr};
-use crate::model::Answer;
+use crate::model::{Answer, MachineId};
 use crate::ui::toasts::{Offer, Toast};
 
 impl App {
     /// What was done to a timeline, where the page does not show it by itself.
     pub(super) fn tell_of_time(&mut self, purpose: &Purpose, answer: &Answer) {
         let now = self.view.now;
-        let toast = |machine, title: &'static str, text: String| {
-            let name = self.view.name(machine);
-            Toast::done(fill(title, &[("name", &name)]), text, now)
-        };
+        let toast = |machine, title, text| self.done(machine, title, text);
         let toast = match (purpose, answer) {
             (Purpose::Snapshot { machine, named }, answer) => {
                 let text = tr("You can come back to this moment").to_owned();
@@ -56,11 +53,28 @@ impl App {
                 let text = tr("It is detached: plug it in under Hardware").to_owned();
                 toast(*machine, later("{name} has a new disk"), text)
             }
+            _ => return,
+        };
+        self.view.toasts.push(toast);
+    }
+
+    /// What was made of a machine, or came back to it.
+    pub(super) fn tell_of_copies(&mut self, purpose: &Purpose, answer: &Answer) {
+        let toast = |machine, title, text| self.done(machine, title, text);
+        let toast = match (purpose, answer) {
             (Purpose::Template(machine, name), _) => {
                 let text = later("Choose “{template}” under New machine");
                 let text = fill(text, &[("template", name)]);
                 let title = later("Machines can begin at this moment of {name}, at once");
                 toast(*machine, title, text)
+            }
+            (Purpose::KeepMoment(machine, copy), _) => {
+                let text = fill(later("You can come back to “{name}”"), &[("name", copy)]);
+                toast(
+                    *machine,
+                    later("A moment is in the timeline of {name}"),
+                    text,
+                )
             }
             (Purpose::Fork(machine, _), Answer::Forked(made)) => {
                 let names = made.iter().map(|one| self.view.name(*one));
@@ -74,6 +88,12 @@ impl App {
             _ => return,
         };
         self.view.toasts.push(toast);
+    }
+
+    /// `title` has a place for the machine's name.
+    fn done(&self, machine: MachineId, title: &'static str, text: String) -> Toast {
+        let name = self.view.name(machine);
+        Toast::done(fill(title, &[("name", &name)]), text, self.view.now)
     }
 
     /// What was done with a lab, where its page does not show it by itself.

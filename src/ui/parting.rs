@@ -70,6 +70,12 @@ impl EndedDialog {
     pub fn ui(&mut self, ui: &Ui, view: &View, free: bool, asks: &mut Vec<Ask>) {
         let tries = view.tries();
         self.left.retain(|id| tries.contains(id));
+        // Its own window asks the same.
+        let is_asked = |report: &MachineReport| has_ended(report) && report.console_open();
+        let asked = tries
+            .iter()
+            .filter(|id| view.machine(**id).is_some_and(is_asked));
+        self.left.extend(asked);
         let waits = |id: &&MachineId| {
             let report = view.machine(**id);
             report.is_some_and(has_ended) && !self.left.contains(*id)
@@ -91,7 +97,7 @@ impl EndedDialog {
         let (done, dismissed) = kit::modal(ui, "ended", 540.0, &title, |ui| {
             kit::hint(
                 ui,
-                tr("Nothing that was done in this copy is kept unless you say so now."),
+                tr("Say what becomes of this copy and all that was done in it."),
             );
             ui.add_space(6.0);
             let done = ways_ui(ui, view, report, asks);

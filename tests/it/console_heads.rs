@@ -1,7 +1,7 @@
 //! A machine with two screens, each in a window of its own; the test card drives both.
 
 use std::process::Child;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::card::CardReport;
 use crate::console_desktop::{Desktop, Shot, wait};
@@ -36,11 +36,11 @@ fn open(house: &House, screen: u32) -> (Child, String) {
 /// Waits for a card in a window.
 #[track_caller]
 fn wait_card(house: &House, window: &str, what: &str, until: impl Fn(&CardReport) -> bool) {
-    let (mut last, mut told) = (None, std::time::Instant::now());
+    let (mut last, mut told) = (None, Instant::now());
     wait(what, || {
         last = house.card(window);
         if told.elapsed().as_secs() > 5 {
-            told = std::time::Instant::now();
+            told = Instant::now();
             println!("{what}: {last:?}"); // For who reads a failure.
         }
         last.as_ref().is_some_and(&until)
@@ -166,6 +166,15 @@ fn has_sign(shot: &Shot) -> bool {
     shot.part(shot.width / 2, 5, 1, 1).rgb == SIGN
 }
 
+/// Presses the key that lets go. It takes the keyboard again, too, so there has to be time to see what came of it.
+fn let_go_of(house: &House, window: &str) {
+    let_go(house);
+    let pressed = Instant::now();
+    while pressed.elapsed() < Duration::from_secs(5) && has_sign(&house.desktop.shot(window)) {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 /// Brings a window to a monitor and fills that with it.
 #[track_caller]
 fn fill_monitor(house: &House, window: &str, place: [i32; 4]) {
@@ -194,9 +203,7 @@ fn wait_whole(house: &House, window: &str, [_, _, width, height]: [i32; 4]) {
             house
                 .desktop
                 .xdotool(&format!("windowactivate --sync {window}"));
-            let_go(house);
-            // Not twice: the key that lets go takes the keyboard again, too.
-            wait("no sign", || !has_sign(&house.desktop.shot(window)));
+            let_go_of(house, window);
         }
         let now = house.whole_card(window).map(|card| card.frame);
         let moves = seen.is_some() && now > seen;

@@ -248,8 +248,8 @@ fn a_guests_memory_that_shrinks_costs_no_window() {
         .sway
         .msg(&["output", "HEADLESS-1", "resolution", "900x700"]);
     stage.wait_card("the card again, in another size", |card| card.virtio_screen);
+    // Whether sway reads this one, too, depends on who saw first that the other had shrunk: sway, or we on a busy computer.
     assert!(stage.child.try_wait().unwrap().is_none());
-    assert!(!stage.sway_reads_memory());
 }
 
 /// Stops the machine once it has drawn the card.

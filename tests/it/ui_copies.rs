@@ -102,6 +102,25 @@ fn a_try_whose_guest_has_ended_is_asked_about_once() {
         .get_by_label("It has ended. Unless it is kept it is gone with all that was done in it.");
 }
 
+/// A window of its own asks there.
+#[test]
+fn a_try_that_has_ended_in_its_own_window_is_not_asked_about_again() {
+    let mut ended = copy(2, "playground", true);
+    ended.state = State::Off;
+    ended.consoles = vec![ConsoleWindow {
+        head: 0,
+        used: true,
+    }];
+    let mut harness = with([report(1, "web", State::Running), ended.clone()]);
+    harness.run_ok();
+    assert!(harness.query_by_label("playground has ended").is_none());
+    ended.consoles.clear();
+    ended.generation += 1;
+    harness.state_mut().events = vec![crate::ui_fixture::show(ended)];
+    harness.run_ok();
+    assert!(harness.query_by_label("playground has ended").is_none());
+}
+
 /// One that was just thrown away is off for a moment before it is gone.
 #[test]
 fn a_try_that_has_ended_in_this_second_is_not_asked_about_yet() {

@@ -198,7 +198,7 @@ fn closing_waits_for_what_is_being_done_and_lets_it_be_cancelled() {
 }
 
 #[test]
-fn after_a_copy_comes_the_machine_that_it_was_made_of() {
+fn after_a_copy_comes_the_machine_that_it_was_made_of_and_what_was_kept_is_told() {
     let mut copy = try_of(3, "playground", State::Running);
     copy.machine.as_mut().unwrap().descent = Some(Descent {
         from: id(2),
@@ -215,8 +215,14 @@ fn after_a_copy_comes_the_machine_that_it_was_made_of() {
     ]);
     harness.state_mut().as_mut().unwrap().shell.select(id(3));
     harness.run_ok();
-    fake.tell(Event::Gone(id(3)));
+    harness.get_by_label("Keep this moment").click();
     harness.run_ok();
+    let kept = |command: &Command| is_act(command, Action::KeepMoment);
+    fake.tell(Event::Gone(id(3)));
+    fake.answer(kept, Ok(Answer::Snapshot(SnapshotId(uuid::Uuid::nil()))));
+    harness.run_ok();
+    harness.get_by_label("A moment is in the timeline of Debian");
+    harness.get_by_label("You can come back to “playground”");
     let app = harness.state().as_ref().unwrap();
     assert_eq!(app.shell.shown(&app.view).unwrap().id, id(2));
 }

@@ -23,7 +23,7 @@ use crate::engine::load::total_memory;
 use crate::engine::timeline;
 use crate::engine::together::{Member, let_go};
 use crate::engine::{clock, launches};
-use crate::library::{Intent, SnapshotRecord};
+use crate::library::SnapshotRecord;
 use crate::model::{Answer, DisplayPath, Failure, Machine, MemoryBacking, SavedState, State};
 use crate::qemu::command_line::{self, MEMORY_NUMBER};
 use crate::qemu::memory::{self, MemoryFile};
@@ -364,17 +364,11 @@ impl<'a> Start<'a> {
     /// Lets the guest go. The disks move away from what was saved: that is forgotten first, and named again if the
     /// guest did not go after all.
     fn let_run(&self, process: &Process, qmp: &Client) -> Result<(), Failure> {
-        let library = &self.post.library;
-        let noted = Intent {
-            resumes: self.saved.is_some() && !self.stays_paused(),
-            ..Intent::default()
-        };
-        let noted = noted
-            .resumes
-            .then(|| library.begin_intent(self.post.id, &noted).ok());
+        let resumes = self.saved.is_some() && !self.stays_paused();
+        let noted = resumes.then(|| self.post.note_resuming().ok()).flatten();
         let result = self.let_run_noted(process, qmp);
-        if let Some(intent) = noted.flatten() {
-            timeline::settle(library, self.post.id, intent);
+        if let Some(intent) = noted {
+            timeline::settle(&self.post.library, self.post.id, intent);
         }
         result
     }

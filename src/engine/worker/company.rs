@@ -123,51 +123,32 @@ impl Worker {
             leave,
             member,
         } = part;
-        let Some((taking, mut job)) = keep else {
-            return match member.meet(Meeting::Ready) {
-                Ok(()) => Ok((member, leave.map(|(_, job)| job))),
-                Err(why) => {
-                    let keep = None;
-                    Part {
-                        keep,
-                        leave,
-                        member,
+        let (met, keep) = match keep {
+            None => (member.meet(Meeting::Ready), None),
+            Some((taking, mut job)) => {
+                let company = Company::With {
+                    member: &member,
+                    leaves: leave.is_some(),
+                };
+                match self.take(&taking, &mut job, company) {
+                    Ok(taken) => {
+                        self.complete(taken, job, |_told_by_the_job| {});
+                        // Else it goes on already, as all do.
+                        (member.has_met(Meeting::Taken), None)
                     }
-                    .refuse(why);
-                    Err(())
-                }
-            };
-        };
-        let company = Company::With {
-            member: &member,
-            leaves: leave.is_some(),
-        };
-        match self.take(&taking, &mut job, company) {
-            Ok(taken) => {
-                self.complete(taken, job, |_told_by_the_job| {});
-                // Else it goes on already, as all do.
-                match member.has_met(Meeting::Taken) {
-                    Ok(()) => Ok((member, leave.map(|(_, job)| job))),
-                    Err(why) => {
-                        let keep = None;
-                        Part {
-                            keep,
-                            leave,
-                            member,
-                        }
-                        .refuse(why);
-                        Err(())
-                    }
+                    Err(why) => (Err(why), Some((taking, job))),
                 }
             }
+        };
+        match met {
+            Ok(()) => Ok((member, leave.map(|(_, job)| job))),
             Err(why) => {
-                let keep = Some((taking, job));
-                Part {
+                let part = Part {
                     keep,
                     leave,
                     member,
-                }
-                .refuse(why);
+                };
+                part.refuse(why);
                 Err(())
             }
         }

@@ -45,7 +45,7 @@ use super::hub::Asker;
 use super::sound::Sound;
 use super::supervisor::{Message, record};
 use super::{clock, launches, timeline};
-use crate::library::Library;
+use crate::library::{Intent, IntentId, Library, LibraryError};
 use crate::model::{
     Accelerator, Answer, DesktopAgent, Failure, Machine, MachineId, Overlay, SoundReport,
     SoundState, State, Timestamp,
@@ -156,6 +156,15 @@ impl Post {
 
     pub fn answer(&self, asker: Asker, result: Result<Answer, Failure>) {
         self.tell(Message::Answer(asker, result, None));
+    }
+
+    /// Notes that the guest is to run on: whoever comes after a kill can't tell it from one that was paused.
+    fn note_resuming(&self) -> Result<IntentId, LibraryError> {
+        let work = Intent {
+            resumes: true,
+            ..Intent::default()
+        };
+        self.library.begin_intent(self.id, &work)
     }
 
     /// Has a change to the machine's record written to disk, and waits for it.

@@ -68,13 +68,8 @@ impl Worker {
 
     /// Notes that the guest, if it runs, is to run on: whoever comes after a kill can't tell it from one that was paused.
     pub(super) fn note_standing(&self, what: &str) -> Result<Option<IntentId>, Failure> {
-        let resumes = self.live.state == State::Running;
-        let work = Intent {
-            resumes,
-            ..Intent::default()
-        };
-        let begin = || self.post.library.begin_intent(self.post.id, &work);
-        let noted = resumes.then(begin).transpose();
+        let runs = self.live.state == State::Running;
+        let noted = runs.then(|| self.post.note_resuming()).transpose();
         noted.map_err(|error| error.failure(what))
     }
 
