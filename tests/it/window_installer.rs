@@ -20,6 +20,10 @@ struct Installer<'a> {
 
 impl Installer<'_> {
     fn shot(&self) -> Shot {
+        // A QEMU that others keep from running is not responding for a while, and its screen is away.
+        wait(STEP, "the guest's screen", || {
+            self.window.has("The guest's screen")
+        });
         let screen = self.window.find("The guest's screen");
         self.window.shot_of(&screen)
     }

@@ -6,7 +6,7 @@ use super::sharing::sharing_ui;
 use super::{MachinePage, sound};
 use crate::engine::message::Command;
 use crate::language::{fill, later, tr};
-use crate::model::{Action, MachineReport, Zoom};
+use crate::model::{Action, MachineReport, State, Zoom};
 use crate::ui::actions::{self, Errand, Shape};
 use crate::ui::icon::{self, Icon};
 use crate::ui::screen_view;
@@ -162,10 +162,10 @@ fn look_menu(
 
 fn no_screen_ui(ui: &mut Ui, view: &View, report: &MachineReport, asks: &mut Vec<Ask>) {
     let p = palette(ui);
-    let text = if report.state.has_screen() {
-        tr("Waiting for the picture…")
-    } else {
-        tr("The screen is there while the machine runs")
+    let text = match report.state {
+        State::NotResponding => tr("QEMU does not answer. The screen is back once it does"),
+        state if state.has_screen() => tr("Waiting for the picture…"),
+        _ => tr("The screen is there while the machine runs"),
     };
     let room = ui.available_rect_before_wrap();
     ui.scope_builder(
