@@ -79,14 +79,18 @@ fn way_ui(
     let enabled = allowed.is_ok();
     let word = tr(action.name());
     let (fill, color) = match action {
-        Action::Keep => (colors.accent, colors.on_accent),
-        Action::Discard => (colors.hover, colors.error),
-        _ => (colors.hover, colors.text),
+        Action::Keep => (Some(colors.accent), colors.on_accent),
+        Action::Discard => (None, colors.error),
+        _ => (None, colors.text),
     };
     let glyph = RichText::new(char::from(icon)).font(theme::icons(16.0));
     let text = RichText::new(word).color(color);
     let button = Button::new((glyph.color(color), text, egui::Atom::grow()));
-    let button = button.fill(fill).min_size(vec2(ui.available_width(), 32.0));
+    let button = button.min_size(vec2(ui.available_width(), 32.0));
+    let button = match fill {
+        Some(fill) => button.fill(fill),
+        None => button,
+    };
     let response = ui.add_enabled(enabled, button);
     response.widget_info(|| WidgetInfo::labeled(Role::Button, enabled, word));
     let text = match &allowed {
