@@ -16,10 +16,11 @@ impl App {
         if self.leave_now || self.view.handed_over {
             return true;
         }
-        if self.view.leaving.is_none() && nothing_runs && !has_ended {
-            self.leave_by(ClosePolicy::KeepRunning);
-        } else if self.view.leaving.is_none() {
-            let policy = self.view.settings.close;
+        if self.view.leaving.is_none() {
+            let policy = match nothing_runs {
+                true => ClosePolicy::KeepRunning,
+                false => self.view.settings.close,
+            };
             // What was said once and for all was not said of copies that would be lost by it.
             let loses =
                 has_ended || (policy == ClosePolicy::ShutDownAll && !self.view.tries().is_empty());

@@ -89,6 +89,18 @@ fn dialog() -> (Harness<'static, Option<App>>, Fake) {
     (harness, fake)
 }
 
+/// The same once a partition was clicked whose folder is being read.
+fn in_a_partition() -> (Harness<'static, Option<App>>, Fake) {
+    let (mut harness, fake) = dialog();
+    fake.answer(is_disks, Ok(Answer::Disks(disks())));
+    harness.run_ok();
+    harness
+        .get_by_label("Partition 1, ext4, 16 GiB, root")
+        .click();
+    harness.run_ok();
+    (harness, fake)
+}
+
 fn is_disks(command: &Command) -> bool {
     matches!(command, Command::ListDisks { point: Some(point), .. } if *point == snapshot_id(1))
 }
@@ -170,13 +182,7 @@ fn disks_lead_to_partitions_folders_and_files_each_read_when_it_is_opened() {
 
 #[test]
 fn what_is_being_read_ends_with_the_dialog() {
-    let (mut harness, fake) = dialog();
-    fake.answer(is_disks, Ok(Answer::Disks(disks())));
-    harness.run_ok();
-    harness
-        .get_by_label("Partition 1, ext4, 16 GiB, root")
-        .click();
-    harness.run_ok();
+    let (mut harness, fake) = in_a_partition();
     harness.key_press(Key::Escape);
     harness.run_ok();
     assert_eq!(fake.sent(is_stop), 1);
@@ -193,13 +199,7 @@ fn what_is_being_read_ends_with_the_dialog() {
 
 #[test]
 fn a_folder_that_can_not_be_read_says_why_and_is_tried_again() {
-    let (mut harness, fake) = dialog();
-    fake.answer(is_disks, Ok(Answer::Disks(disks())));
-    harness.run_ok();
-    harness
-        .get_by_label("Partition 1, ext4, 16 GiB, root")
-        .click();
-    harness.run_ok();
+    let (mut harness, fake) = in_a_partition();
     let failure = Failure::new("The folder was not read", "it is damaged");
     fake.answer(is_files, Err(failure));
     harness.run_ok();

@@ -19,6 +19,13 @@ pub fn press_close(harness: &mut Harness<'_, Option<App>>) {
     viewport.or_default().events.clear();
 }
 
+fn closes_soon(harness: &mut Harness<'_, Option<App>>) -> bool {
+    (0..5).any(|_| {
+        harness.step();
+        closes(harness)
+    })
+}
+
 #[test]
 fn closing_with_machines_running_asks_and_keeping_them_closes_at_once() {
     let (mut harness, fake) = open(&[report(1, "Debian", State::Running)]);
@@ -28,11 +35,7 @@ fn closing_with_machines_running_asks_and_keeping_them_closes_at_once() {
     harness.run_ok();
     harness.get_by_label("Debian is running");
     harness.get_by_label("Keep running").click();
-    let closed = (0..5).any(|_| {
-        harness.step();
-        closes(&harness)
-    });
-    assert!(closed);
+    assert!(closes_soon(&mut harness));
     assert_eq!(fake.sent(|command| is_act(command, Action::PowerOff)), 0);
 }
 
@@ -147,11 +150,7 @@ fn the_window_closes_once_a_copys_moment_is_kept_and_the_copy_gone() {
         harness.run_ok();
         assert!(!closes(&harness));
         fake.tell(Event::Gone(id(2)));
-        let closed = (0..5).any(|_| {
-            harness.step();
-            closes(&harness)
-        });
-        assert!(closed);
+        assert!(closes_soon(&mut harness));
         assert_eq!(fake.sent(|command| is_act(command, Action::PowerOff)), 0);
     }
 }
@@ -189,11 +188,7 @@ fn closing_waits_for_what_is_being_done_and_lets_it_be_cancelled() {
         assert_eq!(fake.sent(cancels), 1);
         let state = JobState::Cancelled;
         fake.tell(Event::Job(JobReport { state, ..job }));
-        let closed = (0..5).any(|_| {
-            harness.step();
-            closes(&harness)
-        });
-        assert!(closed);
+        assert!(closes_soon(&mut harness));
     }
 }
 

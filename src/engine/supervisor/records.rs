@@ -1,6 +1,7 @@
 //! The library's records: reading them all, changing one, the trash, saved states.
 
 use std::collections::BTreeMap;
+use std::fs::Metadata;
 use std::path::Path;
 use std::time::Instant;
 
@@ -299,48 +300,49 @@ fn whole_slot(library: &Library, loaded: Loaded) -> (MachineId, Slot) {
 
 /// How a machine without QEMU stands: off, saved, or unavailable.
 pub(super) fn resting(library: &Library, machine: &Machine) -> Live {
-    if let Some(failure) = missing_disk(library, machine) {
-        return Live::resting(State::Unavailable, clock::now(), Some(failure));
-    }
-    match &machine.saved {
-        Some(saved) => Live::resting(State::Saved, saved.when, None),
-        None => Live::resting(State::Off, last_written(library, machine), None),
+    match (last_written(library, machine), &machine.saved) {
+        (Err(failure), _) => Live::resting(State::Unavailable, clock::now(), Some(failure)),
+        (Ok(_), Some(saved)) => Live::resting(State::Saved, saved.when, None),
+        (Ok(written), None) => Live::resting(State::Off, written, None),
     }
 }
 
 /// When something was last written to the machine's own disks: nothing else tells a later owner when it ran. Its creation,
 /// if it has no disk or never ran.
-fn last_written(library: &Library, machine: &Machine) -> Timestamp {
-    let written = |layer| std::fs::metadata(library.layer_file(layer)).and_then(|it| it.modified());
-    let tops = machine.tops().into_iter();
-    tops.filter_map(|top| written(top).ok().map(clock::of))
-        .fold(machine.created, Timestamp::max)
-}
-
+///
+/// # Errors
 /// The first disk whose file is not there.
-fn missing_disk(library: &Library, machine: &Machine) -> Option<Failure> {
-    machine.devices.iter().find_map(|device| {
+fn last_written(library: &Library, machine: &Machine) -> Result<Timestamp, Failure> {
+    let mut last = machine.created;
+    for device in &machine.devices {
         let DeviceKind::Disk(disk) = &device.kind else {
-            return None; // A missing CD does not keep a machine from running.
+            continue; // A missing CD does not keep a machine from running.
         };
         match &disk.source {
-            DiskSource::InPlace(image) => missing(&machine.name, &image.path),
-            DiskSource::Layers(chain) => chain
-                .iter()
-                .find_map(|layer| missing(&machine.name, &library.layer_file(*layer))),
+            DiskSource::InPlace(image) => {
+                metadata(&machine.name, &image.path)?;
+            }
+            DiskSource::Layers(chain) => {
+                let mut top = None;
+                for layer in chain {
+                    top = Some(metadata(&machine.name, &library.layer_file(*layer))?);
+                }
+                let written = top.and_then(|top| top.modified().ok());
+                last = written.map_or(last, |time| last.max(clock::of(time)));
+            }
         }
-    })
+    }
+    Ok(last)
 }
 
-fn missing(name: &str, path: &Path) -> Option<Failure> {
-    let error = std::fs::metadata(path).err()?;
-    Some(
+fn metadata(name: &str, path: &Path) -> Result<Metadata, Failure> {
+    std::fs::metadata(path).map_err(|error| {
         Failure::new(
             format!("{name} is unavailable"),
             format!("Its disk {} can't be reached: {error}", path.display()),
         )
-        .fix("Bring the drive or file back; nothing was changed"),
-    )
+        .fix("Bring the drive or file back; nothing was changed")
+    })
 }
 
 /// A broken folder is shown under an id of its own that stays the same.
