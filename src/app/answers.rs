@@ -3,13 +3,12 @@
 use std::path::PathBuf;
 
 use super::App;
-use super::files::{Keepsake, Kept, Kind, Shot};
-use super::links::Link;
+use super::files::{Keepsake, Shot};
 use crate::engine::Cancelled;
 use crate::engine::message::{Command, Event, LabCommand, RequestId};
 use crate::language::{fill, tr};
 use crate::model::{
-    Action, Answer, Difference, DiskPlace, Failure, Fork, MachineId, NewMachine, SnapshotId,
+    Action, Answer, Difference, DiskPlace, Failure, Fork, LabId, MachineId, NewMachine, SnapshotId,
 };
 use crate::ui::browsing::{Browsing, Point};
 use crate::ui::toasts::{Offer, Toast};
@@ -81,6 +80,12 @@ pub(super) enum Purpose {
     TakeClipboard(MachineId),
     /// Something with several machines.
     Lab(LabCommand),
+    /// Took machines out of a lab.
+    TakeOut {
+        lab: LabId,
+        before: Vec<MachineId>,
+        gone: Vec<MachineId>,
+    },
 }
 
 impl Purpose {
@@ -184,8 +189,21 @@ impl App {
     pub(super) fn send(&mut self, command: Command) {
         let purpose = self
             .keeping_moment(&command)
+            .or_else(|| self.taking_out(&command))
             .unwrap_or_else(|| Purpose::of(&command));
         self.send_for(command, purpose);
+    }
+
+    /// For whoever takes machines out of a lab: they can be put back.
+    fn taking_out(&self, command: &Command) -> Option<Purpose> {
+        let Command::Lab(LabCommand::SetMachines { lab, machines }) = command else {
+            return None;
+        };
+        let before = self.view.lab(*lab)?.lab.machines.clone();
+        let mut gone = before.clone();
+        gone.retain(|one| !machines.contains(one));
+        let lab = *lab;
+        (!gone.is_empty()).then_some(Purpose::TakeOut { lab, before, gone })
     }
 
     /// For whoever keeps a copy's moment: once that is done the copy is gone, and with it where it came from.
@@ -347,9 +365,7 @@ impl App {
                     .push(toast.offer(Offer::Undo(machine, Action::Restore)));
                 self.send(Command::ShowTrash);
             }
-            (Purpose::Timeline(machine), Answer::Timeline(timeline)) => {
-                self.view.put_timeline(machine, timeline);
-            }
+            (Purpose::Timeline(of), Answer::Timeline(it)) => self.view.put_timeline(of, it),
             (Purpose::Compare(key), Answer::Difference(difference)) => {
                 self.compared(key, Ok(difference));
             }
@@ -380,6 +396,7 @@ impl App {
             ) => self.tell_of_copies(&purpose, &answer),
             (Purpose::Lab(_), Answer::Lab(lab)) => self.shell.show_lab(lab),
             (Purpose::Lab(command), _) => self.tell_of_lab(&command),
+            (Purpose::TakeOut { lab, before, gone }, _) => self.tell_taken_out(lab, before, &gone),
             (Purpose::Trash, _) => self.send(Command::ShowTrash),
             (Purpose::Type(machine), _) => drop(self.shell.typed(machine, Ok(()))),
             _ => {}
@@ -432,54 +449,5 @@ impl App {
     pub(super) fn tell_failure(&mut self, failure: Failure) {
         self.send(Command::Note(format!("The window: {failure}")));
         self.view.fail(failure);
-    }
-
-    /// Says where screenshots and reports went.
-    pub(super) fn take_kept(&mut self) {
-        while let Some(kept) = self.keeper.take() {
-            match kept {
-                Ok(Kept { path, kind }) => {
-                    let title = match kind {
-                        Kind::Picture => tr("The screenshot is kept and copied"),
-                        Kind::Report => tr("The report is saved"),
-                        Kind::SerialLog => tr("The console's log is saved"),
-                        Kind::Recording { full: false } => tr("The recording is kept"),
-                        Kind::Recording { full: true } => {
-                            tr("The recording ended at its largest size and is kept")
-                        }
-                    };
-                    let text = path.display().to_string();
-                    let toast = Toast::done(title.to_owned(), text, self.view.now);
-                    self.view.toasts.push(toast);
-                }
-                Err(failure) => self.tell_failure(failure),
-            }
-        }
-    }
-
-    /// What no desktop opened is copied instead.
-    pub(super) fn take_links(&mut self, ctx: &egui::Context) {
-        while let Some(link) = self.links.take_unopened() {
-            let (title, text, copied) = match link {
-                Link::Page(url) => {
-                    let text = fill(
-                        "This desktop opened no browser: paste {url} into one",
-                        &[("url", &url)],
-                    );
-                    (tr("The address is copied"), text, url.to_owned())
-                }
-                Link::Folder(path) => {
-                    let folder = path.parent().unwrap_or(&path).display().to_string();
-                    let text = fill(
-                        "This desktop opened no file manager: paste {folder} into one",
-                        &[("folder", &folder)],
-                    );
-                    (tr("The folder's path is copied"), text, folder)
-                }
-            };
-            ctx.copy_text(copied);
-            let toast = Toast::done(title.to_owned(), text, self.view.now);
-            self.view.toasts.push(toast);
-        }
     }
 }

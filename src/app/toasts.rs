@@ -2,9 +2,11 @@
 
 use super::App;
 use super::answers::Purpose;
+use super::files::{Kept, Kind};
+use super::links::Link;
 use crate::engine::message::LabCommand;
 use crate::language::{fill, later, told, tr};
-use crate::model::{Answer, MachineId};
+use crate::model::{Answer, LabId, MachineId};
 use crate::ui::toasts::{Offer, Toast};
 
 impl App {
@@ -103,11 +105,7 @@ impl App {
             LabCommand::Rewind { .. } => later("{name} went back"),
             _ => return,
         };
-        let lab = self
-            .view
-            .labs
-            .iter()
-            .find(|one| Some(one.lab.id) == command.lab());
+        let lab = command.lab().and_then(|lab| self.view.lab(lab));
         let name = lab.map_or_else(String::new, |one| one.lab.name.clone());
         let text = match command {
             LabCommand::Rewind { keep: true, .. } => tr("What was before is kept as a moment, too"),
@@ -118,5 +116,75 @@ impl App {
         self.view
             .toasts
             .push(Toast::done(title, text.to_owned(), self.view.now));
+    }
+
+    /// Machines are out of a lab that had those of `before`.
+    pub(super) fn tell_taken_out(
+        &mut self,
+        lab: LabId,
+        before: Vec<MachineId>,
+        gone: &[MachineId],
+    ) {
+        let named = self.view.lab(lab);
+        let named = named.map_or_else(String::new, |one| one.lab.name.clone());
+        let names: Vec<String> = gone.iter().map(|one| self.view.name(*one)).collect();
+        let title = fill(
+            "{names} is out of {lab}",
+            &[("names", &names.join(", ")), ("lab", &named)],
+        );
+        let text = tr("The lab's moments keep what they have of it").to_owned();
+        let toast = Toast::done(title, text, self.view.now);
+        self.view
+            .toasts
+            .push(toast.offer(Offer::PutBack(lab, before)));
+    }
+
+    /// Says where screenshots and reports went.
+    pub(super) fn take_kept(&mut self) {
+        while let Some(kept) = self.keeper.take() {
+            match kept {
+                Ok(Kept { path, kind }) => {
+                    let title = match kind {
+                        Kind::Picture => tr("The screenshot is kept and copied"),
+                        Kind::Report => tr("The report is saved"),
+                        Kind::SerialLog => tr("The console's log is saved"),
+                        Kind::Recording { full: false } => tr("The recording is kept"),
+                        Kind::Recording { full: true } => {
+                            tr("The recording ended at its largest size and is kept")
+                        }
+                    };
+                    let text = path.display().to_string();
+                    let toast = Toast::done(title.to_owned(), text, self.view.now);
+                    self.view.toasts.push(toast);
+                }
+                Err(failure) => self.tell_failure(failure),
+            }
+        }
+    }
+
+    /// What no desktop opened is copied instead.
+    pub(super) fn take_links(&mut self, ctx: &egui::Context) {
+        while let Some(link) = self.links.take_unopened() {
+            let (title, text, copied) = match link {
+                Link::Page(url) => {
+                    let text = fill(
+                        "This desktop opened no browser: paste {url} into one",
+                        &[("url", &url)],
+                    );
+                    (tr("The address is copied"), text, url.to_owned())
+                }
+                Link::Folder(path) => {
+                    let folder = path.parent().unwrap_or(&path).display().to_string();
+                    let text = fill(
+                        "This desktop opened no file manager: paste {folder} into one",
+                        &[("folder", &folder)],
+                    );
+                    (tr("The folder's path is copied"), text, folder)
+                }
+            };
+            ctx.copy_text(copied);
+            let toast = Toast::done(title.to_owned(), text, self.view.now);
+            self.view.toasts.push(toast);
+        }
     }
 }

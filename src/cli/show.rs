@@ -36,6 +36,9 @@ struct Row<'a> {
     error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     trashed: Option<Timestamp>,
+    /// A try: nothing of it is kept.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    disposable: bool,
 }
 
 impl<'a> Row<'a> {
@@ -53,6 +56,7 @@ impl<'a> Row<'a> {
             path: report.path.to_string_lossy().into_owned(),
             error: report.trouble.as_ref().map(ToString::to_string),
             trashed: report.trashed(),
+            disposable: machine.is_some_and(|machine| machine.disposable),
         }
     }
 }
@@ -99,10 +103,11 @@ fn list_row(report: &MachineReport, now: Timestamp) -> [String; 7] {
         Some(when) => ("in trash", when),
         None => (report.state.word(), report.since),
     };
+    let is_try = machine.is_some_and(|machine| machine.disposable);
     [
         clean(&report.name),
         report.id.short(),
-        state.to_owned(),
+        format!("{state}{}", if is_try { ", a try" } else { "" }),
         since.ago(now),
         machine.map_or_else(dash, |machine| machine.cpu.count.to_string()),
         machine.map_or_else(dash, |machine| machine.memory.to_string()),
@@ -157,6 +162,13 @@ pub fn show_text(report: &MachineReport, now: Timestamp) -> String {
     );
     if let Some(when) = report.trashed() {
         lines.add("In the trash", format!("since {}", when.ago(now)));
+    }
+    if report
+        .machine
+        .as_ref()
+        .is_some_and(|machine| machine.disposable)
+    {
+        lines.add("Kept", "nothing: it is a try");
     }
     if let Some(pid) = report.pid {
         lines.add("Process", pid);

@@ -103,6 +103,20 @@ fn list_json_has_the_promised_fields() {
 }
 
 #[test]
+fn a_try_is_told_from_machines_that_are_kept() {
+    let mut fake = with_library();
+    assert!(!text(&mut fake, &["show", "web"]).contains("a try"));
+    fake.reports[0].machine.as_mut().unwrap().disposable = true;
+    let list = text(&mut fake, &["list"]);
+    assert!(
+        list.contains("web        c0ffee00  running, a try  1 h ago"),
+        "{list}"
+    );
+    assert_eq!(json(&mut fake, &["list", "--json"])[2]["disposable"], true);
+    assert!(text(&mut fake, &["show", "web"]).contains("nothing: it is a try"));
+}
+
+#[test]
 fn show_tells_a_machine_line_by_line() {
     let mut fake = with_library();
     fake.reports[0].running = fake.reports[0].machine.clone().map(Box::new);

@@ -67,6 +67,7 @@ impl SnapshotSet {
     /// The name, or what made it.
     pub fn title(&self) -> &str {
         match self.name.as_str() {
+            "" if self.kind == SnapshotKind::Manual => "Kept moment",
             "" => self.kind.label(),
             name => name,
         }

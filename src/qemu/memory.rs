@@ -34,8 +34,11 @@ pub fn create(size: ByteSize) -> io::Result<OwnedFd> {
 }
 
 /// Sees to it that nobody ever changes a memory file again: forks read it.
+///
+/// Nobody has it mapped to write. So the seal against mappings and writes to come (fcntl(2), `F_SEAL_FUTURE_WRITE`) is as
+/// good as `F_SEAL_WRITE`, which looks at each page, waits while the kernel is busy with some, and then fails.
 pub fn freeze(file: &impl AsFd) -> io::Result<()> {
-    let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE | SealFlags::SEAL;
+    let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::FUTURE_WRITE | SealFlags::SEAL;
     Ok(rustix::fs::fcntl_add_seals(file, seals)?)
 }
 
@@ -62,4 +65,29 @@ pub fn find(pid: u32, memory: MemoryFile) -> io::Result<File> {
         )));
     }
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::FileExt as _;
+
+    use rustix::pipe::{SpliceFlags, pipe, splice};
+
+    use super::*;
+
+    #[test]
+    fn a_memory_is_frozen_while_the_kernel_is_busy_with_its_pages() {
+        let file = File::from(create(ByteSize(1 << 16)).unwrap());
+        file.write_all_at(&[7; 1 << 16], 0).unwrap();
+        // A pipe holds pages of the file itself.
+        let (_reader, writer) = pipe().unwrap();
+        let held = splice(&file, None, &writer, None, 1 << 15, SpliceFlags::empty()).unwrap();
+        assert!(held > 0);
+        freeze(&file).unwrap();
+        file.write_all_at(&[8], 0).unwrap_err();
+        file.set_len(1 << 17).unwrap_err();
+        file.set_len(1).unwrap_err();
+        let punch = rustix::fs::FallocateFlags::PUNCH_HOLE | rustix::fs::FallocateFlags::KEEP_SIZE;
+        rustix::fs::fallocate(&file, punch, 0, 4096).unwrap_err();
+    }
 }

@@ -5,9 +5,9 @@ use egui::{Align2, CornerRadius, Frame, Margin, RichText, Stroke, Ui, vec2};
 use super::icon::{self, Icon};
 use super::theme::{self, palette};
 use super::{Ask, kit};
-use crate::engine::message::Command;
+use crate::engine::message::{Command, LabCommand};
 use crate::language::{told, tr};
-use crate::model::{Action, Failure, MachineId, SnapshotId, Timestamp};
+use crate::model::{Action, Failure, LabId, MachineId, SnapshotId, Timestamp};
 
 /// How long good news stays, in seconds.
 const GOOD_NEWS_STAYS: u64 = 8;
@@ -38,6 +38,8 @@ pub struct Toast {
 pub enum Offer {
     /// Takes it back by this action.
     Undo(MachineId, Action),
+    /// The lab has these machines again.
+    PutBack(LabId, Vec<MachineId>),
     /// Takes these machines out of the trash.
     RestoreAll(Vec<MachineId>),
     /// Takes over what was copied in this guest.
@@ -236,7 +238,7 @@ fn toast_text_ui(ui: &mut Ui, toast: &Toast) {
 fn offer_ui(ui: &mut Ui, id: ToastId, toast: &Toast, asks: &mut Vec<Ask>) {
     let Some(offer) = &toast.offer else { return };
     let (icon, word) = match offer {
-        Offer::Undo(..) => (Icon::Undo2, tr("Undo")),
+        Offer::Undo(..) | Offer::PutBack(..) => (Icon::Undo2, tr("Undo")),
         Offer::RestoreAll(_) => (Icon::Undo2, tr("Restore all")),
         Offer::Take(_) => (Icon::ClipboardCopy, tr("Take it")),
         Offer::Name(..) => (Icon::Pencil, tr("Name it…")),
@@ -252,6 +254,10 @@ fn accepted(offer: &Offer) -> Ask {
     let act = |machine, action| Command::Act { machine, action };
     match offer {
         Offer::Undo(machine, action) => Ask::Engine(act(*machine, *action)),
+        Offer::PutBack(lab, machines) => {
+            let (lab, machines) = (*lab, machines.clone());
+            Ask::Engine(Command::Lab(LabCommand::SetMachines { lab, machines }))
+        }
         Offer::RestoreAll(machines) => {
             let restore = |machine: &MachineId| act(*machine, Action::Restore);
             Ask::Many(machines.iter().map(restore).collect())

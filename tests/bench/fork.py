@@ -98,6 +98,19 @@ def memory(pid, field):
         return next(int(line.split()[1]) for line in file if line.startswith(f"{field}:")) / 1024
 
 
+def translated(pid):
+    """What lies where QEMU may both write and execute: its translated code, MiB."""
+    total, inside = 0, False
+    with open(f"/proc/{pid}/smaps", encoding="ascii", errors="replace") as file:
+        for line in file:
+            words = line.split()
+            if not words[0].endswith(":"):
+                inside = words[1].startswith("rwx")
+            elif inside and words[0] == "Rss:":
+                total += int(words[1])
+    return total / 1024
+
+
 def sizes(bench, ours, moments):
     """Proportional memory and disk of some forks."""
     bench.table.section("What they take")
@@ -114,6 +127,8 @@ def sizes(bench, ours, moments):
             bench.table.row(f"memory of each of {count} after {moment} s", "MiB", shared, goal=goal)
             own = [memory(pid, "Pss_Anon") for pid in pids]
             bench.table.row("of that nobody else's, the guest's and QEMU's", "MiB", own)
+            code = [translated(pid) for pid in pids]
+            bench.table.row("of that code that TCG translated; with KVM there is none", "MiB", code)
         bench.table.row(f"disk of all {count} then", "MiB", [allocated(ours.folder) - before])
         throw_away(ours, names)
 

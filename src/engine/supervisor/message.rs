@@ -25,15 +25,24 @@ pub fn record(
     machine: MachineId,
     change: impl FnOnce(&mut Machine) -> Result<(), Failure> + Send + 'static,
 ) -> Result<(), Failure> {
+    record_meanwhile(supervisor, machine, change)()
+}
+
+/// The same, and what is given waits.
+pub fn record_meanwhile(
+    supervisor: &Sender<Message>,
+    machine: MachineId,
+    change: impl FnOnce(&mut Machine) -> Result<(), Failure> + Send + 'static,
+) -> impl FnOnce() -> Result<(), Failure> {
     let (reply, written) = bounded(1);
     let message = Message::Record {
         machine,
         change: Box::new(change),
         reply,
     };
+    supervisor.send(message).ok(); // Then nobody answers.
     let ending = || Failure::new("The machine's file was not saved", "Orangery is ending");
-    supervisor.send(message).map_err(|_closed| ending())?;
-    written.recv().map_err(|_closed| ending())?
+    move || written.recv().map_err(|_closed| ending())?
 }
 
 /// Everything that reaches the supervisor.

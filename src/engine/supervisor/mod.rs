@@ -55,7 +55,7 @@ use checkpoints::Clockwork;
 use fork::Moments;
 use labs::Labs;
 use looking::Timelines;
-pub use message::{Message, record};
+pub use message::{Message, record, record_meanwhile};
 pub use records::read_slots;
 pub use slot::Slot;
 use trash::Trash;

@@ -20,10 +20,11 @@ use crate::confine;
 use crate::engine::facts::Facts;
 use crate::engine::hub::Asker;
 use crate::engine::load::total_memory;
+use crate::engine::supervisor::record_meanwhile;
 use crate::engine::timeline;
 use crate::engine::together::{Member, let_go};
 use crate::engine::{clock, launches};
-use crate::library::SnapshotRecord;
+use crate::library::{IntentId, SnapshotRecord};
 use crate::model::{Answer, DisplayPath, Failure, Machine, MemoryBacking, SavedState, State};
 use crate::qemu::command_line::{self, MEMORY_NUMBER};
 use crate::qemu::memory::{self, MemoryFile};
@@ -137,12 +138,17 @@ impl<'a> Start<'a> {
         live.accelerator = Some(self.facts.accelerator());
         live.hardware = Some(Box::new(self.machine.clone()));
         self.post.publish(&live);
-        match self.bring_up(&mut process, ram).and_then(|(qmp, events)| {
+        let noted = self.note_resuming();
+        let begun = self.bring_up(&mut process, ram).and_then(|(qmp, events)| {
             // Before the guest runs, so that its first words are heard.
             let serial = Line::of(self.post, &process, self.saved.is_some());
+            let cables = hardware::lay_cables(&qmp, &self.machine).map_err(ProcessError::from);
+            cables.map_err(|error| self.explain(&error, Some(&process)))?;
             let_go(self.gate.take(), || self.let_run(&process, &qmp))?;
             Ok((qmp, events, serial))
-        }) {
+        });
+        let (library, own) = (&self.post.library, self.post.id);
+        let begun = match begun {
             Ok((qmp, events, serial)) => {
                 live.state = if self.stays_paused() {
                     State::Paused
@@ -164,9 +170,16 @@ impl<'a> Start<'a> {
                 process.kill().ok(); // Fails only when it is gone.
                 process.wait(PATIENCE).ok();
                 launches::forget(process.folder());
+                if self.moment().is_some() {
+                    self.note_birth(false)().ok(); // Left alone it is off, and whole.
+                }
                 Err(failure)
             }
+        };
+        if let Some(intent) = noted {
+            timeline::settle(library, own, intent);
         }
+        begun
     }
 
     /// The moment of another machine that it goes on from.
@@ -346,10 +359,12 @@ impl<'a> Start<'a> {
         if let Some(moment) = self.moment() {
             Moment::prepare(&qmp).map_err(|error| self.explain(&error.into(), Some(process)))?;
             let state = moment.wait(&|| self.go_on())?;
+            let born = self.note_birth(true);
             Moment::load(&qmp, &state, &mut |_, _| self.go_on()).map_err(|error| {
                 self.not_started(error.to_string())
                     .details(process.log_tail())
             })?;
+            born()?;
         }
         step::at("guest ready");
         if self.go_on().is_break() {
@@ -361,19 +376,27 @@ impl<'a> Start<'a> {
         Ok((qmp, events))
     }
 
+    /// Writes that a machine that goes on from another's moment is one of its own, or is none after all. What is given waits
+    /// for it: while several load it costs nothing, and once some run they take the processors.
+    fn note_birth(&self, is_born: bool) -> impl FnOnce() -> Result<(), Failure> {
+        record_meanwhile(&self.post.supervisor, self.post.id, move |record| {
+            if let Some(descent) = &mut record.descent {
+                descent.unborn = !is_born;
+            }
+            Ok(())
+        })
+    }
+
+    /// Notes that a guest that is still to be loaded goes on then, for who comes after a kill.
+    fn note_resuming(&self) -> Option<IntentId> {
+        let loads = self.saved.is_some() || self.moment().is_some();
+        let resumes = loads && !self.stays_paused();
+        resumes.then(|| self.post.note_resuming().ok()).flatten()
+    }
+
     /// Lets the guest go. The disks move away from what was saved: that is forgotten first, and named again if the
     /// guest did not go after all.
     fn let_run(&self, process: &Process, qmp: &Client) -> Result<(), Failure> {
-        let resumes = self.saved.is_some() && !self.stays_paused();
-        let noted = resumes.then(|| self.post.note_resuming().ok()).flatten();
-        let result = self.let_run_noted(process, qmp);
-        if let Some(intent) = noted {
-            timeline::settle(&self.post.library, self.post.id, intent);
-        }
-        result
-    }
-
-    fn let_run_noted(&self, process: &Process, qmp: &Client) -> Result<(), Failure> {
         if let Some((saved, _)) = &self.saved {
             let saved = *saved;
             self.post
@@ -381,8 +404,6 @@ impl<'a> Start<'a> {
                 .inspect_err(|_| self.name_again(process, saved))?;
             step::at("saved state left");
         }
-        let cables = hardware::lay_cables(qmp, &self.machine).map_err(ProcessError::from);
-        cables.map_err(|error| self.explain(&error, Some(process)))?;
         let let_go = if self.stays_paused() {
             Ok(serde_json::Value::Null)
         } else {
@@ -400,14 +421,6 @@ impl<'a> Start<'a> {
             }
         }
         step::at("guest goes on");
-        if self.machine.is_unborn() {
-            // A moment of its life is lost if we are killed before this is written, and nothing else.
-            self.post.record(|record| {
-                if let Some(descent) = &mut record.descent {
-                    descent.unborn = false;
-                }
-            })?;
-        }
         if let Some((saved, _)) = &self.saved
             && let Err(error) = self.post.library.forget_saved(self.post.id, *saved)
         {

@@ -276,6 +276,13 @@ impl Process {
     }
 }
 
+impl Drop for Process {
+    /// One that ended is not left as a zombie. One that runs stays.
+    fn drop(&mut self) {
+        self.exit_status();
+    }
+}
+
 /// Whether the launch in `folder` got as far as to record its process. Before that its guest never ran.
 pub fn was_recorded(folder: &Path) -> bool {
     !matches!(PidRecord::read(folder), Err(error) if error.kind() == io::ErrorKind::NotFound)

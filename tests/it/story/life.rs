@@ -1,5 +1,6 @@
 //! A machine's life, told by the test card.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::{House, wait_for};
@@ -76,6 +77,8 @@ fn the_power_button_shuts_the_guest_down() {
     );
     assert_eq!(house.state("Card"), "off");
     assert!(!super::is_alive(pid));
+    let gone = || (!Path::new(&format!("/proc/{pid}")).exists()).then_some(());
+    wait_for("its QEMU to leave no zombie", 10, || gone().ok_or(pid));
     assert!(
         house
             .refused(&["shutdown", "Card"])
