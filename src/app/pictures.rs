@@ -110,7 +110,7 @@ impl App {
     /// Has read what the last frame lacked.
     pub(super) fn follow_pictures(&mut self) {
         let wishes = self.shell.wanted_pictures(&self.view);
-        let missing = self.view.pictures.follow(wishes);
+        let missing = self.view.pictures.follow(&wishes);
         let folder = |wish: Wish| {
             let report = self.view.machine(wish.machine)?;
             Some((wish, report.path.clone()))

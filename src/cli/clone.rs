@@ -19,13 +19,8 @@ pub struct CloneTask {
     #[command(flatten)]
     pub target: Target,
     /// What it is called
-    #[arg(
-        long,
-        value_name = "NAME",
-        default_value = "",
-        hide_default_value = true
-    )]
-    pub called: String,
+    #[arg(long, value_name = "NAME")]
+    pub called: Option<String>,
     /// Copy the disks, instead of resting on those of the machine
     #[arg(long)]
     pub full: bool,
@@ -48,13 +43,8 @@ pub enum TemplateTask {
         #[command(flatten)]
         target: Target,
         /// What it is called; without this as the machine
-        #[arg(
-            long,
-            value_name = "NAME",
-            default_value = "",
-            hide_default_value = true
-        )]
-        called: String,
+        #[arg(long, value_name = "NAME")]
+        called: Option<String>,
         /// A snapshot with memory instead of the present
         #[arg(long, value_name = "SNAP")]
         at: Option<String>,
@@ -70,13 +60,8 @@ pub enum TemplateTask {
         #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=32))]
         count: u32,
         /// What it is called; several get numbers after it
-        #[arg(
-            long,
-            value_name = "NAME",
-            default_value = "",
-            hide_default_value = true
-        )]
-        called: String,
+        #[arg(long, value_name = "NAME")]
+        called: Option<String>,
         /// Leave the network cables in
         #[arg(long)]
         online: bool,
@@ -108,7 +93,7 @@ impl Session<'_> {
             machine: report.id,
             cloning: Cloning {
                 at,
-                name: task.called,
+                name: task.called.unwrap_or_default(),
                 full: task.full,
                 keep_variables: !task.reset_variables,
                 keep_tpm: task.keep_tpm,
@@ -154,12 +139,14 @@ impl Session<'_> {
         }
     }
 
-    fn warm(&mut self, target: &Target, called: String, at: Option<&str>) -> Result<Done, Failure> {
+    fn warm(
+        &mut self,
+        target: &Target,
+        called: Option<String>,
+        at: Option<&str>,
+    ) -> Result<Done, Failure> {
         let report = self.find(target, Prefer::InUse)?;
-        let called = match called.is_empty() {
-            true => report.name.clone(),
-            false => called,
-        };
+        let called = called.unwrap_or_else(|| report.name.clone());
         let snapshot = match at {
             Some(wanted) => choose(&self.backend.timeline(report.id)?, wanted)?.id,
             None => {

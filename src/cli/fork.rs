@@ -22,13 +22,8 @@ pub struct ForkTask {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(Fork::MOST)))]
     pub count: u32,
     /// What it is called; several get numbers after it
-    #[arg(
-        long,
-        value_name = "NAME",
-        default_value = "",
-        hide_default_value = true
-    )]
-    pub called: String,
+    #[arg(long, value_name = "NAME")]
+    pub called: Option<String>,
     /// Leave the network cables in; without this they are pulled, since both have the same addresses and sessions
     #[arg(long)]
     pub online: bool,
@@ -52,7 +47,7 @@ impl Session<'_> {
             fork: Fork {
                 at,
                 count: task.count,
-                name: task.called,
+                name: task.called.unwrap_or_default(),
                 disposable,
                 online: task.online,
             },

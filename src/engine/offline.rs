@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::launches;
 use super::worker::Live;
-use crate::library::{Library, Places};
+use crate::library::{Library, PICTURE, Places};
 use crate::model::{Failure, LabReport, MachineId, MachineReport, SnapshotId, State, Timeline};
 use crate::qemu::process::Process;
 use crate::qemu::qmp::Client;
@@ -75,7 +75,7 @@ pub fn snapshot_picture(folder: &Path, snapshot: SnapshotId) -> io::Result<Vec<u
     let path = folder
         .join("snapshots")
         .join(snapshot.to_string())
-        .join("screen.png");
+        .join(PICTURE);
     let file = crate::library::open_plain(&path).map_err(io::Error::other)?;
     let mut png = Vec::new();
     file.take(MOST).read_to_end(&mut png)?;

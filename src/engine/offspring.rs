@@ -1,8 +1,8 @@
 //! Machines that are made of others: forks and clones.
 //!
 //! The folder of one is made under a temporary name and has empty layers on the other's; then it gets its name. Its
-//! record says that it is unborn until its guest runs, or until what it rests on is frozen for sure: an owner that was
-//! killed before leaves one that the next owner removes, and the other machine is as it was.
+//! record says that it is unborn until the moment that it goes on from is there, or until what it rests on is frozen for
+//! sure: an owner that was killed before leaves one that the next owner removes, and the other machine is as it was.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;

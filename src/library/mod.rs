@@ -41,5 +41,7 @@ pub use places::{Places, RuntimeError, prepare_runtime};
 pub use scan::{Broken, Entry, Loaded};
 pub use serial_log::{SerialLog, tail as serial_tail};
 pub use settings::{SettingsFile, read_settings, save_settings};
-pub use snapshot::{DiskPoint, MemoryForm, MemoryStore, SnapshotEntry, SnapshotRecord, StoredFile};
+pub use snapshot::{
+    DiskPoint, MemoryForm, MemoryStore, PICTURE, SnapshotEntry, SnapshotRecord, StoredFile,
+};
 pub use trash::Emptied;

@@ -19,6 +19,9 @@ const SNAPSHOT: Format = Format {
     devices: &["hardware", "devices"],
 };
 
+/// What the picture of its screen is called, beside a snapshot's record.
+pub const PICTURE: &str = "screen.png";
+
 /// A disk's chain at that time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiskPoint {
@@ -216,7 +219,7 @@ impl Library {
         self.must_own()?;
         let folder = self.snapshot_dir(machine, snapshot);
         files::check_folder(&folder)?;
-        let path = folder.join("screen.png");
+        let path = folder.join(PICTURE);
         step::write(&path).map_err(|source| LibraryError::Write {
             path: path.clone(),
             source,
@@ -231,7 +234,7 @@ impl Library {
         from: MachineId,
     ) -> Result<(), LibraryError> {
         let folder = self.snapshot_dir(from, record.id);
-        let picture = std::fs::read(folder.join("screen.png"));
+        let picture = std::fs::read(folder.join(PICTURE));
         // One record names the memory at any time: it is removed with what it belongs to.
         let path = self.snapshot_file(from, record.id);
         std::fs::remove_file(&path).map_err(|source| LibraryError::Write { path, source })?;

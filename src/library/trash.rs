@@ -306,12 +306,12 @@ fn is_ours(relative: &[&str]) -> bool {
     let id = |text: &str| text.parse::<Uuid>().is_ok();
     match relative {
         [name] if super::memories::FILES.contains(name) => true,
-        [name] => record(name, "machine.ron") || *name == "screen.png",
+        [name] => record(name, "machine.ron") || *name == super::PICTURE,
         ["disks", name] => name
             .split_once('.')
             .is_some_and(|(stem, end)| id(stem) && matches!(end, "qcow2" | "qcow2.partial")),
         ["snapshots", folder, name] => {
-            id(folder) && (record(name, "snapshot.ron") || *name == "screen.png")
+            id(folder) && (record(name, "snapshot.ron") || *name == super::PICTURE)
         }
         ["intents", name] => {
             let stem = name.split('.').next().unwrap_or_default();

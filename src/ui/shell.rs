@@ -13,7 +13,7 @@ use super::copy_dialog::CopyDialog;
 use super::help_page::HelpPage;
 use super::lab_page::LabPage;
 use super::library::LibraryList;
-use super::machine_page::{MachinePage, Tab, sound};
+use super::machine_page::{MachinePage, Tab, last_picture, sound};
 use super::new_machine::NewMachineDialog;
 use super::palette::CommandPalette;
 use super::parting::EndedDialog;
@@ -110,11 +110,15 @@ impl Shell {
     }
 
     /// Pictures of snapshots that would be shown, the most wanted first.
-    pub fn wanted_pictures(&self, view: &View) -> &[Wish] {
+    pub fn wanted_pictures(&self, view: &View) -> Vec<Wish> {
         match self.wants_timeline(view) {
-            Some(_) => self.machine_page.timeline.wishes(),
-            None if matches!(self.page, Page::Lab(_)) => self.lab_page.wishes(),
-            None => &[],
+            Some(_) => self.machine_page.timeline.wishes().to_vec(),
+            None if matches!(self.page, Page::Lab(_)) => self.lab_page.wishes().to_vec(),
+            None => self
+                .shown(view)
+                .and_then(last_picture)
+                .into_iter()
+                .collect(),
         }
     }
 

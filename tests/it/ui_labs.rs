@@ -298,3 +298,32 @@ fn a_deleted_labs_page_gives_way_to_the_machines() {
     let Window { shell, view, .. } = harness.state();
     assert!(shell.shown(view).is_some());
 }
+
+#[test]
+fn a_machine_that_was_taken_out_of_a_lab_is_put_back_by_undo() {
+    let machines = (1..=4).map(|number| report(number, &format!("m{number}"), State::Off));
+    let (mut harness, fake) = crate::ui_app::open(&machines.collect::<Vec<_>>());
+    fake.tell(Event::Labs(vec![shop()]));
+    harness.run_ok();
+    harness.get_by_label("Web shop").click();
+    harness.run_ok();
+    harness.get_by_label("Take m2 out of the lab").click();
+    harness.run_ok();
+    let sets = |command: &Command| {
+        matches!(
+            command,
+            Command::Lab(LabCommand::SetMachines { lab: LAB, .. })
+        )
+    };
+    fake.answer(sets, Ok(Answer::Done));
+    let mut after = shop();
+    after.lab.machines = vec![id(1), id(3), id(4)];
+    fake.tell(Event::Labs(vec![after]));
+    harness.run_ok();
+    harness.get_by_label("m2 is out of Web shop");
+    harness.get_by_label("Undo").click();
+    harness.run_ok();
+    let (lab, machines) = (LAB, (1..=4).map(id).collect());
+    let back = Command::Lab(LabCommand::SetMachines { lab, machines });
+    assert_eq!(fake.all_sent().last(), Some(&back));
+}

@@ -259,7 +259,7 @@ fn pictures_come_from_the_machines_folder_and_broken_ones_do_no_harm() {
     loop {
         harness.step();
         let app = harness.state_mut().as_mut().unwrap();
-        let wanted = app.shell.wanted_pictures(&app.view).to_vec();
+        let wanted = app.shell.wanted_pictures(&app.view);
         assert_eq!(wanted.first(), Some(&wish(PictureSize::Large, newest)));
         if app.view.pictures.follow(&wanted).is_empty() {
             break;

@@ -1,6 +1,6 @@
 //! How the labs of a library stand: which machines and moments they have, and which of those are whole.
 
-use crate::library::{LabEntry, Library};
+use crate::library::{LabEntry, Library, PICTURE};
 use crate::model::{
     Failure, Lab, LabReport, Lack, MemberReport, SetMember, SetReport, SnapshotKind, SnapshotSet,
     Timestamp,
@@ -78,7 +78,7 @@ fn look(library: &Library, SetMember { machine, snapshot }: SetMember) -> Member
         machine,
         snapshot,
         with_memory: record.is_some_and(|record| record.memory.is_some() || record.writing),
-        picture: folder.join("screen.png").exists(),
+        picture: folder.join(PICTURE).exists(),
         lack,
     }
 }

@@ -16,7 +16,7 @@ use super::{Live, Overlays, as_recorded, find, go_back, merge_loose};
 use crate::engine::jobs::Job;
 use crate::engine::picture::read_ppm;
 use crate::engine::supervisor::{Message, record};
-use crate::library::{Intent, Library, LibraryError, SnapshotRecord};
+use crate::library::{Intent, Library, LibraryError, PICTURE, SnapshotRecord};
 use crate::model::{Failure, LayerRef, MachineId, Overlay, SnapshotId, SnapshotKind};
 use crate::qemu::memory_store::{self, Saved};
 use crate::step;
@@ -87,7 +87,7 @@ fn make_whole(
             if let Some(png) = picture
                 && library.write_picture(machine, id, &png).is_ok()
             {
-                record.picture = Some("screen.png".to_owned());
+                record.picture = Some(PICTURE.to_owned());
             }
             write_whole(library, record, &saved).map_err(|error| error.failure(what()))
         });

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::library::{Library, SnapshotEntry, SnapshotRecord, allocated};
+use crate::library::{Library, PICTURE, SnapshotEntry, SnapshotRecord, allocated};
 use crate::model::{
     ByteSize, LayerRef, Machine, SnapshotId, SnapshotKind, SnapshotReport, Timeline, Timestamp,
 };
@@ -91,7 +91,7 @@ fn report(library: &Library, record: &SnapshotRecord, own: u64, shared: u64) -> 
         writing: record.writing,
         bytes: ByteSize(own + memory.0 + allocated(&folder).0 + tpm),
         shared: ByteSize(shared),
-        picture: folder.join("screen.png").exists(),
+        picture: folder.join(PICTURE).exists(),
         depth: u32::try_from(record.hardware.depth()).unwrap_or(u32::MAX),
         trouble: None,
     }

@@ -4,6 +4,7 @@
 //! record → the machine's record names it → QEMU ends. Until the machine's record is written the
 //! guest can always go on; after a crash in between the next owner lets it go on, and removes files that nothing names.
 
+use std::fs::File;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -13,8 +14,9 @@ use super::act::END_PATIENCE;
 use super::{Flow, PATIENCE, Worker};
 use crate::engine::hub::Asker;
 use crate::engine::jobs::Job;
+use crate::engine::picture::read_ppm;
 use crate::engine::timeline::{self, Taking};
-use crate::library::Intent;
+use crate::library::{Intent, PICTURE};
 use crate::model::{Action, Answer, Failure, SavedState, SnapshotId, SnapshotKind, State};
 use crate::qemu::memory_store::{Draft, Saved, Writer};
 use crate::step;
@@ -76,7 +78,7 @@ impl Worker {
     fn write_all(&mut self, id: SnapshotId, job: &mut Job) -> Result<(), Failure> {
         let what = format!("{} was not saved", self.post.name);
         self.check_obstacles(&what)?;
-        let stored = self.write_memory(id, job, &what)?;
+        let (stored, screen) = self.write_memory(id, job, &what)?;
         step::at("memory saved");
         job.commit();
         let taking = Taking {
@@ -85,10 +87,15 @@ impl Worker {
         };
         let mut record = self.record_now(&taking, &[]);
         record.memory = Some(timeline::as_recorded(&stored));
-        self.post
-            .library
+        let library = &self.post.library;
+        let picture = screen.and_then(|screen| read_ppm(screen).ok()?.to_png().ok());
+        record.picture = picture.is_some().then(|| PICTURE.to_owned());
+        library
             .write_snapshot(&record)
             .map_err(|error| error.failure(&what))?;
+        if let Some(png) = picture {
+            library.write_picture(record.machine, id, &png).ok(); // It is saved without one, too.
+        }
         step::at("state recorded");
         let saved = SavedState {
             snapshot: id,
@@ -98,7 +105,13 @@ impl Worker {
     }
 
     /// The guest runs until most of its memory is on disk, and is stopped then.
-    fn write_memory(&self, id: SnapshotId, job: &mut Job, what: &str) -> Result<Saved, Failure> {
+    /// Gives what was on its screen, too.
+    fn write_memory(
+        &self,
+        id: SnapshotId,
+        job: &mut Job,
+        what: &str,
+    ) -> Result<(Saved, Option<File>), Failure> {
         let failed = |error: &dyn std::error::Error| {
             Failure::new(what, error.to_string()).fix("The machine goes on")
         };
@@ -124,11 +137,13 @@ impl Worker {
             .call_raw("stop", json!({}), PATIENCE)
             .map_err(|error| self.failure("it was not saved", &error))?;
         step::at("guest stopped");
+        let screen = self.dump_screen().ok(); // It is saved without one, too.
         let taken = draft
             .stop(&writer, &mut job.teller("Writing memory"))
             .map_err(|error| failed(&error))?;
-        taken
+        let saved = taken
             .pack(&mut job.teller("Packing memory"))
-            .map_err(|error| failed(&error))
+            .map_err(|error| failed(&error))?;
+        Ok((saved, screen))
     }
 }

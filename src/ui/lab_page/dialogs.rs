@@ -8,6 +8,7 @@ use crate::language::{count, fill, told, tr};
 use crate::model::{Action, Lab, LabId, LabReport, MachineId, SetId, SnapshotSet, check_lab_name};
 use crate::ui::icon::{self, Icon};
 use crate::ui::kit::{self, Choice, Field};
+use crate::ui::library::LAB_ICON;
 use crate::ui::snapshot_dialog::fields_ui;
 use crate::ui::theme::palette;
 use crate::ui::view::View;
@@ -184,7 +185,7 @@ impl Dialog {
             }
             kit::footer(ui, |ui| {
                 let (glyph, word) = match self.about {
-                    About::New(_) => (Icon::FlaskConical, tr("Make the lab")),
+                    About::New(_) => (LAB_ICON, tr("Make the lab")),
                     About::Keep(_) => (Icon::Bookmark, tr("Keep this moment")),
                     _ => (Icon::Check, tr("Save")),
                 };

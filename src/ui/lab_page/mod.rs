@@ -9,6 +9,7 @@ use egui::{RichText, ScrollArea, Ui, vec2};
 use super::actions::{self, Errand};
 use super::album::Wish;
 use super::icon::Icon;
+use super::library::LAB_ICON;
 use super::theme::palette;
 use super::view::View;
 use super::{Ask, kit, page};
@@ -266,7 +267,7 @@ pub fn links_ui(ui: &mut Ui, view: &View, shown: Option<LabId>, asks: &mut Vec<A
                 let lab = &report.lab;
                 let glyph = match report.trouble {
                     Some(_) => Icon::FileX2,
-                    None => Icon::FlaskConical,
+                    None => LAB_ICON,
                 };
                 let chosen = shown == Some(lab.id);
                 let text = summary(&machines(view, lab));

@@ -105,7 +105,7 @@ pub fn bulk_asks(view: &View, machines: &[&MachineReport], action: Action) -> Op
 }
 
 /// The icon of labs, and the words for making one of what is marked.
-pub const LAB_ICON: Icon = Icon::FlaskConical;
+pub const LAB_ICON: Icon = Icon::Boxes;
 pub const MAKE_LAB: &str = later("Make a lab of these…");
 const ABOUT_LAB: &str = later("Start, keep and take back these machines together");
 

@@ -20,6 +20,8 @@ use std::collections::BTreeMap;
 
 use egui::{Margin, ScrollArea, Stroke, Ui};
 
+pub use overview::last_picture;
+
 use super::pointer::Hand;
 use super::terminal::TerminalView;
 use super::theme::{self, palette};

@@ -6,11 +6,14 @@ use super::{MachinePage, Tab, family, graphs};
 use crate::language::{fill, tr};
 use crate::model::Zoom;
 use crate::model::{DeviceKind, DiskSource, Machine, MachineReport, NicNetwork, State};
+use crate::ui::album::{PictureSize, Wish};
 use crate::ui::icon::{self, Icon};
 use crate::ui::screen_view;
 use crate::ui::theme::{self, palette};
 use crate::ui::view::View;
 use crate::ui::{Ask, kit, making};
+
+const ASLEEP: &str = "Asleep; continue to see its screen";
 
 pub(super) fn overview_ui(
     ui: &mut Ui,
@@ -78,7 +81,12 @@ fn screen_card_ui(ui: &mut Ui, page: &mut MachinePage, view: &View, report: &Mac
             egui::WidgetInfo::labeled(egui::Role::Button, true, tr("Show the screen"))
         });
         match picture {
-            Some((texture, guest)) => picture_ui(ui, rect, texture, guest),
+            Some((texture, guest)) => {
+                picture_ui(ui, rect, texture, guest);
+                if report.state == State::Saved {
+                    asleep_ui(ui, rect);
+                }
+            }
             None => void_ui(ui, rect, report),
         }
         if report.state.has_screen() {
@@ -90,18 +98,33 @@ fn screen_card_ui(ui: &mut Ui, page: &mut MachinePage, view: &View, report: &Mac
     });
 }
 
-/// The live picture, else the thumbnail, with its size in pixels.
+/// What a machine that is asleep showed last.
+pub fn last_picture(report: &MachineReport) -> Option<Wish> {
+    let saved = report.machine.as_ref()?.saved?;
+    (report.state == State::Saved).then_some(Wish {
+        size: PictureSize::Large,
+        machine: report.id,
+        snapshot: saved.snapshot,
+    })
+}
+
+/// The live picture, else the thumbnail, else what it showed last, with its size in pixels.
 fn picture(view: &View, report: &MachineReport) -> Option<(egui::TextureId, (u32, u32))> {
     let live = view
         .screen
         .as_ref()
         .filter(|screen| screen.machine == report.id)
         .map(|screen| (screen.texture.id(), (screen.width, screen.height)));
-    let small = view.thumbnail(report.id).map(|texture| {
+    let sized = |texture: &egui::TextureHandle| {
         let [width, height] = texture.size();
         (texture.id(), (width as u32, height as u32))
-    });
-    live.or(small).filter(|_| report.state.has_process())
+    };
+    let small = || view.thumbnail(report.id).map(sized);
+    let last = last_picture(report).and_then(|wish| view.pictures.get(wish));
+    match report.state.has_process() {
+        true => live.or_else(small),
+        false => last.map(sized),
+    }
 }
 
 fn picture_ui(ui: &Ui, rect: Rect, texture: egui::TextureId, guest: (u32, u32)) {
@@ -118,6 +141,13 @@ fn picture_ui(ui: &Ui, rect: Rect, texture: egui::TextureId, guest: (u32, u32)) 
     );
 }
 
+/// Says over its last picture that it stands still.
+fn asleep_ui(ui: &Ui, rect: Rect) {
+    let veil = egui::Color32::from_black_alpha(170);
+    ui.painter().rect_filled(rect, CornerRadius::same(8), veil);
+    word_ui(ui, rect, (Icon::Moon, ASLEEP), egui::Color32::WHITE);
+}
+
 /// A word that says why there is no picture.
 fn void_ui(ui: &Ui, rect: Rect, report: &MachineReport) {
     let p = palette(ui);
@@ -125,7 +155,7 @@ fn void_ui(ui: &Ui, rect: Rect, report: &MachineReport) {
         .rect_filled(rect, CornerRadius::same(8), p.hover);
     let (glyph, text) = match report.state {
         _ if report.console_open() => (Icon::AppWindow, "Shown in its own window"),
-        State::Saved => (Icon::Moon, "Asleep; continue to see its screen"),
+        State::Saved => (Icon::Moon, ASLEEP),
         State::Starting => (Icon::Hourglass, "Starting…"),
         State::Running | State::Paused | State::Stopping | State::Saving => {
             (Icon::Monitor, "Waiting for the picture…")
@@ -134,19 +164,18 @@ fn void_ui(ui: &Ui, rect: Rect, report: &MachineReport) {
             (Icon::Monitor, "Start the machine to see its screen")
         }
     };
-    icon::paint(
-        ui.painter(),
-        rect.center() - vec2(0.0, 16.0),
-        glyph,
-        32.0,
-        p.dim,
-    );
+    word_ui(ui, rect, (glyph, text), p.dim);
+}
+
+fn word_ui(ui: &Ui, rect: Rect, (glyph, text): (Icon, &'static str), color: egui::Color32) {
+    let at = rect.center() - vec2(0.0, 16.0);
+    icon::paint(ui.painter(), at, glyph, 32.0, color);
     ui.painter().text(
         rect.center() + vec2(0.0, 18.0),
         egui::Align2::CENTER_CENTER,
         tr(text),
-        crate::ui::theme::regular(13.0),
-        p.dim,
+        theme::regular(13.0),
+        color,
     );
 }
 

@@ -2,11 +2,12 @@
 
 use egui_kittest::kittest::Queryable as _;
 use orangery::engine::message::Event;
-use orangery::model::{JobId, JobReport, JobState, MachineReport, State};
+use orangery::model::{JobId, JobReport, JobState, MachineReport, SavedState, State};
 use orangery::ui::browsing::Browsing;
 use orangery::ui::view::Leaving;
 
 use super::scenes::{Scene, Shown, click, scene};
+use super::timelines;
 use crate::ui_copies::copy;
 use crate::ui_files::{disks, folder_of, place};
 use crate::ui_fixture::{Window, id, report, show};
@@ -17,6 +18,7 @@ use crate::ui_timeline::{one, snapshot_id, window};
 pub fn all() -> Vec<Scene> {
     vec![
         scene("try", family, |h| row(h, "playground").click()),
+        scene("asleep", asleep, timelines::see_pictures),
         scene("family", family, |h| row(h, "web-2").click()),
         scene("family-20", large, |h| row(h, "web").click()),
         scene("close-work", working, |_| {}),
@@ -37,6 +39,16 @@ pub fn all() -> Vec<Scene> {
 fn of(machines: impl IntoIterator<Item = MachineReport>) -> Window {
     let web = report(1, "web", State::Off);
     Window::new(std::iter::once(web).chain(machines).map(show))
+}
+
+/// A machine that is saved, with what it showed last.
+fn asleep() -> Window {
+    let mut web = report(1, "web", State::Saved);
+    web.machine.as_mut().unwrap().saved = Some(SavedState {
+        snapshot: snapshot_id(1),
+        when: web.since,
+    });
+    Window::new([show(web)])
 }
 
 /// The window is to close once a clone is made.

@@ -221,10 +221,15 @@ fn words() -> Vec<Scene> {
 /// Shows the timeline with all pictures it would show.
 fn timeline(harness: &mut Shown<'_>) {
     click(harness, "Timeline");
+    see_pictures(harness);
+}
+
+/// Has all pictures of snapshots that are wished for.
+pub fn see_pictures(harness: &mut Shown<'_>) {
     for _ in 0..2 {
         let ctx = harness.ctx.clone();
         let Window { shell, view, .. } = harness.state_mut();
-        for wish in view.pictures.follow(shell.wanted_pictures(view)) {
+        for wish in view.pictures.follow(&shell.wanted_pictures(view)) {
             let number = wish.snapshot.0.as_u128() >> 96;
             let image = picture(number);
             view.pictures.put(&ctx, wish, Some(image));
