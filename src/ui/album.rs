@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use egui::{ColorImage, Context, TextureHandle, TextureOptions};
 
-use crate::model::{MachineId, SnapshotId};
+use crate::model::{MachineId, MachineReport, SnapshotId, State};
 
 /// How large a picture is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,6 +39,18 @@ pub struct Wish {
     pub size: PictureSize,
     pub machine: MachineId,
     pub snapshot: SnapshotId,
+}
+
+impl Wish {
+    /// What a machine that is saved showed last.
+    pub fn last_of(report: &MachineReport, size: PictureSize) -> Option<Self> {
+        let saved = report.machine.as_ref()?.saved?;
+        (report.state == State::Saved).then_some(Self {
+            size,
+            machine: report.id,
+            snapshot: saved.snapshot,
+        })
+    }
 }
 
 struct Entry {

@@ -13,7 +13,7 @@ use super::copy_dialog::CopyDialog;
 use super::help_page::HelpPage;
 use super::lab_page::LabPage;
 use super::library::LibraryList;
-use super::machine_page::{MachinePage, Tab, last_picture, sound};
+use super::machine_page::{MachinePage, Tab, sound};
 use super::new_machine::NewMachineDialog;
 use super::palette::CommandPalette;
 use super::parting::EndedDialog;
@@ -69,9 +69,8 @@ pub struct Shell {
 impl Shell {
     /// The machine whose page is open.
     pub fn shown<'a>(&self, view: &'a View) -> Option<&'a MachineReport> {
-        (self.page == Page::Machine)
-            .then(|| self.chosen.and_then(|id| view.machine(id)))
-            .flatten()
+        let chosen = self.chosen.filter(|_| self.page == Page::Machine)?;
+        view.machine(chosen)
             .filter(|report| report.trashed().is_none())
     }
 
@@ -109,26 +108,24 @@ impl Shell {
             .map(|report| report.id)
     }
 
-    /// Pictures of snapshots that would be shown, the most wanted first.
+    /// Pictures of snapshots that would be shown.
     pub fn wanted_pictures(&self, view: &View) -> Vec<Wish> {
-        match self.wants_timeline(view) {
-            Some(_) => self.machine_page.timeline.wishes().to_vec(),
-            None if matches!(self.page, Page::Lab(_)) => self.lab_page.wishes().to_vec(),
-            None => self
-                .shown(view)
-                .and_then(last_picture)
-                .into_iter()
-                .collect(),
-        }
+        let mut wishes = view.last_pictures(self.shown(view), &self.in_sight());
+        wishes.extend_from_slice(match self.wants_timeline(view) {
+            Some(_) => self.machine_page.timeline.wishes(),
+            None if matches!(self.page, Page::Lab(_)) => self.lab_page.wishes(),
+            None => &[],
+        });
+        wishes
     }
 
     /// The machines whose thumbnails are in sight.
     pub fn in_sight(&self) -> Vec<MachineId> {
         let mut all = self.library.in_sight.clone();
         if matches!(self.page, Page::Lab(_)) {
-            let tiles = self.lab_page.in_sight().iter();
-            let others: Vec<MachineId> = tiles.filter(|id| !all.contains(id)).copied().collect();
-            all.extend(others);
+            all.extend(self.lab_page.in_sight());
+            all.sort_unstable();
+            all.dedup();
         }
         all
     }

@@ -15,7 +15,7 @@ use crate::model::{
 };
 use crate::terminal::Terminal;
 
-use super::album::Album;
+use super::album::{Album, PictureSize, Wish};
 use super::browsing::Browsing;
 use super::clock::Zone;
 use super::history::History;
@@ -335,6 +335,25 @@ impl View {
 
     pub fn thumbnail(&self, id: MachineId) -> Option<&TextureHandle> {
         self.thumbnails.get(&id)
+    }
+
+    /// The pictures of saved machines that are wanted: of the one whose page is open, and of those in sight.
+    pub fn last_pictures(&self, open: Option<&MachineReport>, sight: &[MachineId]) -> Vec<Wish> {
+        let large = open.and_then(|report| Wish::last_of(report, PictureSize::Large));
+        let small = |id: &MachineId| Wish::last_of(self.machine(*id)?, PictureSize::Small);
+        large
+            .into_iter()
+            .chain(sight.iter().filter_map(small))
+            .collect()
+    }
+
+    /// The thumbnail of a machine that runs, or what one that is saved showed last.
+    pub fn face(&self, report: &MachineReport) -> Option<&TextureHandle> {
+        let last = || {
+            self.pictures
+                .get(Wish::last_of(report, PictureSize::Small)?)
+        };
+        self.thumbnail(report.id).or_else(last)
     }
 
     pub fn lab(&self, id: LabId) -> Option<&LabReport> {

@@ -81,7 +81,7 @@ fn tile_ui(
         rect.min + vec2(8.0, 8.0),
         vec2(rect.width() - 16.0, PICTURE),
     );
-    picture_ui(ui, picture, view.thumbnail(id));
+    picture_ui(ui, picture, report.and_then(|report| view.face(report)));
     let left = rect.left() + 12.0;
     let width = rect.width() - 56.0;
     let text = egui::text::LayoutJob::simple_singleline(

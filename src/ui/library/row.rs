@@ -118,16 +118,30 @@ fn focus_ring(ui: &Ui, response: &Response) {
     }
 }
 
+/// What the last picture of a machine that is saved is darkened with.
+const ASLEEP: Color32 = Color32::from_gray(110);
+
 fn thumbnail_ui(ui: &Ui, rect: Rect, row: &Row<'_>) {
     let p = palette(ui);
     let radius = CornerRadius::same(5);
-    match row.view.thumbnail(row.report.id) {
+    match row.view.face(row.report) {
         Some(texture) => {
             let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
+            let asleep = row.report.state == State::Saved;
+            let tint = if asleep { ASLEEP } else { Color32::WHITE };
             ui.painter().add(
-                egui::epaint::RectShape::filled(rect, radius, Color32::WHITE)
+                egui::epaint::RectShape::filled(rect, radius, tint)
                     .with_texture(texture.id(), whole),
             );
+            if asleep {
+                icon::paint(
+                    ui.painter(),
+                    rect.center(),
+                    Icon::Moon,
+                    18.0,
+                    Color32::WHITE,
+                );
+            }
         }
         None => {
             ui.painter().rect_filled(rect, radius, p.well);

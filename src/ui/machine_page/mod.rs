@@ -20,8 +20,6 @@ use std::collections::BTreeMap;
 
 use egui::{Margin, ScrollArea, Stroke, Ui};
 
-pub use overview::last_picture;
-
 use super::pointer::Hand;
 use super::terminal::TerminalView;
 use super::theme::{self, palette};

@@ -98,16 +98,6 @@ fn screen_card_ui(ui: &mut Ui, page: &mut MachinePage, view: &View, report: &Mac
     });
 }
 
-/// What a machine that is asleep showed last.
-pub fn last_picture(report: &MachineReport) -> Option<Wish> {
-    let saved = report.machine.as_ref()?.saved?;
-    (report.state == State::Saved).then_some(Wish {
-        size: PictureSize::Large,
-        machine: report.id,
-        snapshot: saved.snapshot,
-    })
-}
-
 /// The live picture, else the thumbnail, else what it showed last, with its size in pixels.
 fn picture(view: &View, report: &MachineReport) -> Option<(egui::TextureId, (u32, u32))> {
     let live = view
@@ -120,7 +110,7 @@ fn picture(view: &View, report: &MachineReport) -> Option<(egui::TextureId, (u32
         (texture.id(), (width as u32, height as u32))
     };
     let small = || view.thumbnail(report.id).map(sized);
-    let last = last_picture(report).and_then(|wish| view.pictures.get(wish));
+    let last = Wish::last_of(report, PictureSize::Large).and_then(|wish| view.pictures.get(wish));
     match report.state.has_process() {
         true => live.or_else(small),
         false => last.map(sized),
