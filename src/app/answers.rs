@@ -83,8 +83,8 @@ pub(super) enum Purpose {
     /// Took machines out of a lab.
     TakeOut {
         lab: LabId,
-        before: Vec<MachineId>,
-        gone: Vec<MachineId>,
+        /// With the places where they were.
+        gone: Vec<(usize, MachineId)>,
     },
 }
 
@@ -199,11 +199,26 @@ impl App {
         let Command::Lab(LabCommand::SetMachines { lab, machines }) = command else {
             return None;
         };
-        let before = self.view.lab(*lab)?.lab.machines.clone();
-        let mut gone = before.clone();
-        gone.retain(|one| !machines.contains(one));
-        let lab = *lab;
-        (!gone.is_empty()).then_some(Purpose::TakeOut { lab, before, gone })
+        let before = self.view.lab(*lab)?.lab.machines.iter().copied();
+        let gone = before
+            .enumerate()
+            .filter(|(_, one)| !machines.contains(one));
+        let (lab, gone): (_, Vec<_>) = (*lab, gone.collect());
+        (!gone.is_empty()).then_some(Purpose::TakeOut { lab, gone })
+    }
+
+    /// Puts machines back into a lab that may have changed meanwhile.
+    pub(super) fn put_back(&mut self, lab: LabId, gone: Vec<(usize, MachineId)>) {
+        let Some(report) = self.view.lab(lab) else {
+            return; // It has been deleted.
+        };
+        let mut machines = report.lab.machines.clone();
+        for (place, machine) in gone {
+            if !machines.contains(&machine) {
+                machines.insert(place.min(machines.len()), machine);
+            }
+        }
+        self.send(Command::Lab(LabCommand::SetMachines { lab, machines }));
     }
 
     /// For whoever keeps a copy's moment: once that is done the copy is gone, and with it where it came from.
@@ -396,7 +411,7 @@ impl App {
             ) => self.tell_of_copies(&purpose, &answer),
             (Purpose::Lab(_), Answer::Lab(lab)) => self.shell.show_lab(lab),
             (Purpose::Lab(command), _) => self.tell_of_lab(&command),
-            (Purpose::TakeOut { lab, before, gone }, _) => self.tell_taken_out(lab, before, &gone),
+            (Purpose::TakeOut { lab, gone }, _) => self.tell_taken_out(lab, gone),
             (Purpose::Trash, _) => self.send(Command::ShowTrash),
             (Purpose::Type(machine), _) => drop(self.shell.typed(machine, Ok(()))),
             _ => {}

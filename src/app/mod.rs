@@ -392,6 +392,7 @@ impl App {
             }
             Ask::OpenFolder(path) => self.links.open(Link::Folder(path)),
             Ask::CloseReport => self.view.program.report = None,
+            Ask::PutBack(lab, machines) => self.put_back(lab, machines),
             Ask::DismissToast(toast) => self.view.toasts.dismiss(toast),
             Ask::Pointer(machine, pointer) => self.point(machine, pointer),
             Ask::GuestSize(machine, size) => self.feed.wish(machine, size),

@@ -118,16 +118,11 @@ impl App {
             .push(Toast::done(title, text.to_owned(), self.view.now));
     }
 
-    /// Machines are out of a lab that had those of `before`.
-    pub(super) fn tell_taken_out(
-        &mut self,
-        lab: LabId,
-        before: Vec<MachineId>,
-        gone: &[MachineId],
-    ) {
+    /// Machines are out of a lab; with the places where they were.
+    pub(super) fn tell_taken_out(&mut self, lab: LabId, gone: Vec<(usize, MachineId)>) {
         let named = self.view.lab(lab);
         let named = named.map_or_else(String::new, |one| one.lab.name.clone());
-        let names: Vec<String> = gone.iter().map(|one| self.view.name(*one)).collect();
+        let names: Vec<String> = gone.iter().map(|(_, one)| self.view.name(*one)).collect();
         let title = fill(
             "{names} is out of {lab}",
             &[("names", &names.join(", ")), ("lab", &named)],
@@ -136,7 +131,7 @@ impl App {
         let toast = Toast::done(title, text, self.view.now);
         self.view
             .toasts
-            .push(toast.offer(Offer::PutBack(lab, before)));
+            .push(toast.offer(Offer::PutBack(lab, gone)));
     }
 
     /// Says where screenshots and reports went.

@@ -146,6 +146,7 @@ impl Session<'_> {
         at: Option<&str>,
     ) -> Result<Done, Failure> {
         let report = self.find(target, Prefer::InUse)?;
+        let called = called.filter(|name| !name.trim().is_empty());
         let called = called.unwrap_or_else(|| report.name.clone());
         let snapshot = match at {
             Some(wanted) => choose(&self.backend.timeline(report.id)?, wanted)?.id,

@@ -21,6 +21,11 @@ pub fn read_ppm(mut file: File) -> Result<Picture, Failure> {
     ppm::parse(&bytes, MAX_DUMP).map_err(|error| refuse(error.to_string()))
 }
 
+/// The PPM in `file` as a PNG, if there is one that can be read: what is kept without a picture is kept, too.
+pub fn kept_png(file: Option<File>) -> Option<Vec<u8>> {
+    read_ppm(file?).ok()?.to_png().ok()
+}
+
 /// The PPM in `fd` as a PNG.
 pub fn ppm_to_png(fd: OwnedFd) -> Result<Vec<u8>, Failure> {
     read_ppm(File::from(fd))?

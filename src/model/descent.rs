@@ -41,8 +41,8 @@ pub struct Descent {
     #[serde(default)]
     pub at: Option<SnapshotId>,
     pub when: Timestamp,
-    /// The moment that it goes on from is not there yet, or nothing of it is to be kept any more: an owner that finds it so
-    /// was killed before, and removes it.
+    /// The moment that it goes on from is not there yet, its guest could not go on from it, or nothing of it is to be kept
+    /// any more: an owner that finds it so was killed before, and removes it.
     #[serde(default)]
     pub unborn: bool,
 }

@@ -282,7 +282,7 @@ impl Machine {
         })
     }
 
-    /// Its guest has not run yet, and must not be started.
+    /// It is not whole yet, or nothing of it is to be kept: it must not be started. See [`Descent::unborn`].
     pub fn is_unborn(&self) -> bool {
         self.descent.as_ref().is_some_and(|descent| descent.unborn)
     }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use egui::{ColorImage, Context, TextureHandle, TextureOptions};
+use egui::{
+    Color32, ColorImage, Context, CornerRadius, Painter, Rect, TextureHandle, TextureOptions,
+};
 
 use crate::model::{MachineId, MachineReport, SnapshotId, State};
 
@@ -51,6 +53,11 @@ impl Wish {
             snapshot: saved.snapshot,
         })
     }
+}
+
+/// Darkens the last picture of a machine that is saved.
+pub fn veil(painter: &Painter, picture: Rect, corner: CornerRadius) {
+    painter.rect_filled(picture, corner, Color32::from_black_alpha(170));
 }
 
 struct Entry {

@@ -32,6 +32,8 @@ pub enum Ask {
     ShowLab(LabId),
     /// Open the dialog for a lab of these machines.
     NewLab(Vec<MachineId>),
+    /// Put machines back into a lab, each where it was.
+    PutBack(LabId, Vec<(usize, MachineId)>),
     /// Show a machine's timeline.
     ShowTimeline(MachineId),
     /// Open the dialog for a snapshot with a name and a note.

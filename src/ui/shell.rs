@@ -5,7 +5,7 @@ use std::path::Path;
 use egui::{Frame, Margin, Panel, Ui};
 
 use super::actions::{self, Errand};
-use super::album::Wish;
+use super::album::{PictureSize, Wish};
 use super::brand::Brand;
 use super::close_dialog::CloseDialog;
 use super::confirmation::Confirmation;
@@ -108,14 +108,15 @@ impl Shell {
             .map(|report| report.id)
     }
 
-    /// Pictures of snapshots that would be shown.
+    /// Pictures of snapshots that would be shown, the most wanted first.
     pub fn wanted_pictures(&self, view: &View) -> Vec<Wish> {
-        let mut wishes = view.last_pictures(self.shown(view), &self.in_sight());
-        wishes.extend_from_slice(match self.wants_timeline(view) {
-            Some(_) => self.machine_page.timeline.wishes(),
-            None if matches!(self.page, Page::Lab(_)) => self.lab_page.wishes(),
-            None => &[],
-        });
+        let large = |it| Wish::last_of(it, PictureSize::Large);
+        let mut wishes = match self.wants_timeline(view) {
+            Some(_) => self.machine_page.timeline.wishes().to_vec(),
+            None if matches!(self.page, Page::Lab(_)) => self.lab_page.wishes().to_vec(),
+            None => Vec::from_iter(self.shown(view).and_then(large)),
+        };
+        wishes.extend(view.last_pictures(&self.in_sight()));
         wishes
     }
 
@@ -292,6 +293,7 @@ impl Shell {
                 | Ask::OpenFolder(_)
                 | Ask::CloseReport
                 | Ask::DismissToast(_)
+                | Ask::PutBack(..)
                 | Ask::GuestSize(..)
                 | Ask::Pointer(..)
                 | Ask::Capture(_)

@@ -5,7 +5,7 @@ use egui::{Align2, CornerRadius, Frame, Margin, RichText, Stroke, Ui, vec2};
 use super::icon::{self, Icon};
 use super::theme::{self, palette};
 use super::{Ask, kit};
-use crate::engine::message::{Command, LabCommand};
+use crate::engine::message::Command;
 use crate::language::{told, tr};
 use crate::model::{Action, Failure, LabId, MachineId, SnapshotId, Timestamp};
 
@@ -38,8 +38,8 @@ pub struct Toast {
 pub enum Offer {
     /// Takes it back by this action.
     Undo(MachineId, Action),
-    /// The lab has these machines again.
-    PutBack(LabId, Vec<MachineId>),
+    /// Puts these machines back into the lab, where they were.
+    PutBack(LabId, Vec<(usize, MachineId)>),
     /// Takes these machines out of the trash.
     RestoreAll(Vec<MachineId>),
     /// Takes over what was copied in this guest.
@@ -254,10 +254,7 @@ fn accepted(offer: &Offer) -> Ask {
     let act = |machine, action| Command::Act { machine, action };
     match offer {
         Offer::Undo(machine, action) => Ask::Engine(act(*machine, *action)),
-        Offer::PutBack(lab, machines) => {
-            let (lab, machines) = (*lab, machines.clone());
-            Ask::Engine(Command::Lab(LabCommand::SetMachines { lab, machines }))
-        }
+        Offer::PutBack(lab, machines) => Ask::PutBack(*lab, machines.clone()),
         Offer::RestoreAll(machines) => {
             let restore = |machine: &MachineId| act(*machine, Action::Restore);
             Ask::Many(machines.iter().map(restore).collect())

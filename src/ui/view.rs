@@ -337,14 +337,10 @@ impl View {
         self.thumbnails.get(&id)
     }
 
-    /// The pictures of saved machines that are wanted: of the one whose page is open, and of those in sight.
-    pub fn last_pictures(&self, open: Option<&MachineReport>, sight: &[MachineId]) -> Vec<Wish> {
-        let large = open.and_then(|report| Wish::last_of(report, PictureSize::Large));
+    /// The small pictures of those of these machines that are saved.
+    pub fn last_pictures(&self, machines: &[MachineId]) -> Vec<Wish> {
         let small = |id: &MachineId| Wish::last_of(self.machine(*id)?, PictureSize::Small);
-        large
-            .into_iter()
-            .chain(sight.iter().filter_map(small))
-            .collect()
+        machines.iter().filter_map(small).collect()
     }
 
     /// The thumbnail of a machine that runs, or what one that is saved showed last.

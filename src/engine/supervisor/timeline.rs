@@ -252,6 +252,8 @@ impl Supervisor {
             }
             match self.slots.get_mut(&machine) {
                 Some(slot) if slot.adopting => slot.unfinished = true,
+                // It goes as a whole.
+                Some(slot) if slot.machine.as_ref().is_some_and(Machine::is_unborn) => {}
                 Some(_) | None => self.finish_left(machine),
             }
         }

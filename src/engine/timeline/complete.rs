@@ -14,7 +14,7 @@ use rustix::process::setpriority_process;
 use super::remove::delete_noted;
 use super::{Live, Overlays, as_recorded, find, go_back, merge_loose};
 use crate::engine::jobs::Job;
-use crate::engine::picture::read_ppm;
+use crate::engine::picture::kept_png;
 use crate::engine::supervisor::{Message, record};
 use crate::library::{Intent, Library, LibraryError, PICTURE, SnapshotRecord};
 use crate::model::{Failure, LayerRef, MachineId, Overlay, SnapshotId, SnapshotKind};
@@ -79,7 +79,7 @@ fn make_whole(
     let layers = record.hardware.layers();
     let name = record.hardware.name.clone();
     let what = || format!("{name}: no snapshot");
-    let picture = screen.and_then(|screen| read_ppm(screen).ok()?.to_png().ok());
+    let picture = kept_png(screen);
     let packed = memory.pack(&mut job.teller("Packing memory"));
     let result = packed
         .map_err(|error| Failure::new(what(), error.to_string()).fix("The machine goes on"))

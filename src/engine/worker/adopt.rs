@@ -1,6 +1,6 @@
 //! How a worker gets a machine that an earlier owner left running.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
@@ -15,6 +15,9 @@ use crate::qemu::{merge, pivot};
 
 /// An adopted QEMU may be busy for a moment.
 const ADOPT_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often one that is loading is asked whether it is done.
+const LOAD_PULSE: Duration = Duration::from_millis(20);
 
 /// How often a silent one is tried again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -40,7 +43,7 @@ pub fn adopt(post: &Post, adoption: Adoption, orders: &Receiver<Order>) -> Optio
     loop {
         let error = match process.connect(patience) {
             Ok((qmp, events)) => {
-                let status = run_state(&qmp);
+                let status = state_once_loaded(&qmp, saved);
                 let incoming = process.manifest().incoming;
                 if saved && (incoming || status.as_deref() != Some("running")) {
                     return end_unneeded(post, &process);
@@ -105,6 +108,18 @@ pub(super) fn run_state(qmp: &Client) -> Option<String> {
     Some(status.ok()?.get("status")?.as_str()?.to_owned())
 }
 
+/// The same. One that is just loading what its guest goes on from is waited for, unless that is `saved` for another time.
+fn state_once_loaded(qmp: &Client, saved: bool) -> Option<String> {
+    let until = Instant::now() + ADOPT_PATIENCE;
+    loop {
+        let status = run_state(qmp);
+        if saved || status.as_deref() != Some("inmigrate") || Instant::now() > until {
+            return status;
+        }
+        std::thread::sleep(LOAD_PULSE);
+    }
+}
+
 /// Ends a QEMU whose machine is saved: it was to go on from there and never did, or only its end was missing.
 fn end_unneeded(post: &Post, process: &Process) -> Option<Begun> {
     end(process);
@@ -119,7 +134,7 @@ fn end(process: &Process) {
 }
 
 /// Brings what is written about a machine in step with the layers that its QEMU has, after an owner was killed while it
-/// took a snapshot. The guest runs on if it was to.
+/// took a snapshot, or was to let the guest go. The guest runs on if it was to.
 fn adopt_layers(post: &Post, qmp: &Client, process: &mut Process, machine: &mut Machine) {
     let mut resumes = false;
     for intent in post.library.left_intents(post.id) {

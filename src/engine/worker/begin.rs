@@ -167,6 +167,7 @@ impl<'a> Start<'a> {
                 })
             }
             Err(failure) => {
+                drop(self.gate.take()); // The others need not wait for its end.
                 process.kill().ok(); // Fails only when it is gone.
                 process.wait(PATIENCE).ok();
                 launches::forget(process.folder());
@@ -359,8 +360,9 @@ impl<'a> Start<'a> {
         if let Some(moment) = self.moment() {
             Moment::prepare(&qmp).map_err(|error| self.explain(&error.into(), Some(process)))?;
             let state = moment.wait(&|| self.go_on())?;
-            let born = self.note_birth(true);
-            Moment::load(&qmp, &state, &mut |_, _| self.go_on()).map_err(|error| {
+            let birth = || self.note_birth(true);
+            let born = Moment::load(&qmp, &state, birth, &mut |_, _| self.go_on());
+            let born = born.map_err(|error| {
                 self.not_started(error.to_string())
                     .details(process.log_tail())
             })?;

@@ -14,7 +14,7 @@ use super::act::END_PATIENCE;
 use super::{Flow, PATIENCE, Worker};
 use crate::engine::hub::Asker;
 use crate::engine::jobs::Job;
-use crate::engine::picture::read_ppm;
+use crate::engine::picture::kept_png;
 use crate::engine::timeline::{self, Taking};
 use crate::library::{Intent, PICTURE};
 use crate::model::{Action, Answer, Failure, SavedState, SnapshotId, SnapshotKind, State};
@@ -88,13 +88,13 @@ impl Worker {
         let mut record = self.record_now(&taking, &[]);
         record.memory = Some(timeline::as_recorded(&stored));
         let library = &self.post.library;
-        let picture = screen.and_then(|screen| read_ppm(screen).ok()?.to_png().ok());
+        let picture = kept_png(screen);
         record.picture = picture.is_some().then(|| PICTURE.to_owned());
         library
             .write_snapshot(&record)
             .map_err(|error| error.failure(&what))?;
         if let Some(png) = picture {
-            library.write_picture(record.machine, id, &png).ok(); // It is saved without one, too.
+            library.write_picture(record.machine, id, &png).ok(); // Who looks for it finds none then.
         }
         step::at("state recorded");
         let saved = SavedState {

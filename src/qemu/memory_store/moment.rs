@@ -110,9 +110,18 @@ impl Moment {
         stream::prepare(client, true)
     }
 
-    /// Lets a QEMU that is prepared load the devices' state. The guest stays stopped.
-    pub fn load(client: &Client, state: &File, progress: Progress<'_>) -> Result<(), MemoryError> {
-        stream::read(client, state, progress)
+    /// Lets a QEMU that is prepared load the devices' state. The guest stays stopped. `meanwhile` is done as soon as QEMU
+    /// loads it by itself, whatever becomes of us.
+    pub fn load<T>(
+        client: &Client,
+        state: &File,
+        meanwhile: impl FnOnce() -> T,
+        progress: Progress<'_>,
+    ) -> Result<T, MemoryError> {
+        stream::begin_reading(client, state)?;
+        let done = meanwhile();
+        stream::follow(client, progress)?;
+        Ok(done)
     }
 }
 

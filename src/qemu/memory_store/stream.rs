@@ -96,14 +96,20 @@ pub(super) fn read(
     file: &File,
     progress: Progress<'_>,
 ) -> Result<(), MemoryError> {
-    pass(client, file)?;
-    let uri = json!({"uri": format!("fd:{FILE_NAME}")});
-    client.call_raw("migrate-incoming", uri, ANSWER)?;
+    begin_reading(client, file)?;
     follow(client, progress)
 }
 
+/// The first half of it: QEMU has the file, and loads it whatever becomes of us. [`follow`] waits for the end.
+pub(super) fn begin_reading(client: &Client, file: &File) -> Result<(), QmpError> {
+    pass(client, file)?;
+    let uri = json!({"uri": format!("fd:{FILE_NAME}")});
+    client.call_raw("migrate-incoming", uri, ANSWER)?;
+    Ok(())
+}
+
 /// Waits until the stream is through. Reports bytes of RAM.
-fn follow(client: &Client, progress: Progress<'_>) -> Result<(), MemoryError> {
+pub(super) fn follow(client: &Client, progress: Progress<'_>) -> Result<(), MemoryError> {
     let mut last = 0;
     let mut moved = Instant::now();
     loop {

@@ -5,7 +5,8 @@ use egui::{Align2, Rect, Sense, Stroke, StrokeKind, TextureHandle, Ui, WidgetInf
 use super::machines;
 use crate::engine::message::{Command, LabCommand};
 use crate::language::{fill, tr};
-use crate::model::{Lab, MachineId, MachineReport};
+use crate::model::{Lab, MachineId, MachineReport, State};
+use crate::ui::album::veil;
 use crate::ui::icon::{self, Icon};
 use crate::ui::theme::{self, palette};
 use crate::ui::view::View;
@@ -54,6 +55,17 @@ fn set_machines(lab: &Lab, machines: Vec<MachineId>) -> Ask {
     Ask::Engine(Command::Lab(LabCommand::SetMachines { lab, machines }))
 }
 
+/// The picture of a machine; over one that is saved a veil.
+fn face_ui(ui: &Ui, picture: Rect, view: &View, report: Option<&MachineReport>) {
+    let face = report.and_then(|report| view.face(report));
+    picture_ui(ui, picture, face);
+    if face.is_some() && report.is_some_and(|report| report.state == State::Saved) {
+        veil(ui.painter(), picture, egui::CornerRadius::same(6));
+        let white = egui::Color32::WHITE;
+        icon::paint(ui.painter(), picture.center(), Icon::Moon, 28.0, white);
+    }
+}
+
 fn tile_ui(
     ui: &mut Ui,
     view: &View,
@@ -81,7 +93,7 @@ fn tile_ui(
         rect.min + vec2(8.0, 8.0),
         vec2(rect.width() - 16.0, PICTURE),
     );
-    picture_ui(ui, picture, report.and_then(|report| view.face(report)));
+    face_ui(ui, picture, view, report);
     let left = rect.left() + 12.0;
     let width = rect.width() - 56.0;
     let text = egui::text::LayoutJob::simple_singleline(

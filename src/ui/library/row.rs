@@ -8,6 +8,7 @@ use egui::{
 use super::arrange::{Group, tags_of};
 use crate::language::{told, tr};
 use crate::model::{Birth, JobReport, Machine, MachineReport, SoundState, State};
+use crate::ui::album::veil;
 use crate::ui::icon::{self, Icon};
 use crate::ui::kit;
 use crate::ui::theme::{self, Palette, palette};
@@ -118,22 +119,18 @@ fn focus_ring(ui: &Ui, response: &Response) {
     }
 }
 
-/// What the last picture of a machine that is saved is darkened with.
-const ASLEEP: Color32 = Color32::from_gray(110);
-
 fn thumbnail_ui(ui: &Ui, rect: Rect, row: &Row<'_>) {
     let p = palette(ui);
     let radius = CornerRadius::same(5);
     match row.view.face(row.report) {
         Some(texture) => {
             let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
-            let asleep = row.report.state == State::Saved;
-            let tint = if asleep { ASLEEP } else { Color32::WHITE };
             ui.painter().add(
-                egui::epaint::RectShape::filled(rect, radius, tint)
+                egui::epaint::RectShape::filled(rect, radius, Color32::WHITE)
                     .with_texture(texture.id(), whole),
             );
-            if asleep {
+            if row.report.state == State::Saved {
+                veil(ui.painter(), rect, radius);
                 icon::paint(
                     ui.painter(),
                     rect.center(),

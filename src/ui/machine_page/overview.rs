@@ -6,7 +6,7 @@ use super::{MachinePage, Tab, family, graphs};
 use crate::language::{fill, tr};
 use crate::model::Zoom;
 use crate::model::{DeviceKind, DiskSource, Machine, MachineReport, NicNetwork, State};
-use crate::ui::album::{PictureSize, Wish};
+use crate::ui::album::{PictureSize, Wish, veil};
 use crate::ui::icon::{self, Icon};
 use crate::ui::screen_view;
 use crate::ui::theme::{self, palette};
@@ -133,8 +133,7 @@ fn picture_ui(ui: &Ui, rect: Rect, texture: egui::TextureId, guest: (u32, u32)) 
 
 /// Says over its last picture that it stands still.
 fn asleep_ui(ui: &Ui, rect: Rect) {
-    let veil = egui::Color32::from_black_alpha(170);
-    ui.painter().rect_filled(rect, CornerRadius::same(8), veil);
+    veil(ui.painter(), rect, CornerRadius::same(8));
     word_ui(ui, rect, (Icon::Moon, ASLEEP), egui::Color32::WHITE);
 }
 
