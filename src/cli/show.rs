@@ -56,7 +56,7 @@ impl<'a> Row<'a> {
             path: report.path.to_string_lossy().into_owned(),
             error: report.trouble.as_ref().map(ToString::to_string),
             trashed: report.trashed(),
-            disposable: machine.is_some_and(|machine| machine.disposable),
+            disposable: report.is_disposable(),
         }
     }
 }
@@ -103,11 +103,15 @@ fn list_row(report: &MachineReport, now: Timestamp) -> [String; 7] {
         Some(when) => ("in trash", when),
         None => (report.state.word(), report.since),
     };
-    let is_try = machine.is_some_and(|machine| machine.disposable);
+    let mark = if report.is_disposable() {
+        ", a try"
+    } else {
+        ""
+    };
     [
         clean(&report.name),
         report.id.short(),
-        format!("{state}{}", if is_try { ", a try" } else { "" }),
+        format!("{state}{mark}"),
         since.ago(now),
         machine.map_or_else(dash, |machine| machine.cpu.count.to_string()),
         machine.map_or_else(dash, |machine| machine.memory.to_string()),
@@ -163,11 +167,7 @@ pub fn show_text(report: &MachineReport, now: Timestamp) -> String {
     if let Some(when) = report.trashed() {
         lines.add("In the trash", format!("since {}", when.ago(now)));
     }
-    if report
-        .machine
-        .as_ref()
-        .is_some_and(|machine| machine.disposable)
-    {
+    if report.is_disposable() {
         lines.add("Kept", "nothing: it is a try");
     }
     if let Some(pid) = report.pid {

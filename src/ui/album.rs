@@ -6,6 +6,7 @@ use egui::{
     Color32, ColorImage, Context, CornerRadius, Painter, Rect, TextureHandle, TextureOptions,
 };
 
+use super::icon::{self, Icon};
 use crate::model::{MachineId, MachineReport, SnapshotId, State};
 
 /// How large a picture is wanted.
@@ -58,6 +59,12 @@ impl Wish {
 /// Darkens the last picture of a machine that is saved.
 pub fn veil(painter: &Painter, picture: Rect, corner: CornerRadius) {
     painter.rect_filled(picture, corner, Color32::from_black_alpha(170));
+}
+
+/// The same, with a moon of `size` points.
+pub fn asleep(painter: &Painter, picture: Rect, corner: CornerRadius, size: f32) {
+    veil(painter, picture, corner);
+    icon::paint(painter, picture.center(), Icon::Moon, size, Color32::WHITE);
 }
 
 struct Entry {

@@ -7,7 +7,8 @@
 //!  it runs on       the others load the state; once all have, all run
 //! ```
 //!
-//! This machine keeps its QEMU, its connections and its memory. Until its record is written, and they load the state, the others are unborn.
+//! This machine keeps its QEMU, its connections and its memory. Until its record is written, and they load the state, the
+//! others are unborn.
 
 use std::fs::File;
 use std::sync::Arc;

@@ -6,7 +6,7 @@ use super::machines;
 use crate::engine::message::{Command, LabCommand};
 use crate::language::{fill, tr};
 use crate::model::{Lab, MachineId, MachineReport, State};
-use crate::ui::album::veil;
+use crate::ui::album::asleep;
 use crate::ui::icon::{self, Icon};
 use crate::ui::theme::{self, palette};
 use crate::ui::view::View;
@@ -60,9 +60,7 @@ fn face_ui(ui: &Ui, picture: Rect, view: &View, report: Option<&MachineReport>) 
     let face = report.and_then(|report| view.face(report));
     picture_ui(ui, picture, face);
     if face.is_some() && report.is_some_and(|report| report.state == State::Saved) {
-        veil(ui.painter(), picture, egui::CornerRadius::same(6));
-        let white = egui::Color32::WHITE;
-        icon::paint(ui.painter(), picture.center(), Icon::Moon, 28.0, white);
+        asleep(ui.painter(), picture, egui::CornerRadius::same(6), 28.0);
     }
 }
 

@@ -8,7 +8,7 @@ use egui::{
 use super::arrange::{Group, tags_of};
 use crate::language::{told, tr};
 use crate::model::{Birth, JobReport, Machine, MachineReport, SoundState, State};
-use crate::ui::album::veil;
+use crate::ui::album::asleep;
 use crate::ui::icon::{self, Icon};
 use crate::ui::kit;
 use crate::ui::theme::{self, Palette, palette};
@@ -130,14 +130,7 @@ fn thumbnail_ui(ui: &Ui, rect: Rect, row: &Row<'_>) {
                     .with_texture(texture.id(), whole),
             );
             if row.report.state == State::Saved {
-                veil(ui.painter(), rect, radius);
-                icon::paint(
-                    ui.painter(),
-                    rect.center(),
-                    Icon::Moon,
-                    18.0,
-                    Color32::WHITE,
-                );
+                asleep(ui.painter(), rect, radius, 18.0);
             }
         }
         None => {

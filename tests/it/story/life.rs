@@ -77,8 +77,10 @@ fn the_power_button_shuts_the_guest_down() {
     );
     assert_eq!(house.state("Card"), "off");
     assert!(!super::is_alive(pid));
-    let gone = || (!Path::new(&format!("/proc/{pid}")).exists()).then_some(());
-    wait_for("its QEMU to leave no zombie", 10, || gone().ok_or(pid));
+    let process = format!("/proc/{pid}");
+    wait_for("its QEMU to leave no zombie", 10, || {
+        (!Path::new(&process).exists()).then_some(()).ok_or(pid)
+    });
     assert!(
         house
             .refused(&["shutdown", "Card"])
